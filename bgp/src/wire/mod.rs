@@ -1,0 +1,20 @@
+//! The wire codec (RFC 4271 §4 and its extensions): bytes to values and back.
+//!
+//! Three steps, three types: *read* gives a borrowed view that knows only structure
+//! ([`update::Update`]), *judge* applies RFC 7606 and yields routes that nobody checks again
+//! ([`judge`]), *use* is the Rib's. An error is the NOTIFICATION that answers it.
+
+pub mod as_path;
+pub mod attr;
+pub mod capability;
+pub mod community;
+pub mod encode;
+pub mod header;
+pub mod judge;
+pub mod nlri;
+pub mod notification;
+pub mod open;
+pub mod refresh;
+pub mod update;
+
+pub use notification::Notification;
