@@ -189,11 +189,20 @@ pub enum KernelEvent {
     Lost,
 }
 
-/// A change of the kernel's table.
+/// A change of the kernel's table. Which of the three it is comes from `Have`, so that a foreign
+/// route that sits under the same key is never overwritten: the kernel answers EEXIST instead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RouteOp {
-    /// Add, or replace in place what has this key (NLM_F_CREATE | NLM_F_REPLACE).
-    Put(KernelRoute),
+    /// Add where nothing is (NLM_F_CREATE | NLM_F_EXCL).
+    Add(KernelRoute),
+    /// Replace ours by ours in one step, no packet between them (NLM_F_REPLACE; where a family
+    /// or a shape cannot be replaced atomically, the nearest there is).
+    Replace {
+        /// What is there.
+        old: KernelRoute,
+        /// What shall be there; the same key.
+        new: KernelRoute,
+    },
     /// Remove exactly this route of ours.
     Delete(KernelRoute),
 }
