@@ -3,7 +3,7 @@
 mod netns;
 
 use netns::*;
-use starling_fib::types::{Hop, KernelRoute, OpFailure, RouteOp};
+use starling_fib::types::{Hop, KernelEvent, KernelRoute, OpFailure, RouteOp};
 
 const EEXIST: i32 = 17;
 const ESRCH: i32 = 3;
@@ -353,6 +353,8 @@ fn speed_of_200k_routes() {
             let found = dump(&mut kernel).await.routes.len();
             println!("dump of {found}: {:?}", begun.elapsed());
         }
-        assert_eq!(news(&mut events).await, [], "own changes are no news");
+        let mut news = news(&mut events).await;
+        news.retain(|event| !matches!(event, KernelEvent::Address(_)));
+        assert_eq!(news, [], "own changes are no news");
     });
 }

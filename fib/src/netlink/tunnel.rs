@@ -52,14 +52,15 @@ impl Tunnel {
         let set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up().build();
         handle.link().set(set_up).execute().await.map_err(|e| failed(spec, words(&e)))?;
         let Some(address) = spec.address else { return Ok(()) };
-        match handle.address().add(index, IpAddr::V4(address), 32).execute().await {
-            Err(error) if errno(&error) == libc::EEXIST => {}
+        let wanted = (index, address);
+        let mine = match handle.address().add(index, IpAddr::V4(address), 32).execute().await {
+            Ok(()) => true,
+            Err(error) if errno(&error) == libc::EEXIST => self.address == Some(wanted),
             Err(error) => return Err(failed(spec, words(&error))),
-            Ok(()) => {
-                if let Some(earlier) = self.address.replace((index, address)) {
-                    remove(handle, earlier).await;
-                }
-            }
+        };
+        let earlier = std::mem::replace(&mut self.address, mine.then_some(wanted));
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != wanted) {
+            remove(handle, earlier).await;
         }
         Ok(())
     }
