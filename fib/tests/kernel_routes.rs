@@ -1,4 +1,5 @@
 //! Route changes against the real kernel: what is asked is what is there, and nothing else moves.
+#![allow(clippy::unwrap_used, reason = "test code outside #[test]")]
 
 mod netns;
 
