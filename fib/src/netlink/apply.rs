@@ -155,3 +155,7 @@ fn request_ack(batch: &mut [u8], start: usize) {
         *flags = (u16::from_ne_bytes(*flags) | NLM_F_ACK).to_ne_bytes();
     }
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;
