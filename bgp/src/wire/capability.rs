@@ -126,10 +126,10 @@ fn unknown(code: u8, value: &[u8]) -> Capability {
 
 fn graceful_restart(value: &[u8]) -> Option<Capability> {
     let families = many0((be_u16, u8, u8));
-    let parsed: IResult<&[u8], (u16, Vec<(u16, u8, u8)>)> =
-        all_consuming((be_u16, families)).parse_complete(value);
-    let (_, (flags_time, families)) = parsed.ok()?;
-    Some(Capability::GracefulRestart { flags_time, families })
+    let parsed: IResult<&[u8], Capability> = all_consuming((be_u16, families))
+        .map(|(flags_time, families)| Capability::GracefulRestart { flags_time, families })
+        .parse_complete(value);
+    Some(parsed.ok()?.1)
 }
 
 /// Names of the codes that are only shown (the registry of RFC 5492 §5).
