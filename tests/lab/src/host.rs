@@ -2,7 +2,7 @@
 //!
 //! A pod is a namespace with `eth0`, whose address has no network on the link: everything
 //! goes to 169.254.1.1, an address that nobody has, which the host answers for by proxy
-//! ARP. The host holds a /32 route to the pod on its end of the veth pair.
+//! ARP (which takes a default route on the host). The host holds a /32 route to the pod on its end of the veth pair.
 
 use crate::{Lab, Netns, Result};
 use std::net::Ipv4Addr;

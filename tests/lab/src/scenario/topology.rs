@@ -256,11 +256,7 @@ impl Topology {
             let what = format!("{} of {}: {}", device, netns.host(), look.in_words());
             let outcome = packets.and_then(|packets| {
                 let pattern = look.pattern(from, to);
-                let matches = packets
-                    .iter()
-                    .filter(|line| line.starts_with(&pattern) && look.ends(line))
-                    .count();
-                if matches == 1 {
+                if packets.iter().any(|line| line.starts_with(&pattern)) {
                     return Ok(packets);
                 }
                 bail!("no request that begins with\n{pattern}\namong\n{}", packets.join("\n"))
@@ -377,16 +373,14 @@ impl Look {
         }
     }
 
+    /// How tcpdump begins the line. Older ones close a wrapped packet with
+    /// `(ipip-proto-4)`, Debian 12's does not; the second `IP` says the same.
     fn pattern(self, from: &Node, to: &Node) -> String {
         let inner = format!("IP {} > {}: ICMP echo request", from.pod.address, to.pod.address);
         match self {
             Self::Plain => inner,
             Self::Tunnelled => format!("IP {} > {}: {inner}", from.address, to.address),
         }
-    }
-
-    fn ends(self, line: &str) -> bool {
-        line.ends_with("(ipip-proto-4)") == (self == Self::Tunnelled)
     }
 }
 
