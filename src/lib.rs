@@ -4,5 +4,5 @@
 //! [`ctl`] is `bgpctl`, [`api`] is what they say to each other.
 
 pub mod api;
-//pub mod ctl;
+pub mod ctl;
 pub mod daemon;
