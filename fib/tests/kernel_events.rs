@@ -3,27 +3,12 @@
 
 mod netns;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use netns::*;
 use starling_fib::netlink::{Netlink, Options};
 use starling_fib::types::{Address, KernelEvent, KernelRoute, Link, RouteOp};
 
 fn static_route(prefix: &str, hops: &[starling_fib::types::Hop]) -> KernelRoute {
     KernelRoute { protocol: 4, ..route(prefix, hops) }
-}
-
-/// Runs many `ip` commands in one process: faster than anybody reads the news.
-fn ip_batch(commands: impl IntoIterator<Item = String>) {
-    let mut child =
-        Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().expect("ip");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    for command in commands {
-        writeln!(stdin, "{command}").expect("ip reads");
-    }
-    drop(stdin);
-    assert!(child.wait().expect("ip").success());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! A TUN device stands for tunl0 where only the programming of routes and the care of addresses
 //! are looked at. Nothing here takes it for IPIP.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code outside #[test]")]
 
 mod netns;
 

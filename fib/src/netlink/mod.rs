@@ -15,6 +15,8 @@
 //! neither matters, is set up through that crate.
 
 mod apply;
+#[cfg(test)]
+mod codec_tests;
 mod decode;
 mod dump;
 mod encode;
