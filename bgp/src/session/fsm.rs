@@ -210,7 +210,7 @@ impl Session {
             Phase::Established(live) => {
                 self.hang_up(live.slot, why, out);
                 out.push(PeerOut::Down(DownReason::Sent(why.clone())));
-                self.journal.flaps += 1;
+                self.journal.down();
                 true
             }
         };
@@ -389,7 +389,7 @@ impl Session {
                     self.backoff = Backoff::default();
                 }
                 out.push(PeerOut::Down(reason.clone()));
-                self.journal.flaps += 1;
+                self.journal.down();
                 self.phase = Phase::Opening(Opening::default());
                 self.timers = Timers::default();
                 self.retry_later(now);
