@@ -39,6 +39,16 @@ impl<'a> Segment<'a> {
         numbers.iter().map(|octets| Asn(u32::from_be_bytes(*octets)))
     }
 
+    /// Its AS numbers as they are on the wire.
+    pub(super) fn octets(self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// Its first `count` AS numbers.
+    pub(super) fn truncated(self, count: usize) -> Segment<'a> {
+        Segment { kind: self.kind, octets: self.octets.get(..count * 4).unwrap_or(self.octets) }
+    }
+
     /// What it adds to the length of the path: a set counts as one (RFC 4271 §9.1.2.2 a).
     pub fn count(self) -> usize {
         match self.kind {
@@ -105,6 +115,56 @@ impl<'a> AsPath<'a> {
     pub fn contains(self, asn: Asn) -> bool {
         self.asns().any(|a| a == asn)
     }
+}
+
+/// What the judge wants to know of a path, found in one walk.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Shape {
+    /// Its length, as [`AsPath::len`].
+    pub(super) len: u32,
+    /// Its neighbouring AS, as [`AsPath::first`].
+    pub(super) first: Option<Asn>,
+    /// Whether the AS that was asked for is in it.
+    pub(super) looped: bool,
+}
+
+/// Walks a path of `W` octets a number that nobody has checked, looking for `own`.
+///
+/// # Errors
+/// Why it is malformed (RFC 7606 §7.2, RFC 7607 for AS 0). The segments of confederations are,
+/// because we are in none (RFC 5065 §4).
+#[inline]
+pub(super) fn check<const W: usize>(path: &[u8], own: Asn) -> Result<Shape, &'static str> {
+    let mut shape = Shape::default();
+    let mut rest = path;
+    while let Some((&[kind, count], tail)) = rest.split_first_chunk() {
+        let Some((numbers, tail)) = tail.split_at_checked(usize::from(count) * W) else {
+            return Err("a segment is longer than the attribute");
+        };
+        if count == 0 {
+            return Err("an empty segment");
+        }
+        let mut zero = false;
+        for octets in numbers.as_chunks::<W>().0 {
+            let asn = octets.iter().fold(0, |asn, octet| asn << 8 | u32::from(*octet));
+            zero |= asn == 0;
+            shape.looped |= asn == own.0;
+            if shape.len == 0 && kind == SegmentKind::Sequence as u8 && shape.first.is_none() {
+                shape.first = Some(Asn(asn));
+            }
+        }
+        if zero {
+            return Err("AS 0");
+        }
+        match SegmentKind::from_wire(kind) {
+            Some(SegmentKind::Set) => shape.len += 1,
+            Some(SegmentKind::Sequence) => shape.len += u32::from(count),
+            None if kind == 3 || kind == 4 => return Err("a segment of a confederation"),
+            None => return Err("an unknown segment type"),
+        }
+        rest = tail;
+    }
+    if rest.is_empty() { Ok(shape) } else { Err("a single octet after the last segment") }
 }
 
 /// The segments of a path.

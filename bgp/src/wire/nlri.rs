@@ -17,10 +17,10 @@ pub struct Incorrect;
 pub fn read<P: Prefix>(field: &[u8], out: &mut Vec<P>) -> Result<(), Incorrect> {
     let mut rest = field;
     while let Some((&len, tail)) = rest.split_first() {
-        let octets = usize::from(len.div_ceil(8));
-        let (octets, tail) = tail.split_at_checked(octets).ok_or(Incorrect)?;
-        out.push(P::from_wire(len, octets).ok_or(Incorrect)?);
-        rest = tail;
+        // Given more octets than its own, `from_wire` reads the address in one load.
+        let prefix = P::from_wire(len, tail).ok_or(Incorrect)?;
+        rest = tail.get(usize::from(len.div_ceil(8))..).ok_or(Incorrect)?;
+        out.push(prefix);
     }
     Ok(())
 }
