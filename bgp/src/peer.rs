@@ -50,11 +50,11 @@ impl Peer {
             PeerIn::Start => Event::Start,
             PeerIn::Stop(why) => Event::Stop(why),
             PeerIn::Configure(config) => Event::Configure(config),
-            PeerIn::Connected { local, .. } => Event::Connected { local: local.ip() },
+            PeerIn::Connected { local, .. } => Event::Connected(local.ip()),
             PeerIn::ConnectFailed { reason } => Event::ConnectFailed(reason),
-            PeerIn::Accepted { local, .. } => Event::Accepted { local: local.ip() },
+            PeerIn::Accepted { local, .. } => Event::Accepted(local.ip()),
             PeerIn::Closed { slot, reason } => Event::Closed(slot, reason),
-            PeerIn::Tick { unread } => Event::Tick { unread },
+            PeerIn::Tick { unread } => Event::Tick(unread),
             PeerIn::RequestRefresh => Event::RequestRefresh,
         };
         self.session.handle(now, event, out);

@@ -5,6 +5,7 @@
 use super::{Counters, DownReason, PeerEvent, State};
 use crate::msg::PeerOut;
 use crate::types::Time;
+use crate::wire::Notification;
 
 /// As many different reasons are told between two sessions.
 const MOST_TOLD: usize = 16;
@@ -23,6 +24,8 @@ pub(crate) struct Journal {
     /// Messages that the session itself sent.
     pub(crate) sent: Counters,
     told: Vec<DownReason>,
+    /// A collision cost us a connection since; the next one that does is worth telling.
+    collided: bool,
     shortfalls: Vec<String>,
 }
 
@@ -35,6 +38,7 @@ impl Journal {
             flaps: 0,
             sent: Counters::default(),
             told: Vec::new(),
+            collided: false,
             shortfalls: Vec::new(),
         }
     }
@@ -51,14 +55,28 @@ impl Journal {
     /// A session is Established, lacking `shortfalls`.
     pub(crate) fn up(&mut self, shortfalls: &[String], out: &mut Vec<PeerOut>) {
         self.told.clear();
+        self.collided = false;
         for text in shortfalls.iter().filter(|text| !self.shortfalls.contains(text)) {
             out.push(PeerOut::Event(PeerEvent::Mismatch(text.clone())));
         }
         self.shortfalls = shortfalls.to_vec();
     }
 
+    /// The Established session is not any more; `ended` says why.
+    pub(crate) fn down(&mut self) {
+        self.flaps += 1;
+        self.collided = true;
+    }
+
     /// An attempt or a session ended.
     pub(crate) fn ended(&mut self, now: Time, reason: DownReason, out: &mut Vec<PeerOut>) {
+        // The connection that the neighbour prefers may be one that we have yet to accept. If it
+        // says so again, it believes in a session that does not exist here.
+        if reason == DownReason::Received(Notification::CEASE_COLLISION)
+            && !std::mem::replace(&mut self.collided, true)
+        {
+            return;
+        }
         if self.told.len() < MOST_TOLD && !self.told.iter().any(|told| alike(told, &reason)) {
             self.told.push(reason.clone());
             out.push(PeerOut::Event(PeerEvent::Down(reason.clone())));
