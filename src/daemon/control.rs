@@ -21,7 +21,7 @@ use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
     ApiError, FibEntry, Live, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
@@ -102,15 +102,15 @@ impl IntoResponse for Refusal {
 
 /// Everything: for the Unix socket, which only root and its group can open.
 pub fn router<B: Backend>(backend: B) -> Router {
-    routes().route("/v1/reload", post(reload::<B>)).with_state(backend)
+    routes(post(reload::<B>)).with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
-    routes().route("/v1/reload", post(only_on_the_unix_socket)).with_state(backend)
+    routes(post(only_on_the_unix_socket)).with_state(backend)
 }
 
-fn routes<B: Backend>() -> Router<B> {
+fn routes<B: Backend>(reload: MethodRouter<B>) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
         .route("/v1/summary", get(summary::<B>))
@@ -119,10 +119,12 @@ fn routes<B: Backend>() -> Router<B> {
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
+        .route("/v1/reload", reload)
         .route("/livez", get(live::<B>))
         .route("/readyz", get(ready::<B>))
         .route("/metrics", get(metrics::<B>))
         .fallback(unknown_path)
+        // Of the routes above it only.
         .method_not_allowed_fallback(wrong_method)
 }
 

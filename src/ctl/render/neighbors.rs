@@ -30,7 +30,7 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let name = clean(&peer.name);
     writeln!(
         out,
-        "{BOLD}{name}{BOLD:#}  {}  AS {}  {} of AS {}",
+        "{BOLD}{name}{BOLD:#}  {}  AS {}  {}, local AS {}",
         peer.address, peer.asn, peer.kind, n.local_asn
     )?;
     let state = format!("{} for {}", peer.state, age(peer.since_s));

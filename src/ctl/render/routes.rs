@@ -85,7 +85,10 @@ impl RouteTable {
     fn kernel(&mut self, prefix: &str, kernel: &Kernel) -> Cell {
         let style = kernel_style(kernel.state);
         match (kernel.state, &kernel.why) {
-            (KernelState::Refused | KernelState::Occupied, Some(why)) => {
+            // Why a route is unresolved says its path.
+            (state, Some(why))
+                if !matches!(state, KernelState::Installed | KernelState::Unresolved) =>
+            {
                 self.notes.add(prefix, &format!("{} in the kernel: {why}", kernel.state));
                 Cell::styled(format!("{} (!)", kernel.state), style)
             }

@@ -5,12 +5,13 @@
 //! its place, then renamed), never under a running daemon, and is removed at the end unless it
 //! has become another's by then.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -147,11 +148,11 @@ impl Listener {
         match self.0 {
             // `_file` is dropped, and so the path unlinked, when serving has ended.
             Socket::Unix(listener, _file) => {
-                let accept = async || listener.accept().await.map(|(stream, _)| stream);
+                let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
                 accept_loop(accept, router(backend), Duration::MAX, shutdown).await;
             }
             Socket::Tcp(listener) => {
-                let accept = async || listener.accept().await.map(|(stream, _)| stream);
+                let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
                 accept_loop(accept, read_only_router(backend), TCP_LIFE, shutdown).await;
             }
         }
@@ -177,7 +178,7 @@ impl Drop for SocketFile {
 }
 
 async fn accept_loop<S>(
-    accept: impl AsyncFn() -> io::Result<S>,
+    mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>>,
     router: Router,
     life: Duration,
     shutdown: impl Future<Output = ()>,
@@ -194,7 +195,7 @@ async fn accept_loop<S>(
         let next = async {
             // Never closed, so this always yields a place.
             let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, accept().await)
+            (place, poll_fn(&mut accept).await)
         };
         let (place, accepted) = tokio::select! {
             () = &mut shutdown => break,
