@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -189,6 +190,13 @@ impl Have {
     /// All prefixes in order; one that has several routes comes several times.
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> {
         self.routes.keys().map(|key| key.prefix)
+    }
+
+    /// The same, behind `after` only.
+    pub fn prefixes_after(&self, after: Option<IpNet>) -> impl Iterator<Item = IpNet> {
+        let last = |prefix| RouteKey { prefix, table: u32::MAX, metric: u32::MAX };
+        let from = after.map_or(Bound::Unbounded, |prefix| Bound::Excluded(last(prefix)));
+        self.routes.range((from, Bound::Unbounded)).map(|(key, _)| key.prefix)
     }
 
     /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.

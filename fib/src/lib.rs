@@ -21,6 +21,7 @@ pub mod resolve;
 pub mod retry;
 #[cfg(test)]
 mod rig;
+pub mod table;
 pub mod tunnel;
 pub mod types;
 pub mod underlay;

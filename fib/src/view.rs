@@ -99,6 +99,14 @@ impl Fib {
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 
+    /// The route that a wanted prefix comes to; `None`: none yet, or none at all.
+    pub fn wanted(&self, prefix: IpNet) -> Option<KernelRoute> {
+        match self.wants.desired(prefix, self.context()?) {
+            Desired::Route(want) => Some(want),
+            Desired::Hold | Desired::Nothing => None,
+        }
+    }
+
     fn show<'a>(&'a self, prefix: IpNet, target: &'a Target) -> RouteView<'a> {
         let Some(context) = self.context() else {
             let (resolutions, state) = (Vec::new(), KernelState::Pending);

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -112,6 +113,13 @@ impl Wants {
     /// All prefixes and where they lead, in order.
     pub fn iter(&self) -> impl Iterator<Item = (IpNet, &Target)> {
         self.routes.iter().map(|(prefix, target)| (*prefix, target.as_ref()))
+    }
+
+    /// The same, behind `after` only.
+    pub fn after(&self, after: Option<IpNet>) -> impl Iterator<Item = (IpNet, &Target)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.routes.range((from, Bound::Unbounded));
+        behind.map(|(prefix, target)| (*prefix, target.as_ref()))
     }
 
     /// How many.
