@@ -71,13 +71,10 @@ pub struct Rank {
     pub cluster_len: u16,
 }
 
-impl Rank {
-    /// LOCAL_PREF of a route that carries none.
-    pub const DEFAULT_LOCAL_PREF: u32 = 100;
-
-    /// What canonical bytes say.
-    pub fn of(bytes: &[u8]) -> Rank {
-        let mut rank = Rank {
+impl Default for Rank {
+    /// The rank of no attributes at all.
+    fn default() -> Rank {
+        Rank {
             local_pref: Rank::DEFAULT_LOCAL_PREF,
             path_len: 0,
             origin: Origin::Incomplete,
@@ -85,7 +82,17 @@ impl Rank {
             neighbor_as: None,
             originator: None,
             cluster_len: 0,
-        };
+        }
+    }
+}
+
+impl Rank {
+    /// LOCAL_PREF of a route that carries none.
+    pub const DEFAULT_LOCAL_PREF: u32 = 100;
+
+    /// What canonical bytes say.
+    pub fn of(bytes: &[u8]) -> Rank {
+        let mut rank = Rank::default();
         for attr in Attrs::new(bytes) {
             match attr.code {
                 code::ORIGIN => rank.origin = Origin::of(attr),

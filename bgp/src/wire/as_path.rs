@@ -117,13 +117,11 @@ impl<'a> AsPath<'a> {
     }
 }
 
-/// What the judge wants to know of a path, found in one walk.
+/// What the judge wants to know of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Shape {
     /// Its length, as [`AsPath::len`].
     pub(super) len: u32,
-    /// Its neighbouring AS, as [`AsPath::first`].
-    pub(super) first: Option<Asn>,
     /// Whether the AS that was asked for is in it.
     pub(super) looped: bool,
 }
@@ -149,9 +147,6 @@ pub(super) fn check<const W: usize>(path: &[u8], own: Asn) -> Result<Shape, &'st
             let asn = octets.iter().fold(0, |asn, octet| asn << 8 | u32::from(*octet));
             zero |= asn == 0;
             shape.looped |= asn == own.0;
-            if shape.len == 0 && kind == SegmentKind::Sequence as u8 && shape.first.is_none() {
-                shape.first = Some(Asn(asn));
-            }
         }
         if zero {
             return Err("AS 0");

@@ -109,7 +109,8 @@ impl Routes<'_> {
             self.end_of_rib(Family::Ipv4);
             return Ok(Judgement::default());
         }
-        let mut attributes = Attributes::read(raw, context)?;
+        let mut attributes = Attributes::of(raw, context);
+        attributes.read()?;
         let announces = !nlri.is_empty() || attributes.has_reach();
         let next_hop = if announces { attributes.conclude(!nlri.is_empty()) } else { None };
         if let Some(fault) = &attributes.fault
