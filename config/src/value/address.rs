@@ -76,6 +76,9 @@ impl Scalar for IpNet {
         let net: IpNet = text.parse().map_err(|_| {
             let wrong = Wrong::new(format!("`{}` is not a prefix", shown(text)));
             match text.parse::<IpAddr>() {
+                Ok(address) if address.is_unspecified() => {
+                    wrong.hint(format!("the length is missing; every address is \"{address}/0\""))
+                }
                 Ok(address) => {
                     let net = IpNet::from(address);
                     wrong.hint(format!("the length is missing; one address alone is \"{net}\""))

@@ -25,8 +25,12 @@ fn every_error_has_a_place_and_points_into_its_line() {
         assert!(!errors.errors.is_empty(), "{name}");
         for problem in errors.errors.iter().chain(&errors.warnings) {
             assert_eq!(problem.file, format!("{name}.toml"));
-            if text.is_empty() {
-                assert_eq!((problem.line, problem.column), (0, 0));
+            if problem.line == 0 {
+                // Something is missing: there is no line to point at.
+                assert!(
+                    problem.message.starts_with("there is no [")
+                        || problem.message.contains("cannot peer")
+                );
                 continue;
             }
             let line = text.split('\n').nth(problem.line - 1).expect("a line of the file");
@@ -52,17 +56,12 @@ fn one_run_tells_all() {
 fn errors_for_programs_are_json() {
     let errors = Config::parse(&[("a.toml", "[cluster]\nasn = 0\n")]).unwrap_err();
     let json = serde_json::to_value(&errors).unwrap();
-    let first = &json["errors"][0];
-    assert_eq!(first["severity"], "error");
-    assert_eq!(
-        (&first["file"], &first["line"], &first["column"]),
-        (&"a.toml".into(), &1.into(), &1.into())
-    );
-    assert_eq!(first["message"], "there is no [[node]]");
-    let second = &json["errors"][1];
-    assert_eq!(
-        (&second["line"], &second["column"], &second["width"]),
-        (&2.into(), &7.into(), &1.into())
-    );
-    assert!(second["expected"].is_string() && second["hint"].is_string());
+    let place = |problem: &serde_json::Value| {
+        ["line", "column", "width"].map(|key| problem[key].as_u64().unwrap())
+    };
+    let (first, second) = (&json["errors"][0], &json["errors"][1]);
+    assert_eq!((&first["severity"], &first["file"]), (&"error".into(), &"a.toml".into()));
+    assert_eq!(place(first), [2, 7, 1]);
+    assert_eq!((place(second), &second["message"]), ([0, 0, 0], &"there is no [[node]]".into()));
+    assert!(first["expected"].is_string() && first["hint"].is_string());
 }

@@ -64,7 +64,7 @@ fn the_shortest_file_warns_of_what_it_lacks() {
     )
     .unwrap();
     let said: Vec<&str> = config.warnings.iter().map(|w| w.message.as_str()).collect();
-    assert_eq!(said, ["there is no [[pool]]", "the mesh is off and there is no [[peer]]"]);
+    assert_eq!(said, ["the mesh is off and there is no [[peer]]", "there is no [[pool]]"]);
 }
 
 #[test]
@@ -102,7 +102,6 @@ hold = 3
     insta::assert_snapshot!("warnings", said.join("\n"));
 }
 
-/// The host's address with the longest name wins no prize: lines stay near a terminal's width.
 #[test]
 fn the_report_fits_a_terminal() {
     for name in ["network-a", "network-b", "network-c"] {
@@ -110,4 +109,21 @@ fn the_report_fits_a_terminal() {
         let widest = report.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 120, "{widest} in {report}");
     }
+}
+
+#[test]
+fn a_thousand_nodes() {
+    let mut text = "[cluster]\nasn = 64512\n[[pool]]\ncidr = \"10.0.0.0/8\"\n".to_owned();
+    for i in 0..1000 {
+        let (high, low) = (i / 250, i % 250 + 1);
+        text.push_str(&format!(
+            "[[node]]\nname = \"n{i}\"\naddress = \"192.168.{high}.{low}\"\nblocks = [\"10.{high}.{low}.0/24\"]\n"
+        ));
+    }
+    let config = starling_config::parse(&text).unwrap();
+    assert!(config.nodes.iter().all(|node| config.plan(node).peers.len() == 999));
+    // The same again: every name, address and block twice.
+    let tables = text.find("[[node]]").unwrap();
+    let twice = format!("{text}{}", &text[tables..]);
+    assert_eq!(starling_config::parse(&twice).unwrap_err().errors.len(), 3000);
 }
