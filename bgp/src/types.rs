@@ -210,6 +210,18 @@ pub trait Prefix:
     }
 }
 
+/// The first `N` octets: one load where there are so many, zeroes for those that are missing.
+#[inline]
+fn leading<const N: usize>(octets: &[u8]) -> [u8; N] {
+    octets.first_chunk().copied().unwrap_or_else(|| {
+        let mut address = [0; N];
+        for (to, from) in address.iter_mut().zip(octets) {
+            *to = *from;
+        }
+        address
+    })
+}
+
 /// An IPv4 prefix in a `u64`: address in the upper 32 bits, length in the lower.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct V4(u64);
@@ -236,10 +248,7 @@ impl Prefix for V4 {
         if len > 32 {
             return None;
         }
-        let mut address = [0; 4];
-        for (to, from) in address.iter_mut().zip(octets) {
-            *to = *from;
-        }
+        let address = leading::<4>(octets);
         let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
         Some(V4(u64::from(u32::from_be_bytes(address) & mask) << 32 | u64::from(len)))
     }
@@ -296,10 +305,7 @@ impl Prefix for V6 {
         if len > 128 {
             return None;
         }
-        let mut address = [0; 16];
-        for (to, from) in address.iter_mut().zip(octets) {
-            *to = *from;
-        }
+        let address = leading::<16>(octets);
         let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
         let bits = u128::from_be_bytes(address) & mask;
         Some(V6 { high: (bits >> 64) as u64, low: bits as u64, len })

@@ -4,4 +4,5 @@
 //! that talks to the kernel, [`mem`] an in-memory kernel for the simulator.
 #![forbid(unsafe_code)]
 
+pub mod netlink;
 pub mod types;

@@ -3,6 +3,7 @@
 //! [`AttrSet`] is built once (by `wire::judge` for a received UPDATE, by [`AttrSet`]'s own
 //! constructors for originated and exported routes) and interned by the store of the Rib.
 
+pub(crate) mod canonical;
 mod set;
 pub mod store;
 

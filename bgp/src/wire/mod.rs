@@ -4,6 +4,7 @@
 //! ([`update::Update`]), *judge* applies RFC 7606 and yields routes that nobody checks again
 //! ([`judge`]), *use* is the Rib's. An error is the NOTIFICATION that answers it.
 
+mod as4;
 pub mod as_path;
 pub mod attr;
 pub mod capability;
