@@ -99,6 +99,27 @@ impl Changes {
     }
 }
 
+/// How many names a line lists.
+const NAMES_SHOWN: usize = 8;
+
+impl Changes {
+    /// Settings of peers, whether they make sessions anew, and the peers: what changes for many
+    /// peers alike (a timer, a pool) is one change to people.
+    fn by_setting(&self) -> Vec<(&Setting, bool, Vec<&str>)> {
+        let mut lines: Vec<(&Setting, bool, Vec<&str>)> = Vec::new();
+        for change in &self.peers_changed {
+            let live = change.policy.iter().chain(&change.live).map(|s| (s, false));
+            for (setting, anew) in change.session.iter().map(|s| (s, true)).chain(live) {
+                match lines.iter_mut().find(|(s, a, _)| *s == setting && *a == anew) {
+                    Some((.., names)) => names.push(&change.peer.name),
+                    None => lines.push((setting, anew, vec![&change.peer.name])),
+                }
+            }
+        }
+        lines
+    }
+}
+
 /// What changes from `old` to `new`.
 pub fn diff(old: &NodePlan, new: &NodePlan) -> Changes {
     let mut changes = Changes { settings: settings(old, new), ..Changes::default() };
@@ -247,14 +268,17 @@ impl fmt::Display for Changes {
         for PeerName { name, address, asn } in &self.peers_removed {
             writeln!(f, "- peer {name} ({address}, AS {asn})")?;
         }
-        for change in &self.peers_changed {
-            let name = &change.peer.name;
-            for setting in &change.session {
-                writeln!(f, "~ peer {name}: {setting} (the session is made anew)")?;
-            }
-            for setting in change.policy.iter().chain(&change.live) {
-                writeln!(f, "~ peer {name}: {setting}")?;
-            }
+        for (setting, anew, names) in self.by_setting() {
+            let (what, who) = match names.as_slice() {
+                [name] => ("peer", (*name).to_owned()),
+                [names @ .., last] if names.len() < NAMES_SHOWN => {
+                    ("peers", format!("{} and {last}", names.join(", ")))
+                }
+                [first, ..] => ("peers", format!("{first} and {} more", names.len() - 1)),
+                [] => continue,
+            };
+            let anew = if anew { " (the session is made anew)" } else { "" };
+            writeln!(f, "~ {what} {who}: {setting}{anew}")?;
         }
         for block in &self.blocks_added {
             writeln!(f, "+ block {block}")?;

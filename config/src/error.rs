@@ -107,13 +107,13 @@ impl fmt::Display for Problem {
 
 impl Problem {
     /// The part of the line that is shown, the blanks before the carets, and how many carets.
-    /// Tabs stay tabs in both, so that the carets sit right; other control characters are
+    /// Tabs stay tabs in both, so that the carets sit right; other invisible ones are
     /// replaced, so that a file cannot speak to the terminal.
     fn window(&self) -> (String, String, usize) {
         let chars: Vec<char> = self
             .excerpt
             .chars()
-            .map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+            .map(|c| if invisible(c) { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         let start = self.column.saturating_sub(1);
         let from = if chars.len() <= EXCERPT_WIDTH {
@@ -138,6 +138,13 @@ impl Problem {
         }
         (text, before, self.width.min((to + 1).saturating_sub(start)).max(1))
     }
+}
+
+/// Whether a character would make the excerpt look like what it is not: control characters, and
+/// those of no width or that turn the direction of writing.
+fn invisible(c: char) -> bool {
+    c.is_control() && c != '\t'
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Why there is no configuration: at least one error, and the warnings beside.

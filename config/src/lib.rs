@@ -33,9 +33,6 @@ mod reader;
 mod source;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 pub use diff::{Changes, diff};
 pub use error::{Errors, Problem, Severity};
 pub use explain::Report;

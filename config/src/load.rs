@@ -134,7 +134,7 @@ impl Walk<'_> {
                 loaded.incomplete = true;
                 let at = named_at.unwrap_or_else(|| {
                     let file = loaded.problems.add_source(name.clone(), String::new());
-                    At { file, start: 0, end: 0 }
+                    At::whole(file)
                 });
                 loaded.problems.error(at, format!("cannot read {name}: {reason}"));
                 return;
@@ -184,6 +184,7 @@ impl Walk<'_> {
         let found = match found {
             Ok(found) => found,
             Err(reason) => {
+                loaded.incomplete = true;
                 let message = format!("cannot follow `{}`: {reason}", shown(pattern));
                 loaded.problems.error(*at, message);
                 return;
@@ -196,12 +197,14 @@ impl Walk<'_> {
         for path in found {
             let identity = self.files.identity(&path);
             if self.open.contains(&identity) {
+                loaded.incomplete = true;
                 let message = format!("{} includes itself", path.display());
                 loaded
                     .problems
                     .error(*at, message)
                     .hint("keep included files in a folder of their own, such as nodes.d");
             } else if self.open.len() >= DEEPEST {
+                loaded.incomplete = true;
                 let message = format!("includes nest more than {DEEPEST} deep");
                 loaded.problems.error(*at, message);
             } else if self.done.insert(identity.clone()) {
@@ -222,13 +225,13 @@ fn literal_folder(folder: &Path, pattern: &str) -> Option<PathBuf> {
 
 fn syntax(error: &toml::de::Error, text: &str, file: usize, problems: &mut Problems) {
     let span = error.span().unwrap_or(0..0);
-    let (message, expected) = match error.message().split_once('\n') {
-        Some((message, expected)) => (message, Some(expected.replace('\n', ", "))),
+    let (message, expected) = match error.message().split_once(", expected ") {
+        Some((message, expected)) => (message, Some(expected).filter(|e| *e != "nothing")),
         None => (error.message(), None),
     };
     let note = problems.error(At { file, start: span.start, end: span.end }, message);
     if let Some(expected) = expected {
-        note.expected(expected.strip_prefix("expected ").unwrap_or(&expected));
+        note.expected(expected);
     }
     let start = text.get(..span.start).map_or(0, |before| before.rfind('\n').map_or(0, |i| i + 1));
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");

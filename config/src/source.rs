@@ -14,6 +14,13 @@ pub(crate) struct At {
     pub(crate) end: usize,
 }
 
+impl At {
+    /// The file as a whole: what is wrong is that something is not in it.
+    pub(crate) fn whole(file: usize) -> At {
+        At { file, start: usize::MAX, end: usize::MAX }
+    }
+}
+
 /// A value and its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sp<T> {
@@ -161,8 +168,7 @@ impl<'a> Lines<'a> {
     fn place(&self, at: At) -> Place {
         let text = &self.source.text;
         let file = self.source.name.clone();
-        if text.is_empty() {
-            // Nothing to point at: the file as a whole.
+        if at.start == usize::MAX {
             return Place { file, line: 0, column: 0, width: 0, excerpt: String::new() };
         }
         let start = floor_char(text, at.start);

@@ -149,7 +149,8 @@ fn addresses_inside(raw: &Raw, pools: &[Pool], problems: &mut Problems) {
                 continue;
             }
             for (pool, told) in pools.iter().zip(&mut told) {
-                if !*told && pool.cidr.contains(&ip) {
+                // A pool of everything is already an error.
+                if !*told && pool.cidr.prefix_len() > 0 && pool.cidr.contains(&ip) {
                     *told = true;
                     problems
                         .warn(at, format!("{ip} lies in pool {}", pool.cidr))

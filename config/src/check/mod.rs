@@ -19,13 +19,16 @@ use crate::source::{At, Problems};
 /// Checks what was read. `root` is the number of the first file. What is wrong is noted in
 /// `problems`; if an error is, the result is not to be used.
 pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
-    let whole_file = At { file: root, start: 0, end: 0 };
+    let whole_file = At::whole(root);
+    let missing = |what: &str| !raw.refused.contains(&what);
     let asn = match &raw.cluster {
         Some(cluster) => cluster.asn.value().copied().unwrap_or_default(),
         None => {
-            problems
-                .error(whole_file, "there is no [cluster]")
-                .expected("[cluster] with asn = the AS number of the nodes");
+            if missing("[cluster]") {
+                problems
+                    .error(whole_file, "there is no [cluster]")
+                    .expected("[cluster] with asn = the AS number of the nodes");
+            }
             Asn::default()
         }
     };
@@ -34,7 +37,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
     let nodes = nodes::check(raw, asn, whole_file, problems);
     blocks::check(raw, &nodes, &pools, problems);
     let peers = peers::check(raw, &nodes, problems);
-    if pools.is_empty() && raw.pools.is_empty() {
+    if raw.pools.is_empty() && missing("[[pool]]") {
         problems
             .warn(whole_file, "there is no [[pool]]")
             .expected("[[pool]] with the addresses of the pods")

@@ -13,7 +13,7 @@ use crate::value::RouterIds;
 
 /// The nodes, one for each `[[node]]` and in the same order.
 pub(super) fn check(raw: &Raw, asn: Asn, whole_file: At, problems: &mut Problems) -> Vec<Node> {
-    if raw.nodes.is_empty() {
+    if raw.nodes.is_empty() && !raw.refused.contains(&"[[node]]") {
         problems
             .error(whole_file, "there is no [[node]]")
             .expected("a [[node]] with name, address and blocks for each node of the cluster");

@@ -51,26 +51,28 @@ fn build(
     let family = family_of(address.value);
     let name = said.name.value().map_or_else(|| address.value.to_string(), |n| n.0.clone());
     let mut picked = select(said, &name, nodes, problems);
-    let before = picked.len();
-    let without = |index: &usize| nodes.get(*index).filter(|n| n.address(family).is_none());
-    let example = picked.iter().find_map(without).map(|node| node.name.clone());
-    picked.retain(|index| without(index).is_none());
+    let lacking = |index: &usize, family: Family| {
+        nodes.get(*index).is_some_and(|n| !n.addresses.is_empty() && n.address(family).is_none())
+    };
     let (local_address, families) = (said.local_address.get(), families(said, family, problems));
     // Without an own address of the family there is no NEXT_HOP that we could give.
-    if let Some(example) =
-        example.filter(|_| !matches!(local_address, Some(Sp { value: LocalAddress::Is(_), .. })))
-    {
-        let message = format!(
-            "{} of the nodes that {name} is for have no {} address, {example} for one: no session \
-             there",
-            before - picked.len(),
-            in_words(family),
-        );
-        problems.warn(address.at, message).hint("pick the others with nodes = { … }");
+    if !matches!(local_address, Some(Sp { value: LocalAddress::Is(_), .. })) {
+        let without: Vec<usize> = picked.iter().copied().filter(|i| lacking(i, family)).collect();
+        picked.retain(|index| !without.contains(index));
+        if let Some(example) = without.first().and_then(|index| nodes.get(*index)) {
+            let (example, family) = (&example.name, in_words(family));
+            let message = match without.len() {
+                1 => format!("no session with {name} on {example}, which has no {family} address"),
+                n => format!(
+                    "no session with {name} on {n} nodes without an {family} address, such as \
+                     {example}"
+                ),
+            };
+            problems.warn(address.at, message).hint("pick the other nodes with nodes = { … }");
+        }
     }
     for extra in families.iter().filter(|f| *f != family) {
-        let lacks =
-            picked.iter().filter_map(|i| nodes.get(*i)).find(|n| n.address(extra).is_none());
+        let lacks = picked.iter().find(|i| lacking(i, extra)).and_then(|i| nodes.get(*i));
         if let Some(node) = lacks {
             let message = format!(
                 "{name} shall carry {extra}, but {} has no {} address: not offered there",

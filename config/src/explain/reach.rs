@@ -131,9 +131,14 @@ fn judge(
     let why = match way {
         Way::Tunnel if mode == Some(Mode::Always) => said,
         Way::Gateway => {
-            let knows = plan.peers.iter().any(|peer| !peer.node);
-            let gateway = if knows { "the gateway" } else { "a gateway that is no BGP peer" };
-            format!("{where_it_is} and {said}: {gateway} has to know the way")
+            let near = |address| mine.subnet.is_some_and(|subnet| subnet.contains(&address));
+            let routers = plan.peers.iter().filter(|peer| !peer.node && near(peer.address));
+            let routers: Vec<&str> = routers.map(|peer| peer.name.as_str()).collect();
+            let gateway = match routers.is_empty() {
+                true => "no BGP router on the subnet, so its gateway cannot know the pods".into(),
+                false => format!("it works if the gateway is {}", routers.join(" or ")),
+            };
+            format!("{where_it_is}, {said}: {gateway}")
         }
         _ => format!("{where_it_is}, {said}"),
     };

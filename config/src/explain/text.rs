@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use ipnet::IpNet;
+
 use super::{AddressReport, NodeReport, Report, TunnelReport, Way};
 
 impl Display for Report {
@@ -13,7 +15,10 @@ impl Display for Report {
         }
         writeln!(f, "  blocks    {}", joined(&self.blocks, "none: it announces nothing"))?;
         for pool in &self.pools {
-            writeln!(f, "  pool      {} ipip {}", pool.cidr, pool.ipip)?;
+            match pool.cidr {
+                IpNet::V4(_) => writeln!(f, "  pool      {}, ipip {}", pool.cidr, pool.ipip)?,
+                IpNet::V6(_) => writeln!(f, "  pool      {}, no ipip for IPv6", pool.cidr)?,
+            }
         }
         match &self.tunnel {
             Some(tunnel) => writeln!(f, "  tunnel    {tunnel}")?,
@@ -28,7 +33,8 @@ impl Display for Report {
         writeln!(f, "  routes    proto {protocol}, table {table}, metric {}", self.metric)?;
         let listen = match &self.listen {
             None => "on all addresses".to_owned(),
-            Some(listen) => joined(listen, "nowhere: sessions are only dialled"),
+            Some(listen) if listen.is_empty() => "nowhere, sessions are only dialled".to_owned(),
+            Some(listen) => format!("on {}", joined(listen, "")),
         };
         let (port, hold) = (self.port, self.hold);
         writeln!(f, "  bgp       port {port} {listen}, hold {hold}s")?;
@@ -124,7 +130,11 @@ impl Display for AddressReport {
         }
         match subnet {
             Some(net) if net.prefix_len() == net.max_prefix_len() => {
-                write!(f, " (!): no other node is on it")
+                write!(f, " (!): no other node is on it")?;
+                match configured {
+                    true => Ok(()),
+                    false => write!(f, "; say address = \"{address}/LENGTH\" if that is wrong"),
+                }
             }
             _ => Ok(()),
         }

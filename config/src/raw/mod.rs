@@ -11,14 +11,17 @@ use ipnet::IpNet;
 use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Family};
 use starling_fib::types::Mode;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::reader::{Field, Section, kind, nearest, place, strings};
-use crate::source::{At, Problems, Sp, shown};
+use crate::reader::{Field, Section, kind, place, strings};
+use crate::source::{At, Problems, Sp};
 use crate::value::{
     Device, HostAddress, LocalAddress, Mtu, Name, Port, Protocol, RouterId, RouterIds, Table,
 };
+
+mod tables;
+
+use tables::{patterns, table, tables, unknown_table};
 
 type Keys = &'static [&'static str];
 
@@ -71,6 +74,8 @@ pub(crate) struct Raw {
     pub(crate) http: Option<Http>,
     pub(crate) control: Option<Control>,
     pub(crate) bgp: Option<Bgp>,
+    /// Tables that are there but in the wrong brackets (and noted): they are not missing.
+    pub(crate) refused: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -199,6 +204,9 @@ impl Raw {
                 unknown_table(name, key_at, problems);
                 continue;
             };
+            if what.starts_with("[[") != matches!(value.get_ref(), DeValue::Array(_)) {
+                self.refused.push(what);
+            }
             if what.starts_with("[[") {
                 for (table, at) in tables(what, value, key_at, problems) {
                     self.read_one_of_many(Section::new(what, table, at, keys, TABLES, problems));
@@ -352,90 +360,6 @@ fn listen(s: &mut Section<'_, '_>) -> Listen {
                 .error(at, "this says not where to listen")
                 .expected("\"all\", \"node\" (the node's own addresses) or an array of addresses");
             Listen::All
-        }
-    }
-}
-
-/// `include`: read with the machinery of tables, as if the document were one.
-fn patterns(document: &DeTable<'_>, at: At, problems: &mut Problems) -> Vec<Sp<String>> {
-    let Some((key, value)) = document.get_key_value("include") else { return Vec::new() };
-    let mut only = DeTable::new();
-    only.insert(key.clone(), value.clone());
-    match Section::new("the file", &only, at, &["include"], &[], problems).list("include") {
-        Field::Is(patterns) => patterns.value,
-        _ => Vec::new(),
-    }
-}
-
-fn unknown_table(name: &str, at: At, problems: &mut Problems) {
-    let names = || TABLES.iter().map(|(what, _)| what.trim_matches(['[', ']']));
-    let written = |name: &str| {
-        TABLES.iter().map(|(what, _)| *what).find(|what| what.trim_matches(['[', ']']) == name)
-    };
-    // `nodes` and `peers` are what half of the people write first.
-    let near = nearest(name, names()).or_else(|| nearest(name.trim_end_matches('s'), names()));
-    let home = TABLES.iter().find(|(_, keys)| keys.contains(&name));
-    let hint = match (near.and_then(written), home) {
-        (Some(near), _) => Some(format!("did you mean {near}?")),
-        (None, Some((home, _))) => Some(format!("`{}` belongs into {home}", shown(name))),
-        (None, None) => None,
-    };
-    let tables: Vec<&str> = TABLES.iter().map(|(what, _)| *what).collect();
-    problems
-        .error(at, format!("unknown table or key `{}`", shown(name)))
-        .expected(format!("include or one of {}", tables.join(", ")))
-        .maybe_hint(hint);
-}
-
-/// The tables of a `[[ ]]`.
-fn tables<'r, 'i>(
-    what: &str,
-    value: &'r Spanned<DeValue<'i>>,
-    key_at: At,
-    problems: &mut Problems,
-) -> Vec<(&'r DeTable<'i>, At)> {
-    let DeValue::Array(array) = value.get_ref() else {
-        let name = what.trim_matches(['[', ']']);
-        let found = value.get_ref();
-        let note = problems.error(key_at, format!("`{name}` is {}", kind(found)));
-        note.expected(format!("a table under {what}, one for each {name}"));
-        if matches!(found, DeValue::Table(_)) {
-            note.hint(format!("with double brackets: {what}"));
-        }
-        return Vec::new();
-    };
-    let mut found = Vec::with_capacity(array.len());
-    for element in array.iter() {
-        let at = place(key_at.file, element);
-        match element.get_ref() {
-            DeValue::Table(table) => found.push((table, at)),
-            other => {
-                problems
-                    .error(at, format!("this is {}", kind(other)))
-                    .expected(format!("a table under {what}"));
-            }
-        }
-    }
-    found
-}
-
-/// The table of a `[ ]`.
-fn table<'r, 'i>(
-    what: &str,
-    value: &'r Spanned<DeValue<'i>>,
-    key_at: At,
-    problems: &mut Problems,
-) -> Option<&'r DeTable<'i>> {
-    match value.get_ref() {
-        DeValue::Table(table) => Some(table),
-        other => {
-            let note = problems
-                .error(key_at, format!("`{}` is {}", what.trim_matches(['[', ']']), kind(other)));
-            note.expected(format!("one table {what}"));
-            if matches!(other, DeValue::Array(_)) {
-                note.hint(format!("with single brackets: {what}"));
-            }
-            None
         }
     }
 }

@@ -3,17 +3,20 @@
 //! What can be judged by looking at one value alone is judged here (host bits, reserved AS
 //! numbers, ranges); what needs another value is judged in `check`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use starling_bgp::types::{Asn, Family};
 use starling_fib::types::Mode;
 use toml::de::DeValue;
 
 use crate::reader::{Scalar, Wrong, nearest};
 use crate::source::shown;
+
+mod address;
+
+pub(crate) use address::{HostAddress, LocalAddress};
 
 impl Scalar for String {
     const EXPECTED: &'static str = "text in quotes";
@@ -67,36 +70,6 @@ impl Scalar for Asn {
     }
 }
 
-impl Scalar for IpAddr {
-    const EXPECTED: &'static str = "an address such as \"10.1.5.10\" or \"fd00::10\"";
-    fn read(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
-        let text = text(value)?;
-        let address = text.parse().map_err(|_| {
-            let wrong = Wrong::new(format!("`{}` is not an IP address", shown(text)));
-            match text.split_once('/') {
-                Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
-                    wrong.hint(format!("without the length: \"{address}\""))
-                }
-                _ => wrong,
-            }
-        })?;
-        unicast(address)?;
-        Ok(address)
-    }
-}
-
-impl Scalar for Ipv4Addr {
-    const EXPECTED: &'static str = "an IPv4 address such as \"10.1.5.10\"";
-    fn read(value: &DeValue<'_>) -> Result<Ipv4Addr, Wrong> {
-        let text = text(value)?;
-        let address: Ipv4Addr = text
-            .parse()
-            .map_err(|_| Wrong::new(format!("`{}` is not an IPv4 address", shown(text))))?;
-        unicast(IpAddr::V4(address))?;
-        Ok(address)
-    }
-}
-
 /// A BGP identifier: any four octets but zero (RFC 6286).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RouterId(pub(crate) Ipv4Addr);
@@ -135,58 +108,6 @@ impl Scalar for RouterIds {
     }
 }
 
-/// A node's address; with `/len` also its subnet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct HostAddress {
-    pub(crate) address: IpAddr,
-    pub(crate) subnet: Option<IpNet>,
-}
-
-impl Scalar for HostAddress {
-    const EXPECTED: &'static str =
-        "an address such as \"10.1.5.10\", or \"10.1.5.10/24\" to say its subnet";
-    fn read(value: &DeValue<'_>) -> Result<HostAddress, Wrong> {
-        let text = text(value)?;
-        if let Ok(address) = text.parse() {
-            unicast(address)?;
-            return Ok(HostAddress { address, subnet: None });
-        }
-        let net: IpNet = text
-            .parse()
-            .map_err(|_| Wrong::new(format!("`{}` is not an IP address", shown(text))))?;
-        let address = net.addr();
-        unicast(address)?;
-        let roomy = net.max_prefix_len() - net.prefix_len() >= 2;
-        if roomy && (address == net.network() || (address.is_ipv4() && address == net.broadcast()))
-        {
-            return Err(Wrong::new(format!("{address} is no host address in {}", net.trunc())));
-        }
-        Ok(HostAddress { address, subnet: Some(net.trunc()) })
-    }
-}
-
-impl Scalar for IpNet {
-    const EXPECTED: &'static str = "a prefix such as \"10.244.0.0/16\"";
-    fn read(value: &DeValue<'_>) -> Result<IpNet, Wrong> {
-        let text = text(value)?;
-        let net: IpNet = text.parse().map_err(|_| {
-            let wrong = Wrong::new(format!("`{}` is not a prefix", shown(text)));
-            match text.parse::<IpAddr>() {
-                Ok(address) => {
-                    let net = IpNet::from(address);
-                    wrong.hint(format!("the length is missing; one address alone is \"{net}\""))
-                }
-                Err(_) => wrong,
-            }
-        })?;
-        if net.addr() != net.network() {
-            return Err(Wrong::new(format!("{net} has bits set beyond its length"))
-                .hint(format!("the prefix is \"{}\"", net.trunc())));
-        }
-        Ok(net)
-    }
-}
-
 impl Scalar for Mode {
     const EXPECTED: &'static str = "\"always\", \"cross-subnet\" or \"never\"";
     fn read(value: &DeValue<'_>) -> Result<Mode, Wrong> {
@@ -215,26 +136,6 @@ impl Scalar for starling_bgp::msg::Export {
     }
 }
 
-/// The local end of a session with a router.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum LocalAddress {
-    /// The kernel chooses.
-    Any,
-    /// This one.
-    Is(IpAddr),
-}
-
-impl Scalar for LocalAddress {
-    const EXPECTED: &'static str =
-        "an address of the node, or \"any\" to leave the choice to the kernel";
-    fn read(value: &DeValue<'_>) -> Result<LocalAddress, Wrong> {
-        match value.as_str() {
-            Some("any") => Ok(LocalAddress::Any),
-            _ => IpAddr::read(value).map(LocalAddress::Is),
-        }
-    }
-}
-
 /// A TCP port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Port(pub(crate) u16);
@@ -246,20 +147,6 @@ impl Scalar for Port {
             Ok(port) if port > 0 => Ok(Port(port)),
             _ => Err(Wrong::new("0 is no port")),
         }
-    }
-}
-
-impl Scalar for SocketAddr {
-    const EXPECTED: &'static str = "an address and port such as \"127.0.0.1:9179\"";
-    fn read(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
-        let text = text(value)?;
-        text.parse().map_err(|_| {
-            let wrong = Wrong::new(format!("`{}` is no address with a port", shown(text)));
-            match text.parse::<IpAddr>() {
-                Ok(address) => wrong.hint(format!("\"{}\"", SocketAddr::new(address, 9179))),
-                Err(_) => wrong,
-            }
-        })
     }
 }
 
@@ -455,26 +342,4 @@ fn one_of<T: Copy>(value: &DeValue<'_>, words: &[(&'static str, T)]) -> Result<T
         Some(near) => Err(wrong.hint(format!("did you mean \"{near}\"?"))),
         None => Err(wrong),
     }
-}
-
-/// Refuses what can be no host's address.
-fn unicast(address: IpAddr) -> Result<(), Wrong> {
-    let what = match address {
-        _ if address.is_unspecified() => "means \"no address\"",
-        _ if address.is_multicast() => "is a multicast address",
-        IpAddr::V4(v4) if v4.is_broadcast() => "is the broadcast address",
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            return Err(Wrong::new(format!("{address} is link-local"))
-                .hint("it means something on one link only; give a global or unique local one"));
-        }
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => {
-                return Err(Wrong::new(format!("{address} is an IPv4 address in disguise"))
-                    .hint(format!("\"{v4}\"")));
-            }
-            None => return Ok(()),
-        },
-        _ => return Ok(()),
-    };
-    Err(Wrong::new(format!("{address} {what}")))
 }
