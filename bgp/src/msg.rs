@@ -13,6 +13,8 @@
 //! channel, reads no clock and spawns nothing. The daemon's pumps move these messages over
 //! channels; the simulator moves the same ones from a seeded queue in virtual time.
 
+#![allow(missing_docs, reason = "a variant's line speaks of its fields")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -49,7 +51,8 @@ pub enum PeerIn<'a> {
     Connected { local: SocketAddr, remote: SocketAddr },
     /// It could not be made; `reason` is for people ("connection refused").
     ConnectFailed { reason: String },
-    /// The neighbour opened one.
+    /// The neighbour opened one. If that slot is occupied and the answer is not `Refuse`, then the
+    /// answer's `Close { slot: Accepted }` means the old one, and what follows it the new one.
     Accepted { local: SocketAddr, remote: SocketAddr },
     /// Bytes came. All complete messages are consumed, a partial one is left in `bytes`.
     Received { slot: Slot, bytes: &'a mut BytesMut },
@@ -70,7 +73,10 @@ pub enum PeerOut {
     Dial,
     /// Write these bytes (whole messages), in order, on that connection.
     Send { slot: Slot, bytes: Bytes },
-    /// Close that connection, after what was sent before.
+    /// The connection that this `Accepted` reported is not wanted: write that message and close.
+    Refuse(Notification),
+    /// Close that connection, after what was sent before. Nothing more is told of it, neither bytes
+    /// nor `Closed`.
     Close { slot: Slot },
     /// The session is Established on `slot`; its routes follow, and it may pull from its group.
     Up { slot: Slot, up: Box<PeerUp> },

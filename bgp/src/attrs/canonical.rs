@@ -46,6 +46,12 @@ impl Canonical {
         self.begin(flags, code, value.len()).extend_from_slice(value);
     }
 
+    /// Appends attributes that are canonical already.
+    #[inline]
+    pub(crate) fn verbatim(&mut self, attributes: &[u8]) {
+        self.bytes.extend_from_slice(attributes);
+    }
+
     /// Appends LOCAL_PREF, unless something of its place or later is there already.
     pub(crate) fn local_pref(&mut self, value: u32) {
         if self.last < code::LOCAL_PREF {

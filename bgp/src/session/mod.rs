@@ -1,12 +1,31 @@
 //! A session with one neighbour (RFC 4271 §8): the state machine, its two connection slots, what
 //! was negotiated. The unit is the *neighbour*, not the connection, so that a collision (§6.8),
 //! normal in a mesh where both ends dial, is a transition like any other.
+//!
+//! ```text
+//!  fsm        events in, effects out: every event is accepted in every state
+//!  ├ conn       one connection, and what is true of it
+//!  ├ negotiate  two OPENs ──► Negotiated, or the NOTIFICATION that refuses
+//!  ├ collision  two connections ──► the one that stays
+//!  ├ timer      deadlines, jitter, backoff
+//!  └ journal    what operators are told, and what they can ask
+//! ```
+//!
+//! This file is what the rest of the program knows of a session.
+
+pub(crate) mod collision;
+pub(crate) mod conn;
+pub(crate) mod fsm;
+mod journal;
+pub mod negotiate;
+pub(crate) mod timer;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::types::{Asn, Families, PeerId, PeerKind, Time};
 use crate::wire::Notification;
+use crate::wire::capability::Capability;
 
 /// How a neighbour is configured. Names and meanings as in the configuration file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,7 +92,7 @@ pub enum DownReason {
 /// The state of RFC 4271 §8.2.2 as operators know it: of the more advanced connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum State {
-    /// Not started, or damped until `connect_retry` passes.
+    /// Not started, or refusing for a moment after an error.
     Idle,
     /// An attempt to connect is under way.
     Connect,
@@ -91,7 +110,12 @@ pub enum State {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerEvent {
     /// The state changed.
-    State { from: State, to: State },
+    State {
+        /// What it was.
+        from: State,
+        /// What it is.
+        to: State,
+    },
     /// An attempt or a session ended, and why. Not repeated while attempts fail alike.
     Down(DownReason),
     /// An UPDATE was malformed but the session stays (RFC 7606): what was done about it.
@@ -110,6 +134,8 @@ pub struct PeerStatus {
     pub since: Time,
     /// Set while Established.
     pub negotiated: Option<Negotiated>,
+    /// What the neighbour's OPEN offered; empty unless Established.
+    pub capabilities: Vec<Capability>,
     /// The last end, or failed attempt, and its time.
     pub last_down: Option<(DownReason, Time)>,
     /// How often an Established session was lost.

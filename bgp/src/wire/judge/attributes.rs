@@ -12,12 +12,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::attrs::canonical::Canonical;
 use crate::attrs::{Origin, Rank};
 use crate::types::Asn;
-use crate::wire::as_path::{self, Shape};
-use crate::wire::attr::{self, Attr, Attrs, Consequence, OPTIONAL, PARTIAL, TRANSITIVE, code};
+use crate::wire::as_path::{self, AsPath, Shape};
+use crate::wire::attr::{
+    self, Attr, Attrs, Consequence, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code,
+};
 use crate::wire::{Notification, as4};
 
 use super::mp::{self, Mp, Reach, Unreach};
 use super::{Context, Judgement};
+
+/// The two bits of an attribute that goes through speakers that do not understand it.
+const OPTIONAL_TRANSITIVE: u8 = OPTIONAL | TRANSITIVE;
 
 /// A set of attribute codes.
 #[derive(Clone, Copy, Default)]
@@ -67,24 +72,19 @@ pub(super) struct Attributes<'a> {
     pub(super) fault: Option<Fault>,
     pub(super) judgement: Judgement,
     seen: Codes,
-    /// Those that go into the canonical bytes, whether they came in their order, and how many
-    /// octets they take there.
+    /// Those that go into the canonical bytes, and how many octets they take there.
     kept: Codes,
-    ascending: bool,
-    last: u8,
     octets: usize,
+    /// They came as they are to stay: in order, once each, without needless length octets.
+    verbatim: bool,
+    last: u8,
 }
 
 impl<'a> Attributes<'a> {
-    /// Judges every attribute of `raw`.
-    ///
-    /// # Errors
-    /// The NOTIFICATION that ends the session.
-    pub(super) fn read(
-        raw: &'a [u8],
-        context: &'a Context,
-    ) -> Result<Attributes<'a>, Notification> {
-        let mut attributes = Attributes {
+    /// Nothing judged yet.
+    #[inline]
+    pub(super) fn of(raw: &'a [u8], context: &'a Context) -> Attributes<'a> {
+        Attributes {
             raw,
             context,
             count: 0,
@@ -95,28 +95,35 @@ impl<'a> Attributes<'a> {
             aggregator: None,
             as4_path: None,
             as4_aggregator: None,
-            rank: Rank::of(&[]),
+            rank: Rank::default(),
             fault: None,
             judgement: Judgement::default(),
             seen: Codes::default(),
             kept: Codes::default(),
-            ascending: true,
-            last: 0,
             octets: 0,
-        };
-        let mut walk = Attrs::new(raw);
+            verbatim: context.as4,
+            last: 0,
+        }
+    }
+
+    /// Judges every attribute.
+    ///
+    /// # Errors
+    /// The NOTIFICATION that ends the session.
+    pub(super) fn read(&mut self) -> Result<(), Notification> {
+        let mut walk = Attrs::new(self.raw);
         for attr in &mut walk {
-            attributes.count += 1;
-            attributes.take(attr)?;
+            self.count += 1;
+            self.take(attr)?;
         }
         if !walk.rest().is_empty() {
             // RFC 7606 §4: the Total Attribute Length still says where the NLRI begins.
-            attributes.withdraw(
+            self.withdraw(
                 "the last attribute is longer than the attributes".to_owned(),
                 Notification::MALFORMED_ATTRIBUTE_LIST,
             );
         }
-        Ok(attributes)
+        Ok(())
     }
 
     /// Whether MP_REACH_NLRI was there, of whatever family.
@@ -135,22 +142,23 @@ impl<'a> Attributes<'a> {
         let external = !self.context.kind.is_internal();
         match attr.code {
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if external => {
-                return Ok(self.discard(spec, "from an external neighbour"));
+                self.discard(spec, "from an external neighbour");
+                return Ok(());
             }
             code::AS4_PATH | code::AS4_AGGREGATOR if self.context.as4 => {
-                return Ok(self.discard(spec, "in a session of four-octet AS numbers"));
+                self.discard(spec, "in a session of four-octet AS numbers");
+                return Ok(());
             }
             _ => {}
         }
         if (attr.flags ^ spec.flags) & (OPTIONAL | TRANSITIVE) != 0 {
             // RFC 7606 §3 c; for the two MP attributes §5.3.
-            return match spec.malformed {
-                Consequence::Reset => Err(with(Notification::OPTIONAL_ATTRIBUTE, attr)),
-                _ => Ok(self.withdraw(
-                    format!("{}: flags {:#04x}", spec.name, attr.flags),
-                    with(Notification::ATTRIBUTE_FLAGS, attr),
-                )),
-            };
+            if spec.malformed == Consequence::Reset {
+                return Err(with(Notification::OPTIONAL_ATTRIBUTE, attr));
+            }
+            let why = format!("{}: flags {:#04x}", spec.name, attr.flags);
+            self.withdraw(why, with(Notification::ATTRIBUTE_FLAGS, attr));
+            return Ok(());
         }
         let Err((notification, why)) = self.value(attr) else { return Ok(()) };
         match spec.malformed {
@@ -177,12 +185,12 @@ impl<'a> Attributes<'a> {
             }
             code::AS_PATH if self.context.as4 => {
                 let shape = as_path::check::<4>(value, self.context.local_asn).map_err(path)?;
-                self.shape(shape);
+                self.shape(shape, value);
             }
             code::AS_PATH => {
                 as_path::check::<2>(value, self.context.local_asn).map_err(path)?;
                 let wide = as4::widen(value);
-                self.keep(attr.code, wide.len());
+                self.keep(attr, wide.len());
                 self.path = Some(wide);
                 return Ok(());
             }
@@ -201,7 +209,7 @@ impl<'a> Attributes<'a> {
                 };
                 not_zero(asn)?;
                 self.aggregator = Some(value);
-                self.keep(attr.code, 8);
+                self.keep(attr, 8);
                 return Ok(());
             }
             code::COMMUNITIES => multiple(value, 4)?,
@@ -247,7 +255,7 @@ impl<'a> Attributes<'a> {
             }
             _ => {}
         }
-        self.keep(attr.code, value.len());
+        self.keep(attr, value.len());
         Ok(())
     }
 
@@ -259,52 +267,58 @@ impl<'a> Attributes<'a> {
         if self.seen.contains(attr.code) {
             let again = format!("attribute {}: it is there twice", attr.code);
             self.judgement.discarded.push(again);
-            self.ascending = false;
+            self.verbatim = false;
             return Ok(());
         }
         self.seen.insert(attr.code);
         if attr.flags & TRANSITIVE != 0 {
-            self.keep(attr.code, attr.value.len());
+            self.keep(attr, attr.value.len());
         }
         Ok(())
     }
 
     /// RFC 7606 §3 g.
+    #[cold]
     fn duplicate(&mut self, attr: Attr<'a>, spec: &attr::Spec) -> Result<(), Notification> {
         if matches!(attr.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
             return Err(Notification::MALFORMED_ATTRIBUTE_LIST);
         }
         self.discard(spec, "it is there twice");
-        self.ascending = false;
+        self.verbatim = false;
         Ok(())
     }
 
     #[inline]
-    fn keep(&mut self, code: u8, len: usize) {
-        self.kept.insert(code);
-        self.ascending &= self.last < code;
-        self.last = code;
+    fn keep(&mut self, attr: Attr<'_>, len: usize) {
+        self.kept.insert(attr.code);
         self.octets += Canonical::attr_len(len);
+        let needed = if len > 255 { EXTENDED } else { 0 };
+        self.verbatim &= self.last < attr.code && attr.flags == flags(attr) | needed;
+        self.last = attr.code;
     }
 
-    fn shape(&mut self, shape: Shape) {
+    #[inline]
+    fn shape(&mut self, shape: Shape, path: &[u8]) {
         self.rank.path_len = shape.len;
-        self.rank.neighbor_as = shape.first;
+        self.rank.neighbor_as = AsPath::new(path).first();
         if shape.looped {
             self.judgement.unusable = Some("our own AS is in AS_PATH");
         }
     }
 
+    #[cold]
     fn discard(&mut self, spec: &attr::Spec, why: &str) {
         self.judgement.discarded.push(format!("{}: {why}", spec.name));
     }
 
+    #[cold]
     fn foreign(&mut self, code: u8, afi: u16, safi: u8) {
         let name = attr::spec(code).map_or("", |spec| spec.name);
         let note = format!("{name}: AFI {afi} SAFI {safi} was not negotiated");
         self.judgement.discarded.push(note);
     }
 
+    #[cold]
     fn withdraw(&mut self, why: String, notification: Notification) {
         self.fault.get_or_insert(Fault { why, notification });
     }
@@ -393,7 +407,7 @@ impl Attributes<'_> {
             }
         }
         if let Ok(shape) = as_path::check::<4>(&path, self.context.local_asn) {
-            self.shape(shape);
+            self.shape(shape, &path);
         }
         self.path = Some(path);
     }
@@ -406,10 +420,10 @@ impl Attributes<'_> {
     /// The canonical bytes.
     pub(super) fn canonical(&self) -> Box<[u8]> {
         let mut out = Canonical::with_capacity(self.octets);
-        let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
-        if self.ascending {
-            kept.for_each(|attr| self.write(attr, &mut out));
+        if self.verbatim {
+            self.copy(&mut out);
         } else {
+            let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
             let mut kept: Vec<Attr<'_>> = kept.collect();
             kept.sort_by_key(|attr| attr.code);
             kept.dedup_by_key(|attr| attr.code);
@@ -418,14 +432,27 @@ impl Attributes<'_> {
         out.finish()
     }
 
-    #[inline]
-    fn write(&self, attr: Attr<'_>, out: &mut Canonical) {
-        let mut flags = attr.flags;
-        if flags & (OPTIONAL | TRANSITIVE) != OPTIONAL | TRANSITIVE {
-            flags &= !PARTIAL;
-        } else if attr::spec(attr.code).is_none() {
-            flags |= PARTIAL;
+    /// Copies what is kept, in as few pieces as what is not leaves: mostly the two sides of
+    /// NEXT_HOP.
+    fn copy(&self, out: &mut Canonical) {
+        let mut piece = self.raw;
+        let mut walk = Attrs::new(self.raw);
+        loop {
+            let before = walk.rest();
+            let attr = walk.next();
+            if attr.is_some_and(|attr| self.kept.contains(attr.code)) {
+                continue;
+            }
+            out.verbatim(piece.get(..piece.len() - before.len()).unwrap_or(&[]));
+            piece = walk.rest();
+            if attr.is_none() {
+                break;
+            }
         }
+    }
+
+    fn write(&self, attr: Attr<'_>, out: &mut Canonical) {
+        let flags = flags(attr);
         match (attr.code, &self.path, self.context.as4) {
             (code::AS_PATH, Some(path), _) => out.attr(flags, attr.code, path),
             (code::AGGREGATOR, _, false) => {
@@ -443,23 +470,38 @@ impl Attributes<'_> {
     }
 }
 
+/// The canonical flags of an attribute, but for the length bit: partial where it may be, and on
+/// what we do not understand ourselves (RFC 4271 §5).
+#[inline]
+fn flags(attr: Attr<'_>) -> u8 {
+    match attr.flags & (OPTIONAL | TRANSITIVE | PARTIAL) {
+        OPTIONAL_TRANSITIVE if attr::spec(attr.code).is_none() => OPTIONAL_TRANSITIVE | PARTIAL,
+        flags if flags & OPTIONAL_TRANSITIVE == OPTIONAL_TRANSITIVE => flags,
+        flags => flags & !PARTIAL,
+    }
+}
+
 // ---- Rules that several attributes share ------------------------------------------------------
 
 /// `notification` with the attribute as its data (RFC 4271 §6.3).
+#[cold]
 fn with(notification: Notification, attr: Attr<'_>) -> Notification {
     let mut data = Canonical::with_capacity(attr.value.len() + 4);
     data.attr(attr.flags, attr.code, attr.value);
     Notification { data: data.finish().into(), ..notification }
 }
 
+#[cold]
 fn length(value: &[u8]) -> Malformed {
     (Notification::ATTRIBUTE_LENGTH, format!("length {}", value.len()))
 }
 
+#[cold]
 fn path(why: &'static str) -> Malformed {
     (Notification::MALFORMED_AS_PATH, why.to_owned())
 }
 
+#[cold]
 fn optional(why: &'static str) -> Malformed {
     (Notification::OPTIONAL_ATTRIBUTE, why.to_owned())
 }

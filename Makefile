@@ -1,0 +1,50 @@
+# The commands of a person and of CI. `make` lists them.
+#
+# Everything that a target needs from Debian it installs itself (tests/vm/install); what
+# needs root (namespaces, apt) asks sudo for it unless root runs make.
+
+NET ?= b
+FUZZ_SECONDS ?= 60
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LAB := $(TARGET)/debug/lab
+ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -E env "PATH=$$PATH",)
+
+# Errors of the tests are words for a person; a trace of the test harness adds none.
+export RUST_LIB_BACKTRACE = 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build lab lab-down test check fuzz
+
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+build: ## Build starlingd, bgpctl and the lab (debug; cargo build --release for a node)
+	@$(ROOT) tests/vm/install build
+	cargo build --workspace
+
+lab: build ## Show a network at work: NET=a|b|c|d (b), KEEP=1 leaves it up
+	@$(ROOT) tests/vm/install lab
+	@$(ROOT) $(LAB) up --net $(NET) $(if $(filter-out 0,$(KEEP)),--keep)
+
+lab-down: ## Remove the network that KEEP=1 left
+	@$(ROOT) $(LAB) down
+
+test: build ## Run every test: unit, property, simulation, namespaces, the four networks
+	@$(ROOT) tests/vm/install lab
+	$(ROOT) cargo test --workspace
+	$(ROOT) $(LAB) check --all
+
+check: ## Formatting and lints, warnings denied
+	@$(ROOT) tests/vm/install build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fuzz: ## Fuzz every decoder, FUZZ_SECONDS (60) each
+	@$(ROOT) tests/vm/install fuzz
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@# Coverage instrumentation is behind -Z flags; the toolchain here may be stable.
+	set -e; for target in $$(cargo fuzz list --fuzz-dir tests/fuzz); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz "$$target" \
+			-- -max_total_time=$(FUZZ_SECONDS); \
+	done
