@@ -135,7 +135,9 @@ fn judge(
             let routers = plan.peers.iter().filter(|peer| !peer.node && near(peer.address));
             let routers: Vec<&str> = routers.map(|peer| peer.name.as_str()).collect();
             let gateway = match routers.is_empty() {
-                true => "no BGP router on the subnet, so its gateway cannot know the pods".into(),
+                true => {
+                    "no BGP router is on the subnet, the gateway must know the pods anyhow".into()
+                }
                 false => format!("it works if the gateway is {}", routers.join(" or ")),
             };
             format!("{where_it_is}, {said}: {gateway}")
