@@ -13,6 +13,8 @@
 //! channel, reads no clock and spawns nothing. The daemon's pumps move these messages over
 //! channels; the simulator moves the same ones from a seeded queue in virtual time.
 
+#![allow(missing_docs, reason = "a variant's line speaks of its fields")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

@@ -119,14 +119,15 @@ impl PeerPlan {
 }
 
 impl NodePlan {
-    /// The settings of the Rib. `ids` gives each neighbour's number.
-    pub fn rib_config(&self, ids: impl Fn(&PeerPlan) -> PeerId) -> RibConfig {
+    /// The settings of the Rib. `ids` gives each neighbour's number; one without a number gets
+    /// and gives nothing.
+    pub fn rib_config(&self, ids: impl Fn(&PeerPlan) -> Option<PeerId>) -> RibConfig {
         RibConfig {
             asn: self.asn,
             router_id: self.router_id,
             originate: self.blocks.clone(),
             addresses: self.addresses.iter().map(|a| a.address).collect(),
-            peers: self.peers.iter().map(|peer| (ids(peer), peer.policy())).collect(),
+            peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
             settle: self.timers.settle,
         }
     }

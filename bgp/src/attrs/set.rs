@@ -141,9 +141,12 @@ pub struct AttrSet {
 impl AttrSet {
     /// A set from its parts. `bytes` must be canonical (see the type), `rank` read from them.
     pub fn from_parts(next_hop: IpAddr, rank: Rank, bytes: Box<[u8]>) -> AttrSet {
-        use std::hash::{BuildHasher, Hash, Hasher};
+        use std::hash::{BuildHasher, Hasher};
         let mut hasher = foldhash::fast::FixedState::with_seed(0x5741_524c).build_hasher();
-        next_hop.hash(&mut hasher);
+        match next_hop {
+            IpAddr::V4(v4) => hasher.write_u32(v4.to_bits()),
+            IpAddr::V6(v6) => hasher.write_u128(v6.to_bits()),
+        }
         hasher.write(&bytes);
         AttrSet { next_hop, rank, hash: hasher.finish(), bytes }
     }
@@ -284,3 +287,6 @@ impl AttrSet {
         AttrSet::from_parts(next_hop, Rank::of(&bytes), bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,3 +132,6 @@ impl AttrStore {
         self.slots.capacity() * size_of::<Slot>() + self.index.allocation_size() + self.outside
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,8 @@ pub(crate) enum State {
 /// What is said about a destination.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// As sent; an announced entry holds one reference.
+    /// As chosen (what becomes of it on the way out is the group's, and is not stored); an
+    /// announced entry holds one reference.
     pub(crate) attr: AttrId,
     /// Where the route came from; it is not told back there.
     pub(crate) source: PeerId,
@@ -75,41 +76,28 @@ pub(crate) struct AdjOut {
 }
 
 impl AdjOut {
-    /// What is said about a destination is new. Returns whether there is something new to read.
+    /// What is announced for a destination, if it is: attributes and source.
     #[inline]
-    pub(crate) fn set(
-        &mut self,
-        dest: u32,
-        route: Option<(AttrId, PeerId)>,
-        sets: &mut Sets,
-    ) -> bool {
+    pub(crate) fn said(&self, dest: u32) -> Option<(AttrId, PeerId)> {
+        let entry = self.entries.get(dest);
+        (entry.state == State::Announced).then_some((entry.attr, entry.source))
+    }
+
+    /// The destination is announced (anew), with these attributes as we chose them.
+    #[inline]
+    pub(crate) fn announce(&mut self, dest: u32, attr: AttrId, source: PeerId, sets: &mut Sets) {
         let old = self.entries.get(dest);
-        let Some((attr, source)) = route else {
-            if old.state != State::Announced {
-                return false;
-            }
-            self.unsay(&old, sets);
-            self.withdrawn += 1;
-            let place = self.log.push(dest);
-            let (state, place32) = (State::Withdrawn, place as u32);
-            self.entries.set(dest, Entry { state, place: place32, ..old });
-            self.tombs.push_back((place, dest));
-            self.squeeze_if_wasteful();
-            return true;
-        };
-        let mut moved = false;
-        match old.state {
-            State::Announced if (old.attr, old.source) == (attr, source) => return false,
+        let moved = match old.state {
+            State::Absent => false,
             State::Announced => {
-                moved = old.moved || old.source != source;
                 self.unsay(&old, sets);
+                old.moved || old.source != source
             }
             State::Withdrawn => {
-                moved = true;
                 self.withdrawn -= 1;
+                true
             }
-            State::Absent => {}
-        }
+        };
         sets.retain(attr);
         self.announced += 1;
         if source != PeerId::LOCAL {
@@ -118,7 +106,25 @@ impl AdjOut {
         let place = self.log.push(dest) as u32;
         self.entries.set(dest, Entry { attr, source, place, state: State::Announced, moved });
         self.squeeze_if_wasteful();
-        true
+    }
+
+    /// An announced destination has other attributes that go out as the same ones.
+    pub(crate) fn replace(&mut self, dest: u32, attr: AttrId, sets: &mut Sets) {
+        let old = self.entries.get(dest);
+        sets.retain(attr);
+        sets.release(old.attr);
+        self.entries.set(dest, Entry { attr, ..old });
+    }
+
+    /// An announced destination is withdrawn.
+    pub(crate) fn withdraw(&mut self, dest: u32, sets: &mut Sets) {
+        let old = self.entries.get(dest);
+        self.unsay(&old, sets);
+        self.withdrawn += 1;
+        let place = self.log.push(dest);
+        self.entries.set(dest, Entry { state: State::Withdrawn, place: place as u32, ..old });
+        self.tombs.push_back((place, dest));
+        self.squeeze_if_wasteful();
     }
 
     /// An announced entry is about to be something else.

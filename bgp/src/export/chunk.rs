@@ -13,14 +13,16 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::{Bytes, BytesMut};
 
 use super::adj_out::{AdjOut, State};
-use crate::attrs::AttrId;
+use super::key::GroupKey;
+use crate::attrs::{AttrId, AttrSet};
 use crate::rib::sets::Sets;
 use crate::rib::table::Table;
 use crate::types::{PeerId, Prefix};
 use crate::wire::encode;
 
-/// A chunk ends when it is estimated to have reached this many octets,
-const OCTETS: usize = 128 << 10;
+/// A chunk ends when it is estimated to have reached this many octets (few in tests, so that
+/// they see many chunks),
+const OCTETS: usize = if cfg!(test) { 160 } else { 128 << 10 };
 /// or this many routes, or after this many places were looked at.
 const ROUTES: usize = 16 << 10;
 const PLACES: usize = 1 << 20;
@@ -65,13 +67,6 @@ impl ChunkCache {
     }
 }
 
-/// How a group's messages are encoded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Dialect {
-    pub(crate) as4: bool,
-    pub(crate) internal: bool,
-}
-
 /// What is read from a stretch of the log.
 struct Stretch<P> {
     end: u64,
@@ -90,7 +85,7 @@ pub(crate) fn next<P: Prefix>(
     peer: PeerId,
     table: &Table<P>,
     sets: &Sets,
-    dialect: Dialect,
+    key: &GroupKey,
 ) -> Option<(Bytes, u64)> {
     let start = adj.reader(peer)?.next;
     if start >= adj.log.end() {
@@ -110,9 +105,9 @@ pub(crate) fn next<P: Prefix>(
         stretch.announced.retain(|(_, source, _)| *source != peer);
         let moved = std::mem::take(&mut stretch.moved);
         stretch.withdrawn.extend(moved);
-        return Some((encode(&mut stretch, sets, dialect), end));
+        return Some((encode(&mut stretch, sets, key), end));
     }
-    let frames = encode(&mut stretch, sets, dialect);
+    let frames = encode(&mut stretch, sets, key);
     if adj.readers() > 1 {
         let (made, sources) = (adj.log.end(), stretch.sources);
         adj.cache.keep(Chunk { start, end, made, frames: frames.clone(), sources });
@@ -175,19 +170,26 @@ fn read<P: Prefix>(
     stretch
 }
 
-fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, dialect: Dialect) -> Bytes {
+fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Bytes {
     let mut out = BytesMut::new();
     if !stretch.withdrawn.is_empty() {
         encode::withdraw(&stretch.withdrawn, &mut out);
     }
-    // Stable, so that equal input gives equal bytes whatever the sort does inside.
     stretch.announced.sort_by_key(|(attr, _, _)| *attr);
-    let mut prefixes = Vec::new();
+    // Different sets may go out as the same one.
+    let mut runs: Vec<(AttrSet, &[(AttrId, PeerId, P)])> = Vec::new();
     for run in stretch.announced.chunk_by(|a, b| a.0 == b.0) {
-        let Some(set) = run.first().and_then(|(attr, _, _)| sets.get(*attr)) else { continue };
+        let set = run.first().and_then(|(attr, _, _)| sets.get(*attr));
+        let exported = set.and_then(|set| key.exported(P::FAMILY, set));
+        runs.extend(exported.map(|set| (set, run)));
+    }
+    runs.sort_by_key(|(set, _)| set.hash());
+    let mut prefixes = Vec::new();
+    for same in runs.chunk_by(|a, b| a.0 == b.0) {
+        let Some((set, _)) = same.first() else { continue };
         prefixes.clear();
-        prefixes.extend(run.iter().map(|(_, _, prefix)| *prefix));
-        if encode::announce(set, dialect.as4, dialect.internal, &prefixes, &mut out) == 0 {
+        prefixes.extend(same.iter().flat_map(|(_, run)| run.iter().map(|(_, _, prefix)| *prefix)));
+        if encode::announce(set, key.as4, key.internal, &prefixes, &mut out) == 0 {
             // It cannot be said. What the reader may have been told before is not true either.
             encode::withdraw(&prefixes, &mut out);
         }

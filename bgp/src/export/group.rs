@@ -2,11 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use super::adj_out::AdjOut;
-use super::chunk::{self, Dialect};
+use super::chunk;
 use super::key::{GroupKey, Learned};
 use crate::attrs::AttrId;
 use crate::rib::sets::Sets;
@@ -24,11 +21,11 @@ pub(crate) struct Group {
     waiting: Vec<PeerId>,
     /// Something to read came during the message at hand.
     changed: bool,
-    /// What attributes become on the way out, for the message at hand: within one a number means
-    /// one set. Each value holds a reference until the flush.
-    exported: HashMap<(AttrId, Learned), Option<AttrId>, FixedState>,
-    /// The last entry of it: routes come in runs.
-    last: Option<(Family, AttrId, Learned, Option<AttrId>)>,
+    /// The last answer of `passes`, good for the message at hand: routes come in runs, and within
+    /// a message a number means one set.
+    passed: Option<(Family, AttrId, Learned, bool)>,
+    /// The last answer of `says_same`, likewise.
+    same: Option<(Family, AttrId, AttrId, bool)>,
 }
 
 impl Group {
@@ -39,8 +36,8 @@ impl Group {
             v6: AdjOut::default(),
             waiting: Vec::new(),
             changed: false,
-            exported: HashMap::default(),
-            last: None,
+            passed: None,
+            same: None,
         }
     }
 
@@ -76,8 +73,7 @@ impl Group {
         self.v4.readers() == 0
     }
 
-    pub(crate) fn dissolve(mut self, sets: &mut Sets, freed: &mut Vec<(Family, u32)>) {
-        self.forget_exported(sets);
+    pub(crate) fn dissolve(self, sets: &mut Sets, freed: &mut Vec<(Family, u32)>) {
         for (family, adj) in [(Family::Ipv4, self.v4), (Family::Ipv6, self.v6)] {
             let mut dests = Vec::new();
             adj.dissolve(sets, &mut dests);
@@ -97,44 +93,51 @@ impl Group {
         if !self.key.families.contains(family) {
             return;
         }
-        let sent = route.and_then(|(attr, source, learned)| {
-            Some((self.exported(family, attr, learned, sets)?, source))
-        });
-        self.changed |= self.adj_mut(family).set(dest, sent, sets);
-    }
-
-    /// What `attr` becomes on its way out, if it goes.
-    #[inline]
-    fn exported(
-        &mut self,
-        family: Family,
-        attr: AttrId,
-        learned: Learned,
-        sets: &mut Sets,
-    ) -> Option<AttrId> {
-        if let Some((f, a, l, out)) = self.last
-            && (f, a, l) == (family, attr, learned)
-        {
-            return out;
-        }
-        let out = match self.exported.get(&(attr, learned)) {
-            Some(out) => *out,
-            None => {
-                let set = sets.get(attr).and_then(|set| self.key.export(family, learned, set));
-                let out = set.map(|set| sets.intern(set));
-                self.exported.insert((attr, learned), out);
-                out
+        let route = route.filter(|(attr, _, learned)| self.passes(family, *attr, *learned, sets));
+        let route = route.map(|(attr, source, _)| (attr, source));
+        let old = self.adj(family).said(dest);
+        self.changed |= match (old, route) {
+            (Some(old), Some(new)) if old == new => false,
+            (Some((old, from)), Some((new, source)))
+                if from == source && self.says_same(family, old, new, sets) =>
+            {
+                self.adj_mut(family).replace(dest, new, sets);
+                false
             }
+            (_, Some((attr, source))) => {
+                self.adj_mut(family).announce(dest, attr, source, sets);
+                true
+            }
+            (Some(_), None) => {
+                self.adj_mut(family).withdraw(dest, sets);
+                true
+            }
+            (None, None) => false,
         };
-        self.last = Some((family, attr, learned, out));
-        out
     }
 
-    fn forget_exported(&mut self, sets: &mut Sets) {
-        self.last = None;
-        for (_, out) in self.exported.drain() {
-            if let Some(id) = out {
-                sets.release(id);
+    #[inline]
+    fn passes(&mut self, family: Family, attr: AttrId, learned: Learned, sets: &Sets) -> bool {
+        match self.passed {
+            Some((f, a, l, passes)) if (f, a, l) == (family, attr, learned) => passes,
+            _ => {
+                let set = sets.get(attr);
+                let passes = set.is_some_and(|set| self.key.passes(family, learned, set));
+                self.passed = Some((family, attr, learned, passes));
+                passes
+            }
+        }
+    }
+
+    /// Whether two sets differ only in what does not go out: nobody needs to be told.
+    fn says_same(&mut self, family: Family, old: AttrId, new: AttrId, sets: &Sets) -> bool {
+        match self.same {
+            Some((f, o, n, same)) if (f, o, n) == (family, old, new) => same,
+            _ => {
+                let exported = |id| self.key.exported(family, sets.get(id)?);
+                let same = exported(old) == exported(new);
+                self.same = Some((family, old, new, same));
+                same
             }
         }
     }
@@ -185,14 +188,14 @@ impl Group {
         if !self.key.families.contains(family) {
             return true;
         }
-        let dialect = Dialect { as4: self.key.as4, internal: self.key.internal };
-        let adj = self.adj_mut(family);
+        let Group { key, v4, v6, .. } = self;
+        let adj = if family == Family::Ipv4 { v4 } else { v6 };
         let mut dests = Vec::new();
         let caught_up = loop {
             if *left == 0 {
                 break adj.reader(peer).is_none_or(|r| r.next >= adj.log.end() && !r.end_due);
             }
-            let Some((frame, end)) = chunk::next(adj, peer, P::table(tables), sets, dialect) else {
+            let Some((frame, end)) = chunk::next(adj, peer, P::table(tables), sets, key) else {
                 break true;
             };
             adj.advance(peer, end, &mut dests);
@@ -212,10 +215,8 @@ impl Group {
     }
 
     /// The end of a message: who is to be woken.
-    pub(crate) fn flush(&mut self, sets: &mut Sets) -> Vec<PeerId> {
-        if !self.exported.is_empty() {
-            self.forget_exported(sets);
-        }
+    pub(crate) fn flush(&mut self) -> Vec<PeerId> {
+        (self.passed, self.same) = (None, None);
         match std::mem::take(&mut self.changed) {
             true => std::mem::take(&mut self.waiting),
             false => Vec::new(),

@@ -52,27 +52,28 @@ impl GroupKey {
         })
     }
 
-    /// The attributes with which a route goes out, if it does.
-    pub(crate) fn export(
-        &self,
-        family: Family,
-        learned: Learned,
-        attrs: &AttrSet,
-    ) -> Option<AttrSet> {
-        let next_hop = self.next_hops.into_iter().flatten().find(|a| family_of(*a) == family)?;
-        let passes = match learned {
+    /// Whether a best route goes out to this group.
+    pub(crate) fn passes(&self, family: Family, learned: Learned, attrs: &AttrSet) -> bool {
+        let by_source = match learned {
             Learned::Own => true,
             // What one member of the mesh said, the others heard from it (RFC 4271 §9.2).
             Learned::Internal => self.export == Export::All && !self.internal,
             Learned::External => self.export == Export::All,
         };
-        if !passes || self.forbidden_by_community(attrs) {
-            return None;
-        }
+        by_source && self.next_hop(family).is_some() && !self.forbidden_by_community(attrs)
+    }
+
+    /// The attributes with which a route that passes goes out.
+    pub(crate) fn exported(&self, family: Family, attrs: &AttrSet) -> Option<AttrSet> {
+        let next_hop = self.next_hop(family)?;
         Some(match self.internal {
             true => attrs.exported_internal(next_hop),
             false => attrs.exported_external(self.asn, next_hop),
         })
+    }
+
+    fn next_hop(&self, family: Family) -> Option<IpAddr> {
+        self.next_hops.into_iter().flatten().find(|a| family_of(*a) == family)
     }
 
     /// RFC 1997: NO_ADVERTISE stays here; NO_EXPORT and NO_EXPORT_SUBCONFED stay in our AS.

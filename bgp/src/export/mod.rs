@@ -230,9 +230,9 @@ impl Exports {
     }
 
     /// The end of a message: wakes those who waited for what has come.
-    pub(crate) fn flush(&mut self, sets: &mut Sets, out: &mut Vec<RibOut>) {
+    pub(crate) fn flush(&mut self, out: &mut Vec<RibOut>) {
         for group in &mut self.groups {
-            for peer in group.flush(sets) {
+            for peer in group.flush() {
                 if let Some(member) = self.members.get_mut(&peer) {
                     member.drained = false;
                     self.wakes.push(peer);

@@ -89,7 +89,9 @@ pub(crate) fn decide_touched<P: Keyed>(
             let route = best.zip(learned).map(|(b, learned)| (b.attr, b.peer, learned));
             exports.feed(P::FAMILY, id, route, sets);
         }
-        forget_if_unused(table, id, exports);
+        if dest.is_empty() {
+            forget_if_unused(table, id, exports);
+        }
     }
     // The next message is nearly always small.
     touched.shrink_to(4096);

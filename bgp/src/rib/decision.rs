@@ -114,7 +114,6 @@ impl Why {
         }
         let (a, b) = (path.rank, other.rank);
         match self {
-            Why::Local if path.peer == PeerId::LOCAL => "our own route comes first".to_owned(),
             Why::Local => "our own route comes before learned ones".to_owned(),
             Why::LocalPref => against("LOCAL_PREF", a.local_pref, b.local_pref),
             Why::PathLength => against("AS_PATH length", a.path_len, b.path_len),

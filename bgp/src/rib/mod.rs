@@ -144,7 +144,7 @@ impl Rib {
         if !fib.routes.is_empty() {
             out.push(RibOut::Fib(fib));
         }
-        exports.flush(sets, out);
+        exports.flush(out);
         sets.flush();
     }
 }

@@ -244,7 +244,10 @@ impl Rib {
         let runner_up = runner_up.max_by_key(|(_, loss)| loss.why);
         let words = |at: usize, to: usize, why: decision::Why| {
             let (a, b) = (candidates.get(at)?, candidates.get(to)?);
-            Some(format!("{} of {}", why.words(a, b), self.name_of(b.peer)))
+            Some(match why {
+                decision::Why::Local => why.words(a, b),
+                _ => format!("{} of {}", why.words(a, b), self.name_of(b.peer)),
+            })
         };
         let why = |(at, loss): (usize, &Option<decision::Loss>)| match (loss, runner_up) {
             (Some(loss), _) => words(at, loss.to, loss.why).map(|w| format!("not best: {w}")),

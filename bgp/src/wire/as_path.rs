@@ -163,7 +163,7 @@ pub(super) fn check<const W: usize>(path: &[u8], own: Asn) -> Result<Shape, &'st
 }
 
 /// The segments of a path.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Segments<'a>(&'a [u8]);
 
 impl<'a> Iterator for Segments<'a> {
@@ -209,5 +209,41 @@ impl fmt::Display for AsPath<'_> {
 impl fmt::Debug for AsPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{self}]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `65001 200000 {7,8}`.
+    const MIXED: [u8; 20] =
+        [2, 2, 0, 0, 0xfd, 0xe9, 0, 3, 0x0d, 0x40, 1, 2, 0, 0, 0, 7, 0, 0, 0, 8];
+
+    #[test]
+    fn a_path_reads_as_people_write_it() {
+        let path = AsPath::new(&MIXED);
+        assert_eq!(path.to_string(), "65001 200000 {7,8}");
+        assert_eq!((path.len(), path.first(), path.origin()), (3, Some(Asn(65001)), None));
+        assert!(path.contains(Asn(8)) && !path.contains(Asn(9)));
+        let (sequence, set) = (AsPath::new(&MIXED[..10]), AsPath::new(&MIXED[10..]));
+        assert_eq!((sequence.origin(), set.first()), (Some(Asn(200_000)), None));
+        assert_eq!((set.len(), set.to_string()), (1, "{7,8}".to_owned()));
+    }
+
+    #[test]
+    fn the_empty_path_is_of_the_neighbours_own() {
+        let path = AsPath::default();
+        assert!(path.is_empty());
+        assert_eq!((path.len(), path.first(), path.origin()), (0, None, None));
+        assert_eq!(path.to_string(), "");
+    }
+
+    #[test]
+    fn the_check_agrees_with_the_view() {
+        let shape = check::<4>(&MIXED, Asn(7)).unwrap();
+        assert_eq!(shape, Shape { len: 3, looped: true });
+        assert!(!check::<4>(&MIXED, Asn(9)).unwrap().looped);
+        assert_eq!(check::<2>(&[2, 2, 0xfd, 0xe9, 0, 7], Asn(7)).unwrap().len, 2);
     }
 }

@@ -42,16 +42,16 @@ macro_rules! attributes {
             $( $(#[$doc])* pub const $konst: u8 = $code; )*
         }
 
-        /// The row of `code`, if this speaker understands it.
-        #[inline]
-        pub fn spec(code: u8) -> Option<&'static Spec> {
-            match code {
-                $( $code => Some(const {
-                    &Spec { name: $name, flags: $flags, malformed: Consequence::$malformed }
-                }), )*
-                _ => None,
-            }
-        }
+        /// The rows by code: a look-up, where a match would be a jump that nobody can predict.
+        static SPECS: [Option<Spec>; 256] = {
+            let mut specs = [None; 256];
+            $( specs[$code] = Some(Spec {
+                name: $name,
+                flags: $flags,
+                malformed: Consequence::$malformed,
+            }); )*
+            specs
+        };
     };
 }
 
@@ -92,6 +92,12 @@ attributes! {
     LARGE_COMMUNITIES = 32 "LARGE_COMMUNITIES" OPTIONAL | TRANSITIVE, Withdraw;
 }
 
+/// The row of `code`, if this speaker understands it.
+#[inline]
+pub fn spec(code: u8) -> Option<&'static Spec> {
+    SPECS.get(usize::from(code)).and_then(Option::as_ref)
+}
+
 /// One attribute, borrowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Attr<'a> {
@@ -126,7 +132,7 @@ impl<'a> Attr<'a> {
 }
 
 /// Attributes in the order of their bytes. Ends at the first that does not fit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Attrs<'a>(&'a [u8]);
 
 impl<'a> Attrs<'a> {

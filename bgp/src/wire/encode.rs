@@ -10,17 +10,13 @@ use std::net::IpAddr;
 
 use bytes::{BufMut, BytesMut};
 
-use super::as4;
+use super::as_path::AsPath;
 use super::attr::{Attr, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code};
+use super::header::{self, HEADER_LEN, Kind, MAX_LEN};
+use super::{as4, nlri};
 use crate::attrs::AttrSet;
 use crate::types::{Asn, Family, Prefix};
-use crate::wire::as_path::AsPath;
-use crate::wire::nlri;
 
-/// Octets of the longest message (RFC 4271 §4).
-const LONGEST: usize = 4096;
-/// Octets of the header; its last is the type, 2 for UPDATE.
-const HEADER: usize = 19;
 /// Octets of flags, code and a two-octet length in front of a value.
 const ATTR_HEADER: usize = 4;
 
@@ -63,16 +59,14 @@ pub fn withdraw<P: Prefix>(prefixes: &[P], out: &mut BytesMut) -> usize {
 
 /// Appends the End-of-RIB marker of `family` (RFC 4724 §2).
 pub fn end_of_rib(family: Family, out: &mut BytesMut) {
-    let message = begin(out);
-    match family {
+    header::put(out, Kind::Update, |out| match family {
         Family::Ipv4 => out.put_bytes(0, 4),
         Family::Ipv6 => {
             out.put_u32(6);
             out.put_slice(&[OPTIONAL, code::MP_UNREACH_NLRI, 3]);
             put_family(family, out);
         }
-    }
-    put_length(out, message, HEADER - 3, message);
+    });
 }
 
 // ---- Messages ---------------------------------------------------------------------------------
@@ -91,7 +85,7 @@ enum Place<'a> {
 
 /// Appends messages until every prefix is in one; none at all if one prefix might not fit.
 fn put_messages<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut) -> usize {
-    let around = HEADER
+    let around = HEADER_LEN
         + 4
         + match place {
             Place::Withdrawn => 0,
@@ -102,13 +96,13 @@ fn put_messages<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut
             }
         };
     let longest_prefix = 1 + usize::from(P::MAX_LEN / 8);
-    if around + longest_prefix > LONGEST {
+    if around + longest_prefix > MAX_LEN {
         return 0;
     }
     let mut messages = 0;
     let mut rest = prefixes;
     while !rest.is_empty() {
-        let mut room = LONGEST - around;
+        let mut room = MAX_LEN - around;
         let fits = |prefix: &&P| {
             let left = room.checked_sub(nlri::wire_len(**prefix));
             room = left.unwrap_or(0);
@@ -125,59 +119,52 @@ fn put_messages<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut
 
 /// Appends one message, which `prefixes` must fit into.
 fn put_message<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut) {
-    let message = begin(out);
-    let body = out.len();
-    match place {
+    let put_prefixes = |out: &mut BytesMut| prefixes.iter().for_each(|prefix| prefix.put(out));
+    header::put(out, Kind::Update, |out| match place {
         Place::Withdrawn => {
-            out.put_u16(0);
-            prefixes.iter().for_each(|prefix| prefix.put(out));
-            put_length(out, body, 0, body + 2);
+            put_sized(out, put_prefixes);
             out.put_u16(0);
         }
         Place::Field { attributes } => {
-            out.put_u32(0);
-            out.put_slice(attributes);
-            put_length(out, body, 2, body + 4);
-            prefixes.iter().for_each(|prefix| prefix.put(out));
+            out.put_u16(0);
+            put_sized(out, |out| out.put_slice(attributes));
+            put_prefixes(out);
         }
         Place::Unreach => {
-            out.put_u32(0);
-            out.put_slice(&[OPTIONAL | EXTENDED, code::MP_UNREACH_NLRI, 0, 0]);
-            put_family(P::FAMILY, out);
-            prefixes.iter().for_each(|prefix| prefix.put(out));
-            put_length(out, body + 4, 2, body + 4 + ATTR_HEADER);
-            put_length(out, body, 2, body + 4);
+            out.put_u16(0);
+            put_sized(out, |out| {
+                out.put_slice(&[OPTIONAL | EXTENDED, code::MP_UNREACH_NLRI]);
+                put_sized(out, |out| {
+                    put_family(P::FAMILY, out);
+                    put_prefixes(out);
+                });
+            });
         }
         Place::Reach { next_hop, attributes } => {
-            out.put_u32(0);
-            out.put_slice(&[OPTIONAL | EXTENDED, code::MP_REACH_NLRI, 0, 0]);
-            put_family(P::FAMILY, out);
-            out.put_u8(16);
-            out.put_slice(next_hop);
-            out.put_u8(0);
-            prefixes.iter().for_each(|prefix| prefix.put(out));
-            put_length(out, body + 4, 2, body + 4 + ATTR_HEADER);
-            out.put_slice(attributes);
-            put_length(out, body, 2, body + 4);
+            out.put_u16(0);
+            put_sized(out, |out| {
+                out.put_slice(&[OPTIONAL | EXTENDED, code::MP_REACH_NLRI]);
+                put_sized(out, |out| {
+                    put_family(P::FAMILY, out);
+                    out.put_u8(16);
+                    out.put_slice(next_hop);
+                    out.put_u8(0);
+                    put_prefixes(out);
+                });
+                out.put_slice(attributes);
+            });
         }
-    }
-    put_length(out, message, HEADER - 3, message);
+    });
 }
 
-/// Appends the header of an UPDATE, its length to be filled in, and returns where it begins.
-fn begin(out: &mut BytesMut) -> usize {
+/// Appends a length of two octets, then what `body` writes, which it is the length of.
+fn put_sized(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
-    out.reserve(LONGEST);
-    out.put_bytes(0xff, 16);
-    out.put_slice(&[0, 0, 2]);
-    start
-}
-
-/// Writes the octets from `since` to the end of `out` into the length field at `base + offset`.
-fn put_length(out: &mut BytesMut, base: usize, offset: usize, since: usize) {
-    // No message is longer than `LONGEST`.
-    let length = u16::try_from(out.len().saturating_sub(since)).unwrap_or(u16::MAX);
-    if let Some(field) = out.get_mut(base + offset..base + offset + 2) {
+    out.put_u16(0);
+    body(out);
+    // No message is longer than `MAX_LEN`.
+    let length = u16::try_from(out.len() - start - 2).unwrap_or(u16::MAX);
+    if let Some(field) = out.get_mut(start..start + 2) {
         field.copy_from_slice(&length.to_be_bytes());
     }
 }
@@ -197,56 +184,57 @@ fn put_attributes(
     next_hop: Option<[u8; 4]>,
     out: &mut BytesMut,
 ) {
-    // Those that the set lacks, in type order; each goes before the first that comes after it.
-    let local_pref =
-        (internal && attrs.local_pref().is_none()).then(|| attrs.rank().local_pref.to_be_bytes());
-    let mut missing = [(code::NEXT_HOP, next_hop), (code::LOCAL_PREF, local_pref)].into_iter();
-    let mut next_missing = missing.next();
-    let mut before = |code: u8, out: &mut BytesMut| {
-        while let Some((this, value)) = next_missing.filter(|(this, _)| *this < code) {
-            if let Some(value) = value {
-                put_attr(TRANSITIVE, this, &value, out);
-            }
-            next_missing = missing.next();
-        }
-    };
-    let mut lost = Lost::default();
+    let mut added = Added { next_hop, ..Added::default() };
+    if internal && attrs.local_pref().is_none() {
+        added.local_pref = Some(attrs.rank().local_pref.to_be_bytes());
+    }
     for attr in attrs.iter() {
-        before(attr.code, out);
-        if attr.code > code::AS4_AGGREGATOR {
-            lost.put(out);
-        }
+        added.put_before(attr.code, out);
         match attr.code {
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if !internal => {}
             code::AS_PATH if !as4 => {
                 let (path, lossy) = as4::narrow(AsPath::new(attr.value));
                 put_attr(attr.flags, attr.code, &path, out);
-                lost.path = lossy.then_some(attr.value);
+                added.as4_path = lossy.then_some(attr.value);
             }
-            code::AGGREGATOR if !as4 => lost.aggregator = put_two_octets(attr, out),
+            code::AGGREGATOR if !as4 => added.as4_aggregator = put_two_octets(attr, out),
             _ => put_attr(attr.flags, attr.code, attr.value, out),
         }
     }
-    before(u8::MAX, out);
-    lost.put(out);
+    added.put_before(u8::MAX, out);
 }
 
-/// What a two-octet speaker only carries (RFC 6793 §3).
+/// What goes along although the set does not have it, each in its place in the type order.
 #[derive(Default)]
-struct Lost<'a> {
-    path: Option<&'a [u8]>,
-    aggregator: Option<&'a [u8]>,
+struct Added<'a> {
+    next_hop: Option<[u8; 4]>,
+    local_pref: Option<[u8; 4]>,
+    as4_path: Option<&'a [u8]>,
+    as4_aggregator: Option<&'a [u8]>,
 }
 
-impl Lost<'_> {
-    /// Appends what there is, once.
-    fn put(&mut self, out: &mut BytesMut) {
-        let flags = OPTIONAL | TRANSITIVE;
-        if let Some(path) = self.path.take() {
-            put_attr(flags, code::AS4_PATH, path, out);
+impl Added<'_> {
+    /// Appends what belongs before `next` and is not there yet.
+    fn put_before(&mut self, next: u8, out: &mut BytesMut) {
+        if next > code::NEXT_HOP
+            && let Some(value) = self.next_hop.take()
+        {
+            put_attr(TRANSITIVE, code::NEXT_HOP, &value, out);
         }
-        if let Some(aggregator) = self.aggregator.take() {
-            put_attr(flags, code::AS4_AGGREGATOR, aggregator, out);
+        if next > code::LOCAL_PREF
+            && let Some(value) = self.local_pref.take()
+        {
+            put_attr(TRANSITIVE, code::LOCAL_PREF, &value, out);
+        }
+        if next > code::AS4_PATH
+            && let Some(value) = self.as4_path.take()
+        {
+            put_attr(OPTIONAL | TRANSITIVE, code::AS4_PATH, value, out);
+        }
+        if next > code::AS4_AGGREGATOR
+            && let Some(value) = self.as4_aggregator.take()
+        {
+            put_attr(OPTIONAL | TRANSITIVE, code::AS4_AGGREGATOR, value, out);
         }
     }
 }

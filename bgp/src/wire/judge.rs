@@ -19,12 +19,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::attrs::AttrSet;
 use crate::msg::{Op, RouteBatch};
 use crate::session::{Negotiated, PeerConfig};
-use crate::types::{Asn, Families, Family, PeerKind};
+use crate::types::{Asn, Families, Family, PeerKind, Prefix};
 
 use attributes::{Attributes, Fault};
 
+use super::Notification;
+use super::nlri::{self, Incorrect};
 use super::update::Update;
-use super::{Notification, nlri};
 
 /// What there is to know about a session to judge its UPDATEs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,30 +122,30 @@ impl Routes<'_> {
         }
 
         let ipv4 = self.families.contains(Family::Ipv4);
-        if !ipv4 && !(withdrawn.is_empty() && nlri.is_empty()) {
+        let ipv4_routes = !withdrawn.is_empty() || !nlri.is_empty();
+        if ipv4_routes && !ipv4 {
             attributes.judgement.discarded.push("NLRI: ipv4 was not negotiated".to_owned());
         }
 
         // What the message withdraws goes first: a prefix that it also announces stands
         // (RFC 4271 §4.3).
-        self.put(Family::Ipv4, withdrawn, Fate::Withdrawn, Notification::INVALID_NETWORK)?;
+        self.put(Family::Ipv4, withdrawn, Fate::Withdrawn).map_err(network)?;
         if let Some(unreach) = attributes.unreach {
             let alone = withdrawn.is_empty() && nlri.is_empty() && attributes.count == 1;
             if unreach.nlri.is_empty() && alone {
                 self.end_of_rib(unreach.family);
             }
-            let wrong = Notification::OPTIONAL_ATTRIBUTE;
-            self.put(unreach.family, unreach.nlri, Fate::Withdrawn, wrong)?;
+            self.put(unreach.family, unreach.nlri, Fate::Withdrawn).map_err(optional)?;
         }
 
         let usable = attributes.fault.is_none() && attributes.judgement.unusable.is_none();
         if ipv4 && !nlri.is_empty() {
             let fate = self.fate(&attributes, next_hop.filter(|_| usable));
-            self.put(Family::Ipv4, nlri, fate, Notification::INVALID_NETWORK)?;
+            self.put(Family::Ipv4, nlri, fate).map_err(network)?;
         }
         if let Some(reach) = attributes.reach.filter(|reach| !reach.nlri.is_empty()) {
             let fate = self.fate(&attributes, Some(reach.next_hop).filter(|_| usable));
-            self.put(reach.family, reach.nlri, fate, Notification::OPTIONAL_ATTRIBUTE)?;
+            self.put(reach.family, reach.nlri, fate).map_err(optional)?;
         }
 
         let Attributes { fault, judgement, .. } = attributes;
@@ -167,29 +168,14 @@ impl Routes<'_> {
     }
 
     /// Reads the prefixes of `field` into the family's arena and says what becomes of them.
-    fn put(
-        &mut self,
-        family: Family,
-        field: &[u8],
-        fate: Fate,
-        wrong: Notification,
-    ) -> Result<(), Notification> {
+    fn put(&mut self, family: Family, field: &[u8], fate: Fate) -> Result<(), Incorrect> {
         if field.is_empty() || !self.families.contains(family) {
             return Ok(());
         }
         let batch = &mut *self.batch;
-        let (start, read, end) = match family {
-            Family::Ipv4 => {
-                let start = batch.v4.len();
-                (start, nlri::read(field, &mut batch.v4), batch.v4.len())
-            }
-            Family::Ipv6 => {
-                let start = batch.v6.len();
-                (start, nlri::read(field, &mut batch.v6), batch.v6.len())
-            }
-        };
-        let (Ok(()), Ok(start), Ok(end)) = (read, u32::try_from(start), u32::try_from(end)) else {
-            return Err(wrong);
+        let (start, end) = match family {
+            Family::Ipv4 => append(field, &mut batch.v4)?,
+            Family::Ipv6 => append(field, &mut batch.v6)?,
         };
         batch.ops.push(match fate {
             Fate::Announced(attrs) => Op::Announce { family, attrs, start, end },
@@ -203,4 +189,25 @@ impl Routes<'_> {
             self.batch.ops.push(Op::EndOfRib(family));
         }
     }
+}
+
+/// Reads `field` into `arena`; returns where its prefixes are.
+fn append<P: Prefix>(field: &[u8], arena: &mut Vec<P>) -> Result<(u32, u32), Incorrect> {
+    let start = arena.len();
+    nlri::read(field, arena)?;
+    // The pump ends a batch long before its arenas outgrow their numbers.
+    let number = |place: usize| u32::try_from(place).map_err(|_| Incorrect);
+    Ok((number(start)?, number(arena.len())?))
+}
+
+/// RFC 4271 §6.3: the fields of the message.
+#[cold]
+fn network(Incorrect: Incorrect) -> Notification {
+    Notification::INVALID_NETWORK
+}
+
+/// RFC 4760 §7: the multiprotocol attributes.
+#[cold]
+fn optional(Incorrect: Incorrect) -> Notification {
+    Notification::OPTIONAL_ATTRIBUTE
 }

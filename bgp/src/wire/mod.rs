@@ -3,6 +3,8 @@
 //! Three steps, three types: *read* gives a borrowed view that knows only structure
 //! ([`update::Update`]), *judge* applies RFC 7606 and yields routes that nobody checks again
 //! ([`judge`]), *use* is the Rib's. An error is the NOTIFICATION that answers it.
+// A length that a neighbour sent must never become an index unchecked.
+#![deny(clippy::indexing_slicing)]
 
 mod as4;
 pub mod as_path;

@@ -4,7 +4,8 @@
 //! carries out every request of a datagram in order, whatever becomes of the ones before, and
 //! answers each failure with an error message that carries the request's sequence number. Success
 //! is asked of the last one only (NLM_F_ACK): when its answer is there, whoever has no error
-//! succeeded. That is a third of the cost of an ACK each.
+//! succeeded. With an ACK each a route costs a third more (measured: 200 000 routes, 2.7 against
+//! 3.7 us of CPU for an add, 1.7 against 2.5 for a replace).
 //!
 //! A chunk is bounded so that the answers fit the receive buffer even if every request fails.
 //! Where they are lost all the same (ENOBUFS), nothing is known: all ops of the chunk count as
@@ -154,3 +155,7 @@ fn request_ack(batch: &mut [u8], start: usize) {
         *flags = (u16::from_ne_bytes(*flags) | NLM_F_ACK).to_ne_bytes();
     }
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

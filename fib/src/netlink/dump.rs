@@ -39,8 +39,8 @@ impl Reader {
         Ok(Reader { socket, strict })
     }
 
-    /// Reads everything, routes of `tables` only.
-    pub(super) async fn dump(&mut self, tables: Tables) -> Result<Dump, NetlinkError> {
+    /// Reads interfaces and addresses; no routes.
+    pub(super) async fn interfaces(&mut self) -> Result<Dump, NetlinkError> {
         let mut dump = Dump {
             links: self.part("links", links(), decode::link, Vec::push).await?,
             ..Dump::default()
@@ -50,6 +50,12 @@ impl Reader {
             let found = self.part("addresses", addresses(family), decode, Vec::push).await?;
             dump.addresses.extend(found);
         }
+        Ok(dump)
+    }
+
+    /// Reads everything, routes of `tables` only.
+    pub(super) async fn dump(&mut self, tables: Tables) -> Result<Dump, NetlinkError> {
+        let mut dump = self.interfaces().await?;
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             for table in tables.iter().map(Some).take(if self.strict { 2 } else { 1 }) {
                 let request = routes(family, table.filter(|_| self.strict));

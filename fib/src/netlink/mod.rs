@@ -21,7 +21,9 @@ mod decode;
 mod dump;
 mod encode;
 mod events;
+mod forwarding;
 mod socket;
+pub mod task;
 mod tunnel;
 
 use std::io;
@@ -109,6 +111,15 @@ impl Netlink {
     /// The kernel refuses, or its tables change under every one of several attempts.
     pub async fn dump(&mut self, table: u32) -> Result<Dump, NetlinkError> {
         self.reader.dump(Tables::new(table)).await
+    }
+
+    /// The interfaces and their addresses; no routes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Netlink::dump`].
+    pub async fn interfaces(&mut self) -> Result<Dump, NetlinkError> {
+        self.reader.interfaces().await
     }
 
     /// Carries out `ops` in order and returns those that failed; the others are done. One op's

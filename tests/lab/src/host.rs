@@ -33,23 +33,27 @@ impl Pod {
         mtu: u32,
     ) -> Result<Self> {
         let netns = lab.netns(&format!("{}-pod", host.host()))?;
-        host.veth(host_device, &netns, "eth0")?;
-        host.ip_line(&format!("link set {host_device} mtu {mtu}"))?;
-        netns.ip_line(&format!("link set eth0 mtu {mtu}"))?;
-        netns.ip_line(&format!("address add {address}/{length} dev eth0"))?;
-        if length < 32 {
-            // The address's own network is not on this link: others of it are elsewhere.
-            let network = ipnet::Ipv4Net::new(address, length)?.trunc();
-            netns.ip_line(&format!("route del {network} dev eth0"))?;
-        }
-        netns.ip_line("route add 169.254.1.1 dev eth0 scope link")?;
-        netns.ip_line("route add default via 169.254.1.1 dev eth0")?;
-
         host.sysctl("net/ipv4/ip_forward", "1")?;
+        let mut there = host.veth(host_device, &netns, "eth0")?;
+        there.push(format!("link set {host_device} mtu {mtu}"));
+        there.push(format!("route add {address} dev {host_device} scope link"));
+        host.ip_lines(&there)?;
         host.sysctl(&format!("net/ipv4/conf/{host_device}/proxy_arp"), "1")?;
         // Without this the kernel ponders up to 0.8 s before it answers for somebody else.
         host.sysctl(&format!("net/ipv4/neigh/{host_device}/proxy_delay"), "0")?;
-        host.ip_line(&format!("route add {address} dev {host_device} scope link"))?;
+
+        let mut here = vec![
+            format!("link set eth0 mtu {mtu} up"),
+            format!("address add {address}/{length} dev eth0"),
+        ];
+        if length < 32 {
+            // The address's own network is not on this link: others of it are elsewhere.
+            let network = ipnet::Ipv4Net::new(address, length)?.trunc();
+            here.push(format!("route del {network} dev eth0"));
+        }
+        here.push("route add 169.254.1.1 dev eth0 scope link".to_owned());
+        here.push("route add default via 169.254.1.1 dev eth0".to_owned());
+        netns.ip_lines(&here)?;
         Ok(Self { netns, address, host_device: host_device.to_owned() })
     }
 

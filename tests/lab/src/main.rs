@@ -13,7 +13,7 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-/// The prefix of the network that a person has up.
+/// The prefix of the network that a person watches.
 const KEPT: &str = "lab";
 /// All four networks in an emulated machine.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -109,13 +109,9 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn up(scenario: Scenario, keep: bool, driver: Driver) -> Result<ExitCode> {
-    let lab = if keep {
-        // What an earlier run left would be in the way.
-        remove_prefix(KEPT)?;
-        Lab::named(KEPT)?
-    } else {
-        Lab::unique()?
-    };
+    // One lab at a time has the short name that a person will type.
+    remove_prefix(KEPT)?;
+    let lab = Lab::named(KEPT)?;
     let mut stage = Stage::new(Audience::Person);
     let mut network = scenario.play(lab, driver, &mut stage)?;
     if keep {

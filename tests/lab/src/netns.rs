@@ -5,7 +5,7 @@
 //! it, when dropped, the processes that are in it: they can only be there because this
 //! run, or a person looking around in it, started them.
 
-use crate::process::must_succeed;
+use crate::process::{must_succeed, must_take};
 use crate::{Proc, Result, must};
 use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -134,6 +134,18 @@ impl Netns {
         self.ip(&line.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// Several such lines in one run of `ip`: starting programs is what takes the time
+    /// where the processor is emulated.
+    ///
+    /// # Errors
+    /// As [`Netns::ip`], at the first line that fails; the later ones are not tried.
+    pub fn ip_lines(&self, lines: &[String]) -> Result {
+        let mut command = Command::new("ip");
+        must_take(command.args(["-n", &self.name, "-batch", "-"]), &lines.join("\n"))
+            .map(drop)
+            .with_context(|| format!("in {}:\n{}", self.name, lines.join("\n")))
+    }
+
     /// A command to be run in this namespace.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -181,31 +193,22 @@ impl Netns {
             .with_context(|| format!("cannot set {key} = {value} in {}", self.name))
     }
 
-    /// Joins `device` here with `peer_device` in `peer` by a veth pair, both up.
+    /// The lines that join `device` here with `peer_device` in `peer` by a veth pair, and
+    /// bring this end up. The far end is the far namespace's business.
     ///
     /// # Errors
-    /// When `ip` fails, in its words.
-    pub fn veth(&self, device: &str, peer: &Netns, peer_device: &str) -> Result {
+    /// When a name is longer than an interface's may be.
+    pub fn veth(&self, device: &str, peer: &Netns, peer_device: &str) -> Result<Vec<String>> {
         for name in [device, peer_device] {
             if name.len() > 15 {
                 bail!("the interface name {name} is longer than the kernel's 15 bytes");
             }
         }
-        self.ip(&[
-            "link",
-            "add",
-            device,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            peer_device,
-            "netns",
-            &peer.name,
-        ])?;
-        self.ip(&["link", "set", device, "up"])?;
-        peer.ip(&["link", "set", peer_device, "up"])?;
-        Ok(())
+        let peer = &peer.name;
+        Ok(vec![
+            format!("link add {device} type veth peer name {peer_device} netns {peer}"),
+            format!("link set {device} up"),
+        ])
     }
 
     /// Leaves the namespace in place when this value is dropped.

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -27,20 +27,29 @@ pub struct Output {
 }
 
 /// Limit of [`must`]: generous, since an emulated machine is slow.
-const ORDINARY: Duration = Duration::from_secs(30);
+const ORDINARY: Duration = Duration::from_secs(60);
 
 /// Runs `command` to its end; a non-zero exit is no error here.
 ///
 /// # Errors
 /// When it cannot be started, or still runs after `limit` (it is then killed).
 pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
+    feed(command, "", limit)
+}
+
+/// [`run`] with `input` on standard input: less than a pipe holds (64 KiB).
+fn feed(command: &mut Command, input: &str, limit: Duration) -> Result<Output> {
     let words = in_words(command);
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start `{words}`"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read its input has its reasons; its status tells.
+        stdin.write_all(input.as_bytes()).ok();
+    }
     // Both pipes are emptied at once: a program that fills one would wait forever.
     let stdout = reader(child.stdout.take());
     let stderr = reader(child.stderr.take());
@@ -78,7 +87,12 @@ pub fn must<S: AsRef<OsStr>>(argv: &[S]) -> Result<String> {
 }
 
 pub(crate) fn must_succeed(command: &mut Command) -> Result<String> {
-    let output = run(command, ORDINARY)?;
+    must_take(command, "")
+}
+
+/// The same with something on its standard input.
+pub(crate) fn must_take(command: &mut Command, input: &str) -> Result<String> {
+    let output = feed(command, input, ORDINARY)?;
     if output.status.success() {
         return Ok(output.stdout);
     }

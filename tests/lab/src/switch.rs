@@ -28,23 +28,27 @@ impl Switch {
     /// # Errors
     /// When `ip` fails, in its words.
     pub fn bridge(&self, name: &str) -> Result {
-        // Without a forwarding delay a port forwards from the first frame on.
-        self.netns.ip(&["link", "add", name, "type", "bridge", "forward_delay", "0"])?;
-        self.netns.ip(&["link", "set", name, "up"])?;
-        Ok(())
+        self.netns.ip_lines(&[
+            // Without a forwarding delay a port forwards from the first frame on.
+            format!("link add {name} type bridge forward_delay 0"),
+            format!("link set {name} up"),
+        ])
     }
 
-    /// Plugs `device` of `host`, made here with `address` (with its prefix length), into
-    /// `bridge`. The port is called `<host>.<device>`: taking it down pulls the plug.
+    /// Plugs `device` of `host`, made here, into `bridge`; then does `lines` on the host
+    /// (addresses, routes). The port is called `<host>.<device>`: taking it down pulls
+    /// the plug.
     ///
     /// # Errors
     /// When `ip` fails, in its words.
-    pub fn plug(&self, bridge: &str, host: &Netns, device: &str, address: &str) -> Result {
+    pub fn plug(&self, bridge: &str, host: &Netns, device: &str, lines: &[String]) -> Result {
         let port = format!("{}.{device}", host.host());
-        self.netns.veth(&port, host, device)?;
-        self.netns.ip(&["link", "set", &port, "master", bridge])?;
-        host.ip(&["address", "add", address, "dev", device])?;
-        Ok(())
+        let mut here = self.netns.veth(&port, host, device)?;
+        here.push(format!("link set {port} master {bridge}"));
+        self.netns.ip_lines(&here)?;
+        let mut there = vec![format!("link set {device} up")];
+        there.extend_from_slice(lines);
+        host.ip_lines(&there)
     }
 
     /// Leaves the namespace in place when this value is dropped.

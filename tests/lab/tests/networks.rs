@@ -15,8 +15,8 @@ fn two_hosts(lab: &Lab) -> Result<(Netns, Netns, Switch)> {
     let switch = Switch::new(lab)?;
     switch.bridge("br0")?;
     let (one, two) = (lab.netns("one")?, lab.netns("two")?);
-    switch.plug("br0", &one, "net0", "10.77.0.1/24")?;
-    switch.plug("br0", &two, "net0", "10.77.0.2/24")?;
+    switch.plug("br0", &one, "net0", &["address add 10.77.0.1/24 dev net0".into()])?;
+    switch.plug("br0", &two, "net0", &["address add 10.77.0.2/24 dev net0".into()])?;
     Ok((one, two, switch))
 }
 

@@ -3,7 +3,9 @@
 use super::alone::{Alone, update};
 use super::*;
 
-const STATES: [fn(Slot) -> Alone; 3] = [Alone::open_sent, Alone::open_confirm, Alone::established];
+type Make = fn(Slot) -> Alone;
+
+const STATES: [Make; 3] = [Alone::open_sent, Alone::open_confirm, Alone::established];
 
 #[test]
 fn header_errors_are_the_same_in_every_state() {
@@ -92,7 +94,7 @@ fn messages_out_of_turn() {
     let open = open_of(&config(2, 1));
     let refresh = message(Kind::RouteRefresh, &[0, 1, 0, 1]);
     let keepalive = header::KEEPALIVE.to_vec();
-    let cases: [(fn(Slot) -> Alone, &Vec<u8>, u8, u8); 7] = [
+    let cases: [(Make, &Vec<u8>, u8, u8); 7] = [
         (Alone::open_sent, &keepalive, 1, 4),
         (Alone::open_sent, &update(1), 1, 2),
         (Alone::open_sent, &refresh, 1, 5),

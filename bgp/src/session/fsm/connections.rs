@@ -18,6 +18,9 @@ use crate::wire::Notification;
 /// An attempt to connect is given up after this, or after `connect_retry` if that is shorter.
 const DIAL_LIMIT: Duration = Duration::from_secs(15);
 
+/// But not before this: a far neighbour's answer takes a while.
+const DIAL_LEAST: Duration = Duration::from_secs(2);
+
 /// After an error the neighbour's connections are refused for this long.
 const IDLE_HOLD: Duration = Duration::from_secs(1);
 
@@ -32,7 +35,8 @@ impl Session {
         let Phase::Opening(opening) = &mut self.phase else { return };
         opening.dial = Dial::UnderWay;
         out.push(PeerOut::Dial);
-        let limit = self.jitter.scale(self.config.connect_retry.clamp(PROBE, DIAL_LIMIT));
+        let limit = self.config.connect_retry.clamp(DIAL_LEAST, DIAL_LIMIT);
+        let limit = self.jitter.scale(limit);
         self.timers.start(Timer::ConnectRetry, now.after(limit));
     }
 

@@ -142,22 +142,23 @@ impl<'a> Attributes<'a> {
         let external = !self.context.kind.is_internal();
         match attr.code {
             code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if external => {
-                return Ok(self.discard(spec, "from an external neighbour"));
+                self.discard(spec, "from an external neighbour");
+                return Ok(());
             }
             code::AS4_PATH | code::AS4_AGGREGATOR if self.context.as4 => {
-                return Ok(self.discard(spec, "in a session of four-octet AS numbers"));
+                self.discard(spec, "in a session of four-octet AS numbers");
+                return Ok(());
             }
             _ => {}
         }
         if (attr.flags ^ spec.flags) & (OPTIONAL | TRANSITIVE) != 0 {
             // RFC 7606 §3 c; for the two MP attributes §5.3.
-            return match spec.malformed {
-                Consequence::Reset => Err(with(Notification::OPTIONAL_ATTRIBUTE, attr)),
-                _ => Ok(self.withdraw(
-                    format!("{}: flags {:#04x}", spec.name, attr.flags),
-                    with(Notification::ATTRIBUTE_FLAGS, attr),
-                )),
-            };
+            if spec.malformed == Consequence::Reset {
+                return Err(with(Notification::OPTIONAL_ATTRIBUTE, attr));
+            }
+            let why = format!("{}: flags {:#04x}", spec.name, attr.flags);
+            self.withdraw(why, with(Notification::ATTRIBUTE_FLAGS, attr));
+            return Ok(());
         }
         let Err((notification, why)) = self.value(attr) else { return Ok(()) };
         match spec.malformed {

@@ -142,7 +142,7 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
         check_gateway(&net, stage, &frr);
     }
     net.tour(stage);
-    net.check_pods_reach_pods(stage);
+    net.check_pods_reach_pods(stage, &[(0, 1), (0, 2)]);
     let (server1, server2, server3) = (net.node(0)?, net.node(1)?, net.node(2)?);
     net.check_wire(stage, server1, server2, &[(&server1.host, "net0", Look::Plain)]);
     net.check_wire(

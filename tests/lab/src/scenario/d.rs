@@ -130,7 +130,7 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
         stage.check("tunl0 of node1 has 192.168.70.57/32 scope global", tunnel_address(node1));
     }
     net.tour(stage);
-    net.check_pods_reach_pods(stage);
+    net.check_pods_reach_pods(stage, &[(0, 2)]);
     net.check_wire(stage, node1, node3, &[(&node1.host, "eth0", Look::Tunnelled)]);
     Ok(net)
 }

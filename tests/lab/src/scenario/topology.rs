@@ -91,15 +91,19 @@ impl Topology {
         gateway.sysctl("net/ipv4/ip_forward", "1")?;
         for (leg, (bridge, address)) in plan.racks.iter().enumerate() {
             switch.bridge(bridge)?;
-            switch.plug(bridge, &gateway, &format!("eth{leg}"), address)?;
+            let device = format!("eth{leg}");
+            let address = format!("address add {address} dev {device}");
+            switch.plug(bridge, &gateway, &device, &[address])?;
         }
         let mut nodes = Vec::new();
         for node in plan.nodes {
             let (bridge, via) = plan.racks.get(node.rack).context("a node in no rack")?;
             let host = lab.netns(node.name)?;
-            switch.plug(bridge, &host, plan.device, node.address)?;
-            let via = without_length(via);
-            host.ip_line(&format!("route add default via {via} dev {}", plan.device))?;
+            let lines = [
+                format!("address add {} dev {}", node.address, plan.device),
+                format!("route add default via {} dev {}", without_length(via), plan.device),
+            ];
+            switch.plug(bridge, &host, plan.device, &lines)?;
             let pod = Pod::new(
                 &lab,
                 &host,
@@ -160,12 +164,11 @@ impl Topology {
     pub fn write_by_hand(&self, stage: &Stage, expected: &[&[&str]]) -> Result {
         stage.step("writing the routes by hand");
         for (node, lines) in self.nodes.iter().zip(expected) {
-            for line in *lines {
-                if line.contains("tunl0") {
-                    prepare_tunnel(&node.host, 1480)?;
-                }
-                node.host.ip_line(&format!("route replace {line}"))?;
+            if lines.iter().any(|line| line.contains("tunl0")) {
+                prepare_tunnel(&node.host, 1480)?;
             }
+            let replace = lines.iter().map(|line| format!("route replace {line}"));
+            node.host.ip_lines(&replace.collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -177,12 +180,11 @@ impl Topology {
         let wanted: usize = expected.iter().map(|lines| lines.len()).sum();
         let mut shown = usize::MAX;
         loop {
-            let present: usize = self
-                .nodes
-                .iter()
-                .zip(expected)
-                .map(|(node, lines)| {
-                    let held = bird_routes(&node.host).unwrap_or_default();
+            let held: Vec<Vec<String>> =
+                self.nodes.iter().map(|node| bird_routes(&node.host).unwrap_or_default()).collect();
+            let nodes = || held.iter().zip(expected);
+            let present: usize = nodes()
+                .map(|(held, lines)| {
                     lines.iter().filter(|line| held.iter().any(|route| route == *line)).count()
                 })
                 .sum();
@@ -190,8 +192,7 @@ impl Topology {
                 shown = present;
                 stage.step(&format!("kernel routes in place: {present} of {wanted}"));
             }
-            let exact =
-                self.nodes.iter().zip(expected).all(|(node, lines)| holds(node, lines).is_ok());
+            let exact = present == wanted && nodes().all(|(held, lines)| held.len() == lines.len());
             if exact || start.elapsed() > CONVERGENCE {
                 break;
             }
@@ -206,17 +207,24 @@ impl Topology {
         }
     }
 
-    /// Every pod reaches every other.
-    pub fn check_pods_reach_pods(&self, stage: &mut Stage) {
+    /// Every pod reaches every other; `shown` are the pairs of indices whose pings a
+    /// person sees.
+    pub fn check_pods_reach_pods(&self, stage: &mut Stage, shown: &[(usize, usize)]) {
         for (i, from) in self.nodes.iter().enumerate() {
-            for to in self.nodes.iter().skip(i + 1) {
-                self.check_ping(stage, from, to);
+            for (j, to) in self.nodes.iter().enumerate().skip(i + 1) {
+                if let Some(words) = self.check_ping(stage, from, to)
+                    && shown.contains(&(i, j))
+                {
+                    let (pod, address) = (from.pod.netns.name(), to.pod.address);
+                    stage.show(&format!("ip netns exec {pod} ping {address}"), &words);
+                }
             }
         }
     }
 
-    /// The pod of `from` reaches the pod of `to` and hears its answers.
-    pub fn check_ping(&self, stage: &mut Stage, from: &Node, to: &Node) {
+    /// The pod of `from` reaches the pod of `to` and hears its answers; gives the words of
+    /// `ping`.
+    pub fn check_ping(&self, stage: &mut Stage, from: &Node, to: &Node) -> Option<String> {
         let address = to.pod.address;
         let what =
             format!("pod of {} pings pod of {} ({address})", from.host.host(), to.host.host());
@@ -224,15 +232,12 @@ impl Topology {
         let outcome = wait_for("every reply", ON_THE_WIRE, || {
             ping(&from.pod.netns, address.into(), 3)?.complete()
         });
-        if let Some(ping) = stage.check(&what, outcome) {
-            stage.show(
-                &format!("ip netns exec {} ping {address}", from.pod.netns.name()),
-                &ping.text,
-            );
-        } else {
+        let ping = stage.check(&what, outcome);
+        if ping.is_none() {
             self.explain(stage, from);
             self.explain(stage, to);
         }
+        ping.map(|ping| ping.text)
     }
 
     /// One echo from the pod of `from` to the pod of `to`, seen at several places at once:
