@@ -180,10 +180,11 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     session.put("router-id", (&old.router_id, &new.router_id), false, |v| v.to_string());
     session.put("families", (&old.families, &new.families), false, |v| list(v.iter()));
     session.put("hold", (&old.hold, &new.hold), false, |v| format!("{v:?}"));
-    session.put("port", (&old.port, &new.port), false, |v| v.to_string());
     session.put("local-address", (&old.local_address, &new.local_address), false, |v| {
         v.map_or("any".to_owned(), |v| v.to_string())
     });
+    // A router became a node or the reverse, or the AS makes it one of ours.
+    session.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
     let mut policy = Compare(Vec::new());
     policy.put("import", (&old.import.within, &new.import.within), false, |v| list(v));
     policy.put("never imported", (&old.import.except, &new.import.except), false, |v| list(v));
@@ -200,8 +201,8 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     live.put("connect-retry", (&old.connect_retry, &new.connect_retry), false, |v| {
         format!("{v:?}")
     });
-    // A router became a node or the reverse, in the same AS: it is Mesh or Internal now.
-    live.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
+    // For the next time that it is dialled.
+    live.put("port", (&old.port, &new.port), false, |v| v.to_string());
     let (session, policy, live) = (session.0, policy.0, live.0);
     let any = !(session.is_empty() && policy.is_empty() && live.is_empty());
     any.then(|| PeerChange { peer: named(new), session, policy, live })
