@@ -37,7 +37,7 @@ impl fmt::Display for Mode {
 }
 
 /// A range of pod addresses and its mode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Pool {
     /// The range.
     pub cidr: IpNet,
@@ -170,7 +170,8 @@ pub struct Dump {
     pub routes: Vec<KernelRoute>,
 }
 
-/// News from the kernel.
+/// News from the kernel: what others did. What our own `FibOut::Apply` changed is not repeated
+/// here (netlink/ drops it by the port that the kernel writes into its cause).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KernelEvent {
     /// An interface appeared or changed.
@@ -404,6 +405,14 @@ pub enum Report {
     },
     /// The tunnel device cannot be had.
     Tunnel(TunnelError),
+    /// "Same subnet" has no useful answer here: the node's address is a host address (/32, /128)
+    /// or on no interface, and no subnet is configured. Said once until it is mended.
+    Subnet {
+        /// The node's own address.
+        address: IpAddr,
+        /// The whole sentence.
+        why: String,
+    },
     /// `net.ipv4.ip_forward` or its IPv6 counterpart is off: pods will not be reached.
     ForwardingOff(&'static str),
     /// Routes were found at start and adopted (with our protocol, in our table).

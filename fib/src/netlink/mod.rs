@@ -21,12 +21,15 @@ mod decode;
 mod dump;
 mod encode;
 mod events;
+mod forwarding;
 mod socket;
+mod task;
 mod tunnel;
 
 use std::io;
 
 pub use events::Events;
+pub use task::{Command, News, run};
 
 use crate::types::{Dump, OpFailure, RouteOp, TunnelError, TunnelSpec};
 use decode::Tables;
