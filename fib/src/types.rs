@@ -170,7 +170,8 @@ pub struct Dump {
     pub routes: Vec<KernelRoute>,
 }
 
-/// News from the kernel.
+/// News from the kernel: what others did. What our own `FibOut::Apply` changed is not repeated
+/// here (netlink/ drops it by the port that the kernel writes into its cause).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KernelEvent {
     /// An interface appeared or changed.
