@@ -1,1 +1,76 @@
-fn main(){}
+//! `starlingd`: the daemon. `run` is the daemon itself, `check` says what it would do.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use starling::daemon;
+
+/// BGP route distributor for cluster nodes.
+#[derive(Parser, Debug)]
+#[command(name = "starlingd", version, infer_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the daemon in the foreground.
+    Run(Run),
+    /// Validate a configuration and print what the daemon would do with it here.
+    Check(Check),
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// The cluster's configuration.
+    #[arg(long, env = "STARLING_CONFIG", default_value = "/etc/starling/cluster.toml")]
+    config: PathBuf,
+    /// Which [[node]] this is; else $NODE_NAME, the hostname, or an address found on this host.
+    #[arg(long)]
+    node: Option<String>,
+    /// The control socket; overrides [control] socket.
+    #[arg(long)]
+    control: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: daemon::log::Format,
+    /// What is logged: error, warn, info, debug, trace, or per module as in
+    /// "info,starling_fib=debug".
+    #[arg(long, env = "STARLING_LOG", default_value = "info")]
+    log: String,
+    /// Accept a device of any kind as the tunnel (for tests of route programming on kernels
+    /// without ipip; nothing is encapsulated).
+    #[arg(long, hide = true)]
+    tunnel_stand_in: bool,
+}
+
+#[derive(Args, Debug)]
+struct Check {
+    /// The file to check.
+    file: PathBuf,
+    /// Check it as this node.
+    #[arg(long)]
+    node: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => {
+            if let Err(error) = daemon::log::start(run.log_format, &run.log) {
+                return daemon::check::fail(&error);
+            }
+            daemon::main(daemon::Options {
+                config: run.config,
+                node: run.node,
+                control: run.control,
+                tunnel_stand_in: run.tunnel_stand_in,
+            })
+        }
+        Command::Check(check) => daemon::check::main(&check.file, check.node, check.json),
+    }
+}

@@ -1,0 +1,198 @@
+//! A stretch of the log as UPDATE messages: grouped by attributes, encoded once, kept for the
+//! other readers that come to the same place.
+//!
+//! Within a chunk the order is free, because every destination occurs once. A kept chunk may be
+//! older than the entries it was made from: what changed since lies behind it in the log, so who
+//! reads it reads the change later. That is not so for a reader that is exempt from withdrawals
+//! younger than the chunk; `made` tells.
+//!
+//! A reader from which one of the routes came gets a chunk of its own (split horizon).
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+
+use super::adj_out::{AdjOut, State};
+use super::key::GroupKey;
+use crate::attrs::{AttrId, AttrSet};
+use crate::rib::sets::Sets;
+use crate::rib::table::Table;
+use crate::types::{PeerId, Prefix};
+use crate::wire::encode;
+
+/// A chunk ends when it is estimated to have reached this many octets (few in tests, so that
+/// they see many chunks),
+const OCTETS: usize = if cfg!(test) { 160 } else { 128 << 10 };
+/// or this many routes, or after this many places were looked at.
+const ROUTES: usize = 16 << 10;
+const PLACES: usize = 1 << 20;
+/// Message header, attribute lengths, NEXT_HOP or MP_REACH_NLRI around each attribute set.
+const OVERHEAD: usize = 64;
+/// Chunks kept per group and family.
+const KEPT: usize = 16;
+
+/// Readers at one place that are told the same.
+#[derive(Debug)]
+struct Chunk {
+    start: u64,
+    end: u64,
+    /// The end of the log when it was made.
+    made: u64,
+    frames: Bytes,
+    /// Readers that must not get it: some of the routes are theirs.
+    sources: BTreeSet<PeerId>,
+}
+
+/// The chunks made last.
+#[derive(Debug, Default)]
+pub(crate) struct ChunkCache {
+    chunks: VecDeque<Chunk>,
+}
+
+impl ChunkCache {
+    pub(crate) fn clear(&mut self) {
+        self.chunks = VecDeque::new();
+    }
+
+    fn at(&self, start: u64, fresh: u64) -> Option<&Chunk> {
+        self.chunks.iter().find(|c| c.start == start && c.made >= fresh)
+    }
+
+    fn keep(&mut self, chunk: Chunk) {
+        self.chunks.retain(|c| c.start != chunk.start);
+        if self.chunks.len() == KEPT {
+            self.chunks.pop_front();
+        }
+        self.chunks.push_back(chunk);
+    }
+}
+
+/// What is read from a stretch of the log.
+struct Stretch<P> {
+    end: u64,
+    announced: Vec<(AttrId, PeerId, P)>,
+    withdrawn: Vec<P>,
+    /// Prefixes that went from elsewhere to this reader itself, for private chunks.
+    moved: Vec<P>,
+    /// Readers that are sources.
+    sources: BTreeSet<PeerId>,
+}
+
+/// The next chunk for `peer`, and where it ends; `None` at the end of the log. The bytes may be
+/// empty: everything in it was stale or came from the reader.
+pub(crate) fn next<P: Prefix>(
+    adj: &mut AdjOut,
+    peer: PeerId,
+    table: &Table<P>,
+    sets: &Sets,
+    key: &GroupKey,
+) -> Option<(Bytes, u64)> {
+    let start = adj.reader(peer)?.next;
+    if start >= adj.log.end() {
+        return None;
+    }
+    let kept = adj.cache.at(start, adj.fresh(peer));
+    let limit = match kept {
+        Some(chunk) if !chunk.sources.contains(&peer) => {
+            return Some((chunk.frames.clone(), chunk.end));
+        }
+        Some(chunk) => chunk.end,
+        None => adj.log.end(),
+    };
+    let mut stretch = read(adj, table, sets, start, limit, peer);
+    let end = stretch.end;
+    if stretch.sources.contains(&peer) {
+        stretch.announced.retain(|(_, source, _)| *source != peer);
+        let moved = std::mem::take(&mut stretch.moved);
+        stretch.withdrawn.extend(moved);
+        return Some((encode(&mut stretch, sets, key), end));
+    }
+    let frames = encode(&mut stretch, sets, key);
+    if adj.readers() > 1 {
+        let (made, sources) = (adj.log.end(), stretch.sources);
+        adj.cache.keep(Chunk { start, end, made, frames: frames.clone(), sources });
+    }
+    Some((frames, end))
+}
+
+/// Reads from `start` until a chunk is full, or `limit`.
+fn read<P: Prefix>(
+    adj: &AdjOut,
+    table: &Table<P>,
+    sets: &Sets,
+    start: u64,
+    limit: u64,
+    peer: PeerId,
+) -> Stretch<P> {
+    let mut stretch = Stretch {
+        end: limit,
+        announced: Vec::new(),
+        withdrawn: Vec::new(),
+        moved: Vec::new(),
+        sources: BTreeSet::new(),
+    };
+    let mut octets = 0;
+    // Sets whose cost is counted already; a few forgotten ones only make the chunk smaller.
+    let mut counted = [u32::MAX; 256];
+    let mut last_source = None;
+    for (place, dest) in adj.log.from(start) {
+        let routes = stretch.announced.len() + stretch.withdrawn.len();
+        let full = octets >= OCTETS || routes >= ROUTES || place - start >= PLACES as u64;
+        if place >= limit || full {
+            stretch.end = place;
+            break;
+        }
+        let Some(entry) = adj.live(place, dest) else { continue };
+        let Some(prefix) = table.get(dest).map(|d| d.prefix) else { continue };
+        if entry.state == State::Withdrawn {
+            octets += 1 + usize::from(prefix.len().div_ceil(8));
+            stretch.withdrawn.push(prefix);
+            continue;
+        }
+        if last_source != Some(entry.source) {
+            last_source = Some(entry.source);
+            if adj.is_reader(entry.source) {
+                stretch.sources.insert(entry.source);
+            }
+        }
+        if entry.source == peer && entry.moved {
+            stretch.moved.push(prefix);
+        }
+        octets += 1 + usize::from(prefix.len().div_ceil(8));
+        if let Some(slot) = counted.get_mut(entry.attr.0 as usize % 256)
+            && *slot != entry.attr.0
+        {
+            *slot = entry.attr.0;
+            octets += OVERHEAD + sets.get(entry.attr).map_or(0, |set| set.bytes().len());
+        }
+        stretch.announced.push((entry.attr, entry.source, prefix));
+    }
+    stretch
+}
+
+fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Bytes {
+    let mut out = BytesMut::new();
+    if !stretch.withdrawn.is_empty() {
+        encode::withdraw(&stretch.withdrawn, &mut out);
+    }
+    stretch.announced.sort_by_key(|(attr, _, _)| *attr);
+    // Different sets may go out as the same one.
+    let mut runs: Vec<(AttrSet, &[(AttrId, PeerId, P)])> = Vec::new();
+    for run in stretch.announced.chunk_by(|a, b| a.0 == b.0) {
+        let set = run.first().and_then(|(attr, _, _)| sets.get(*attr));
+        let exported = set.and_then(|set| key.exported(P::FAMILY, set));
+        runs.extend(exported.map(|set| (set, run)));
+    }
+    runs.sort_by_key(|(set, _)| set.hash());
+    let mut prefixes = Vec::new();
+    for same in runs.chunk_by(|a, b| a.0 == b.0) {
+        let Some((set, _)) = same.first() else { continue };
+        prefixes.clear();
+        prefixes.extend(same.iter().flat_map(|(_, run)| run.iter().map(|(_, _, prefix)| *prefix)));
+        if encode::announce(set, key.as4, key.internal, &prefixes, &mut out) == 0 {
+            // It cannot be said. What the reader may have been told before is not true either.
+            encode::withdraw(&prefixes, &mut out);
+        }
+    }
+    out.freeze()
+}

@@ -1,0 +1,526 @@
+//! One peer, message by message: each state's answer to each event that matters in it.
+
+use super::*;
+use crate::msg::Op;
+use crate::types::{Family, Prefix, V4};
+
+/// Peer 10.0.0.1 whose neighbour, played by the test, is 10.0.0.2: the higher identifier, so that
+/// in a collision the connection that we accepted stays.
+pub(super) struct Alone {
+    pub(super) peer: Peer,
+    watch: Watch,
+    pub(super) now: Time,
+}
+
+impl Alone {
+    pub(super) fn new(config: PeerConfig) -> Alone {
+        Alone { peer: Peer::new(config, 7), watch: Watch::default(), now: Time(1_000_000) }
+    }
+
+    /// Started, and the first dial is out.
+    pub(super) fn dialling() -> Alone {
+        let mut peer = Alone::new(config(1, 2));
+        peer.give(PeerIn::Start);
+        let out = peer.pass(SEC / 10);
+        assert!(matches!(out[..], [PeerOut::Dial, PeerOut::Event(_)]), "{out:?}");
+        peer
+    }
+
+    /// Its OPEN is out on the connection in `slot`; nothing is under way on the other one.
+    pub(super) fn open_sent(slot: Slot) -> Alone {
+        let mut peer = Alone::dialling();
+        let out = match slot {
+            Slot::Dialled => peer.connect(),
+            Slot::Accepted => {
+                peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+                peer.accept()
+            }
+        };
+        assert_eq!(kinds(&out, slot), [Kind::Open]);
+        assert_eq!(peer.state(), State::OpenSent);
+        peer
+    }
+
+    pub(super) fn open_confirm(slot: Slot) -> Alone {
+        let mut peer = Alone::open_sent(slot);
+        let out = peer.receive(slot, &open_of(&config(2, 1)));
+        assert_eq!(kinds(&out, slot), [Kind::Keepalive]);
+        assert_eq!(peer.state(), State::OpenConfirm);
+        peer
+    }
+
+    pub(super) fn established(slot: Slot) -> Alone {
+        let mut peer = Alone::open_confirm(slot);
+        let out = peer.receive(slot, &header::KEEPALIVE);
+        assert!(matches!(&out[0], PeerOut::Up { slot: up, .. } if *up == slot), "{out:?}");
+        assert_eq!(peer.state(), State::Established);
+        peer
+    }
+
+    pub(super) fn give(&mut self, input: PeerIn<'_>) -> Vec<PeerOut> {
+        let (news, mut out) = (news(&input), Vec::new());
+        self.peer.handle(self.now, input, &mut out);
+        self.watch.check(self.now, &self.peer, news, &out);
+        out
+    }
+
+    pub(super) fn connect(&mut self) -> Vec<PeerOut> {
+        let (local, remote) = ("10.0.0.1:4000".parse().unwrap(), "10.0.0.2:179".parse().unwrap());
+        self.give(PeerIn::Connected { local, remote })
+    }
+
+    pub(super) fn accept(&mut self) -> Vec<PeerOut> {
+        let (local, remote) = ("10.0.0.1:179".parse().unwrap(), "10.0.0.2:4000".parse().unwrap());
+        self.give(PeerIn::Accepted { local, remote })
+    }
+
+    pub(super) fn receive(&mut self, slot: Slot, bytes: &[u8]) -> Vec<PeerOut> {
+        let mut bytes = BytesMut::from(bytes);
+        let out = self.give(PeerIn::Received { slot, bytes: &mut bytes });
+        assert!(bytes.is_empty(), "{} octets are left", bytes.len());
+        out
+    }
+
+    /// Lets time pass, with a tick at every deadline.
+    pub(super) fn pass(&mut self, time: Duration) -> Vec<PeerOut> {
+        let end = self.now.after(time);
+        let mut out = Vec::new();
+        while let Some(at) = self.peer.next_deadline().filter(|at| *at <= end) {
+            self.now = at;
+            out.append(&mut self.give(PeerIn::Tick { unread: false }));
+        }
+        self.now = end;
+        out
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.peer.status().state
+    }
+}
+
+/// An UPDATE that announces 10.`n`.0.0/16 from the mesh.
+pub(super) fn update(n: u8) -> Vec<u8> {
+    let attributes = [
+        0x40, 1, 1, 0, // ORIGIN IGP
+        0x40, 2, 0, // AS_PATH, empty
+        0x40, 3, 4, 10, 0, 0, 2, // NEXT_HOP
+        0x40, 5, 4, 0, 0, 0, 100, // LOCAL_PREF
+    ];
+    let mut body = vec![0, 0, 0, attributes.len() as u8];
+    body.extend(attributes);
+    body.extend([16, 10, n]);
+    message(Kind::Update, &body)
+}
+
+#[test]
+fn started_it_dials_once_and_waits() {
+    let mut peer = Alone::dialling();
+    assert_eq!(peer.state(), State::Connect);
+    assert!(peer.give(PeerIn::Start).is_empty(), "it runs already");
+    let out = peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+    let failed = DownReason::ConnectFailed("refused".into());
+    assert_eq!(events(&out)[0], PeerEvent::Down(failed.clone()));
+    assert_eq!(peer.state(), State::Active);
+    assert_eq!(peer.peer.status().last_down, Some((failed, peer.now)));
+    let out = peer.pass(SEC);
+    assert!(matches!(out[0], PeerOut::Dial), "the first retry is quick");
+    let out = peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+    assert!(!events(&out).iter().any(|e| matches!(e, PeerEvent::Down(_))), "told already");
+    let out = peer.pass(2 * SEC);
+    assert!(matches!(out[0], PeerOut::Dial));
+    let out = peer.give(PeerIn::ConnectFailed { reason: "no route to host".into() });
+    assert!(events(&out).iter().any(|e| matches!(e, PeerEvent::Down(_))), "another reason is told");
+}
+
+#[test]
+fn an_attempt_without_answer_is_given_up() {
+    let mut peer = Alone::dialling();
+    let out = peer.pass(15 * SEC);
+    assert!(matches!(out[0], PeerOut::Close { slot: Slot::Dialled }), "{out:?}");
+    assert_eq!(peer.state(), State::Active);
+    let out = peer.connect();
+    assert!(matches!(out[..], [PeerOut::Close { slot: Slot::Dialled }]), "too late: {out:?}");
+}
+
+#[test]
+fn a_passive_peer_only_accepts() {
+    let mut peer = Alone::new(PeerConfig { passive: true, ..config(1, 2) });
+    peer.give(PeerIn::Start);
+    assert_eq!(peer.state(), State::Active);
+    assert!(peer.pass(3600 * SEC).is_empty());
+    assert_eq!(kinds(&peer.accept(), Slot::Accepted), [Kind::Open]);
+    // Set free, it dials; set passive again, it gives the attempt up.
+    peer.give(PeerIn::Closed { slot: Slot::Accepted, reason: "reset".into() });
+    peer.give(PeerIn::Configure(Box::new(config(1, 2))));
+    assert!(matches!(peer.pass(SEC / 10)[0], PeerOut::Dial));
+    let out = peer.give(PeerIn::Configure(Box::new(PeerConfig { passive: true, ..config(1, 2) })));
+    assert!(matches!(out[0], PeerOut::Close { slot: Slot::Dialled }), "{out:?}");
+    assert!(peer.pass(3600 * SEC).is_empty());
+}
+
+#[test]
+fn stopped_it_takes_nothing() {
+    let mut peer = Alone::new(config(1, 2));
+    assert_eq!((peer.state(), peer.peer.next_deadline()), (State::Idle, None));
+    let out = peer.accept();
+    let [PeerOut::Refuse(why)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(*why, Notification::CEASE_REJECTED);
+    assert!(matches!(peer.connect()[..], [PeerOut::Close { slot: Slot::Dialled }]));
+    assert!(peer.receive(Slot::Accepted, &update(1)).is_empty());
+    assert!(peer.give(PeerIn::Stop(Notification::CEASE_SHUTDOWN)).is_empty());
+    assert!(peer.give(PeerIn::Tick { unread: true }).is_empty());
+    assert!(peer.give(PeerIn::RequestRefresh).is_empty());
+}
+
+#[test]
+fn stop_says_why_on_every_connection() {
+    let why = Notification::with(6, 2, &b"\x05night"[..]);
+    for slot in Slot::BOTH {
+        for make in [Alone::open_sent, Alone::open_confirm, Alone::established] {
+            let mut peer = make(slot);
+            let was_up = peer.state() == State::Established;
+            let out = peer.give(PeerIn::Stop(why.clone()));
+            assert_eq!(ended_with(&out, slot), Some(why.clone()));
+            assert_eq!(downs(&out), vec![DownReason::Sent(why.clone()); was_up.into()]);
+            assert_eq!((peer.state(), peer.peer.next_deadline()), (State::Idle, None));
+            assert_eq!(peer.peer.status().flaps, was_up.into());
+            assert!(peer.give(PeerIn::Stop(why.clone())).is_empty());
+        }
+    }
+    let mut peer = Alone::open_sent(Slot::Dialled);
+    peer.accept();
+    let out = peer.give(PeerIn::Stop(why.clone()));
+    assert_eq!(ended_with(&out, Slot::Dialled), Some(why.clone()));
+    assert_eq!(ended_with(&out, Slot::Accepted), Some(why));
+}
+
+#[test]
+fn up_carries_what_was_agreed_and_counts() {
+    for slot in Slot::BOTH {
+        let mut peer = Alone::open_confirm(slot);
+        let out = peer.receive(slot, &header::KEEPALIVE);
+        let PeerOut::Up { up, .. } = &out[0] else { panic!("{out:?}") };
+        assert_eq!((up.peer, up.kind), (PeerId(2), PeerKind::Mesh));
+        assert_eq!(up.local, std::net::IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(up.address, std::net::IpAddr::from([10, 0, 0, 2]));
+        assert_eq!(up.negotiated.families, Families::ALL);
+        let change = PeerEvent::State { from: State::OpenConfirm, to: State::Established };
+        assert_eq!(events(&out), [change]);
+        let status = peer.peer.status();
+        assert_eq!(status.negotiated.as_ref(), Some(&up.negotiated));
+        assert_eq!(status.capabilities, offer(&config(2, 1)).capabilities);
+        assert_eq!((status.received.opens, status.received.keepalives), (1, 1));
+        assert_eq!((status.sent.opens, status.sent.keepalives), (1, 1));
+        let octets = (open_of(&config(2, 1)).len() + 19) as u64;
+        assert_eq!((status.received.octets, status.sent.octets), (octets, octets));
+        assert_eq!((status.since, status.last_received), (peer.now, Some(peer.now)));
+    }
+}
+
+#[test]
+fn an_old_speaker_is_told_of_once() {
+    let mut peer = Alone::open_sent(Slot::Accepted);
+    let old = message(Kind::Open, &[4, 0xfc, 0, 0, 90, 10, 0, 0, 2, 0]);
+    peer.receive(Slot::Accepted, &old);
+    let out = peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    let told = events(&out).iter().filter(|e| matches!(e, PeerEvent::Mismatch(_))).count();
+    assert_eq!(told, 4, "no ipv6, four-octet AS, refresh, End-of-RIB: {out:?}");
+    let out = peer.give(PeerIn::RequestRefresh);
+    assert!(matches!(&out[..], [PeerOut::Event(PeerEvent::Mismatch(_))]), "{out:?}");
+    peer.give(PeerIn::Closed { slot: Slot::Accepted, reason: "reset".into() });
+    peer.accept();
+    let out = peer.receive(Slot::Accepted, &[old, header::KEEPALIVE.to_vec()].concat());
+    assert!(!events(&out).iter().any(|e| matches!(e, PeerEvent::Mismatch(_))));
+}
+
+// ---- Collisions ---------------------------------------------------------------------------
+
+#[test]
+fn the_first_open_decides_between_two_connections() {
+    // We are the lower one: what we accepted stays, on whichever connection the OPEN comes.
+    for first in Slot::BOTH {
+        let mut peer = Alone::open_sent(Slot::Dialled);
+        assert_eq!(kinds(&peer.accept(), Slot::Accepted), [Kind::Open]);
+        let out = peer.receive(first, &open_of(&config(2, 1)));
+        assert_eq!(ended_with(&out, Slot::Dialled), Some(Notification::CEASE_COLLISION));
+        assert!(!out.iter().any(|o| matches!(o, PeerOut::Close { slot: Slot::Accepted })));
+        if first == Slot::Dialled {
+            peer.receive(Slot::Accepted, &open_of(&config(2, 1)));
+        }
+        peer.receive(Slot::Accepted, &header::KEEPALIVE);
+        assert_eq!(peer.state(), State::Established);
+        assert_eq!(peer.peer.status().last_down, None, "a collision is not an end");
+    }
+    // And the higher one keeps what it dialled.
+    for first in Slot::BOTH {
+        let mut peer = Alone::new(config(3, 2));
+        peer.give(PeerIn::Start);
+        peer.pass(SEC / 10);
+        peer.connect();
+        peer.accept();
+        let out = peer.receive(first, &open_of(&config(2, 3)));
+        assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::CEASE_COLLISION));
+        assert!(!out.iter().any(|o| matches!(o, PeerOut::Close { slot: Slot::Dialled })));
+    }
+}
+
+#[test]
+fn a_connection_that_stands_late_is_silent() {
+    // Ours is confirmed when theirs comes: no OPEN there, until the other one is decided.
+    let mut peer = Alone::open_confirm(Slot::Dialled);
+    assert!(peer.accept().is_empty());
+    assert_eq!(peer.state(), State::OpenConfirm);
+
+    // Confirmed: the late one is closed.
+    let out = peer.receive(Slot::Dialled, &header::KEEPALIVE);
+    assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::CEASE_COLLISION));
+    assert_eq!(peer.state(), State::Established);
+
+    // The neighbour prefers the late one: then our OPEN goes there.
+    let mut peer = Alone::open_confirm(Slot::Dialled);
+    peer.accept();
+    let out = peer.receive(Slot::Dialled, &notification(&Notification::CEASE_COLLISION));
+    assert_eq!(kinds(&out, Slot::Accepted), [Kind::Open]);
+    assert_eq!(peer.state(), State::OpenSent);
+
+    // Its OPEN there decides by the identifiers, for the late one.
+    let mut peer = Alone::open_confirm(Slot::Dialled);
+    peer.accept();
+    let out = peer.receive(Slot::Accepted, &open_of(&config(2, 1)));
+    assert_eq!(ended_with(&out, Slot::Dialled), Some(Notification::CEASE_COLLISION));
+    assert_eq!(kinds(&out, Slot::Accepted), [Kind::Open, Kind::Keepalive]);
+
+    // It may not say anything else there.
+    let mut peer = Alone::open_confirm(Slot::Dialled);
+    peer.accept();
+    let out = peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::with(5, 0, vec![4])));
+    assert_eq!(peer.state(), State::OpenConfirm);
+}
+
+#[test]
+fn an_open_that_nobody_answers_wins_no_collision_for_long() {
+    let mut peer = Alone::new(config(3, 2));
+    peer.give(PeerIn::Start);
+    peer.pass(SEC / 10);
+    peer.connect();
+    peer.pass(5 * SEC);
+    peer.accept();
+    let out = peer.receive(Slot::Accepted, &open_of(&config(2, 3)));
+    assert_eq!(ended_with(&out, Slot::Dialled), Some(Notification::CEASE_COLLISION));
+    assert_eq!(peer.state(), State::OpenConfirm);
+}
+
+#[test]
+fn an_established_session_refuses_another_and_asks_for_a_sign_of_life() {
+    for slot in Slot::BOTH {
+        let mut peer = Alone::established(slot);
+        peer.pass(2 * SEC);
+        let out = peer.accept();
+        assert!(matches!(&out[0], PeerOut::Refuse(why) if *why == Notification::CEASE_COLLISION));
+        assert_eq!(kinds(&out, slot), [Kind::Keepalive]);
+        let out = peer.accept();
+        assert!(matches!(out[..], [PeerOut::Refuse(_)]), "once a second: {out:?}");
+        assert_eq!(peer.state(), State::Established);
+    }
+}
+
+#[test]
+fn a_second_accepted_connection_replaces_one_that_is_not_yet_established() {
+    for make in [Alone::open_sent, Alone::open_confirm] {
+        let mut peer = make(Slot::Accepted);
+        let out = peer.accept();
+        assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::CEASE_COLLISION));
+        assert_eq!(kinds(&out, Slot::Accepted), [Kind::Notification, Kind::Open]);
+        assert_eq!(peer.state(), State::OpenSent);
+    }
+}
+
+#[test]
+fn established_ends_the_attempt_to_dial() {
+    let mut peer = Alone::dialling();
+    peer.accept();
+    peer.receive(Slot::Accepted, &open_of(&config(2, 1)));
+    assert_eq!(peer.state(), State::OpenConfirm);
+    let out = peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    assert!(matches!(out[0], PeerOut::Close { slot: Slot::Dialled }), "{out:?}");
+    assert!(matches!(out[1], PeerOut::Up { .. }));
+}
+
+// ---- Time ---------------------------------------------------------------------------------
+
+#[test]
+fn a_silent_neighbour_is_given_up_when_its_hold_time_ends() {
+    for slot in Slot::BOTH {
+        let mut peer = Alone::open_sent(slot);
+        assert_eq!(ended_with(&peer.pass(239 * SEC), slot), None);
+        assert_eq!(ended_with(&peer.pass(SEC), slot), Some(Notification::HOLD_TIMER_EXPIRED));
+        for make in [Alone::open_confirm, Alone::established] {
+            let mut peer = make(slot);
+            let out = peer.pass(89 * SEC);
+            assert_eq!(ended_with(&out, slot), None);
+            let keepalives = kinds(&out, slot).len();
+            assert!((2..=3).contains(&keepalives), "every 22.5 to 30 s: {keepalives}");
+            let out = peer.pass(SEC);
+            assert_eq!(ended_with(&out, slot), Some(Notification::HOLD_TIMER_EXPIRED));
+        }
+    }
+}
+
+#[test]
+fn every_message_restarts_the_hold_timer() {
+    let mut peer = Alone::established(Slot::Dialled);
+    let refresh = message(Kind::RouteRefresh, &[0, 1, 0, 1]);
+    for bytes in [header::KEEPALIVE.to_vec(), update(1), refresh, header::KEEPALIVE.to_vec()] {
+        peer.pass(89 * SEC);
+        peer.receive(Slot::Dialled, &bytes);
+        assert_eq!(peer.state(), State::Established);
+    }
+    peer.pass(91 * SEC);
+    assert_ne!(peer.state(), State::Established);
+}
+
+#[test]
+fn unread_bytes_extend_the_hold_time() {
+    let mut peer = Alone::established(Slot::Dialled);
+    for _ in 0..10 {
+        peer.now = peer.now.after(90 * SEC);
+        peer.give(PeerIn::Tick { unread: true });
+        assert_eq!(peer.state(), State::Established);
+    }
+    peer.now = peer.now.after(90 * SEC);
+    peer.give(PeerIn::Tick { unread: false });
+    assert_ne!(peer.state(), State::Established);
+}
+
+#[test]
+fn hold_time_zero_needs_no_keepalives() {
+    let quiet = PeerConfig { hold: Duration::ZERO, ..config(2, 1) };
+    let mut peer = Alone::open_sent(Slot::Accepted);
+    peer.receive(Slot::Accepted, &open_of(&quiet));
+    let out = peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    assert!(events(&out).iter().any(|e| matches!(e, PeerEvent::Mismatch(_))), "{out:?}");
+    assert!(peer.pass(86_400 * SEC).is_empty());
+    assert_eq!(peer.state(), State::Established);
+
+    let mut peer = Alone::open_sent(Slot::Accepted);
+    peer.receive(Slot::Accepted, &open_of(&quiet));
+    peer.pass(241 * SEC);
+    assert_ne!(peer.state(), State::OpenConfirm, "but its KEEPALIVE must come");
+}
+
+#[test]
+fn after_an_error_connections_are_refused_for_a_second_only() {
+    let mut peer = Alone::open_sent(Slot::Accepted);
+    peer.receive(Slot::Accepted, &notification(&Notification::BAD_PEER_AS));
+    assert_eq!(peer.state(), State::Idle);
+    assert!(
+        matches!(&peer.accept()[..], [PeerOut::Refuse(why)] if *why == Notification::CEASE_REJECTED)
+    );
+    peer.pass(SEC);
+    assert_eq!(kinds(&peer.accept(), Slot::Accepted), [Kind::Open]);
+    // A Cease is no error.
+    peer.receive(Slot::Accepted, &notification(&Notification::CEASE_SHUTDOWN));
+    assert_eq!(kinds(&peer.accept(), Slot::Accepted), [Kind::Open]);
+}
+
+// ---- Routes -------------------------------------------------------------------------------
+
+#[test]
+fn one_call_gives_one_batch_in_order() {
+    let mut peer = Alone::established(Slot::Dialled);
+    let mut stream: Vec<u8> = (0..100).flat_map(update).collect();
+    stream.extend_from_slice(&header::KEEPALIVE);
+    stream.extend(update(100));
+    stream.extend_from_slice(&update(101)[..20]);
+    let mut bytes = BytesMut::from(&stream[..]);
+    let out = peer.give(PeerIn::Received { slot: Slot::Dialled, bytes: &mut bytes });
+    let [PeerOut::Routes(batch)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((batch.peer, batch.ops.len()), (PeerId(2), 101));
+    let expected: Vec<V4> = (0..=100).filter_map(|n| V4::from_wire(16, &[10, n])).collect();
+    assert_eq!(batch.v4, expected);
+    assert!(matches!(batch.ops[0], Op::Announce { family: Family::Ipv4, start: 0, end: 1, .. }));
+    assert_eq!(bytes.len(), 20, "a partial message is left");
+    bytes.extend_from_slice(&update(101)[20..]);
+    let out = peer.give(PeerIn::Received { slot: Slot::Dialled, bytes: &mut bytes });
+    assert!(matches!(&out[..], [PeerOut::Routes(batch)] if batch.ops.len() == 1));
+    assert_eq!(peer.peer.status().received.updates, 102);
+}
+
+#[test]
+fn a_huge_read_is_split() {
+    let mut peer = Alone::established(Slot::Dialled);
+    let mut withdrawn = vec![0, 0];
+    for n in 0..1000u16 {
+        withdrawn.push(24);
+        withdrawn.extend([10, (n >> 8) as u8, n as u8]);
+    }
+    let len = (withdrawn.len() - 2) as u16;
+    withdrawn[..2].copy_from_slice(&len.to_be_bytes());
+    withdrawn.extend([0, 0]);
+    let stream = message(Kind::Update, &withdrawn).repeat(150);
+    let out = peer.receive(Slot::Dialled, &stream);
+    let sizes: Vec<usize> = out
+        .iter()
+        .filter_map(|o| match o {
+            PeerOut::Routes(batch) => Some(batch.v4.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [66_000, 66_000, 18_000]);
+}
+
+#[test]
+fn routes_come_before_the_down_that_ends_them() {
+    let endings = [
+        notification(&Notification::CEASE_SHUTDOWN),
+        message(Kind::Update, &[0, 9, 0, 0]),
+        message(Kind::Open, &[0; 10]),
+        vec![0; 19],
+    ];
+    for ending in endings {
+        let mut peer = Alone::established(Slot::Accepted);
+        let out = peer.receive(Slot::Accepted, &[update(1), update(2), ending].concat());
+        let routes = out.iter().position(|o| matches!(o, PeerOut::Routes(b) if b.ops.len() == 2));
+        let down = out.iter().position(|o| matches!(o, PeerOut::Down(_)));
+        assert!(routes.unwrap() < down.unwrap(), "{out:?}");
+        assert_eq!(peer.peer.status().flaps, 1);
+    }
+}
+
+#[test]
+fn what_follows_the_last_message_of_a_connection_is_dropped() {
+    let mut peer = Alone::established(Slot::Accepted);
+    let end = notification(&Notification::CEASE_SHUTDOWN);
+    let out = peer.receive(Slot::Accepted, &[end, update(1), update(2)].concat());
+    assert!(!out.iter().any(|o| matches!(o, PeerOut::Routes(_))));
+    assert_eq!(peer.peer.status().received.updates, 0);
+}
+
+#[test]
+fn malformed_updates_are_told_once() {
+    let mut peer = Alone::established(Slot::Accepted);
+    let mut bad = update(1);
+    let origin = bad.iter().position(|octet| *octet == 0x40).unwrap() + 3;
+    bad[origin] = 9;
+    let out = peer.receive(Slot::Accepted, &bad.repeat(3));
+    let told = events(&out).iter().filter(|e| matches!(e, PeerEvent::Malformed(_))).count();
+    assert_eq!(told, 1, "{out:?}");
+    assert_eq!(peer.state(), State::Established, "RFC 7606: the session stays");
+    assert!(events(&peer.receive(Slot::Accepted, &bad)).is_empty());
+}
+
+#[test]
+fn refresh_both_ways() {
+    let mut peer = Alone::established(Slot::Dialled);
+    let v6 = message(Kind::RouteRefresh, &[0, 2, 0, 1]);
+    let out = peer.receive(Slot::Dialled, &v6);
+    assert!(matches!(out[..], [PeerOut::Refresh(Family::Ipv6)]), "{out:?}");
+    let unknown = message(Kind::RouteRefresh, &[0, 25, 0, 70]);
+    assert!(peer.receive(Slot::Dialled, &unknown).is_empty());
+    let out = peer.give(PeerIn::RequestRefresh);
+    let bodies: Vec<Vec<u8>> = sent(&out, Slot::Dialled).into_iter().map(|(_, b)| b).collect();
+    assert_eq!(bodies, [[0, 1, 0, 1], [0, 2, 0, 1]]);
+    let status = peer.peer.status();
+    assert_eq!((status.received.refreshes, status.sent.refreshes), (2, 2));
+}

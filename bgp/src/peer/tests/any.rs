@@ -1,0 +1,180 @@
+//! Any sequence of inputs: nothing panics, and what a pump relies on holds after each
+//! ([`Watch`]): one session at most, no bytes for a closed connection, no overdue deadline.
+
+use proptest::prelude::*;
+
+use super::alone::update;
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Start,
+    Stop,
+    Configure(u8),
+    Connected,
+    ConnectFailed,
+    Accepted,
+    Closed(Slot),
+    Received(Slot, Vec<Message>),
+    /// Time passes by so many milliseconds, with or without unread bytes, to whatever is due.
+    Pass(u32, bool),
+    RequestRefresh,
+}
+
+#[derive(Clone, Debug)]
+enum Message {
+    /// The OPEN of a neighbour with that last octet of its identifier.
+    Open(u8),
+    Keepalive,
+    Update(u8),
+    Refresh(u8),
+    Notification(u8, u8),
+    Garbage(Vec<u8>),
+    /// A well-formed header with anything behind it.
+    Framed(u8, Vec<u8>),
+}
+
+fn slot() -> impl Strategy<Value = Slot> + Clone {
+    prop_oneof![Just(Slot::Dialled), Just(Slot::Accepted)]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        6 => prop_oneof![Just(2u8), Just(0), Just(1)].prop_map(Message::Open),
+        6 => Just(Message::Keepalive),
+        4 => any::<u8>().prop_map(Message::Update),
+        1 => any::<u8>().prop_map(Message::Refresh),
+        1 => (0u8..8, 0u8..9).prop_map(|(code, subcode)| Message::Notification(code, subcode)),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Message::Garbage),
+        2 => (1u8..6, prop::collection::vec(any::<u8>(), 0..60))
+            .prop_map(|(kind, body)| Message::Framed(kind, body)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => Just(Step::Start),
+        1 => Just(Step::Stop),
+        1 => (0u8..5).prop_map(Step::Configure),
+        4 => Just(Step::Connected),
+        2 => Just(Step::ConnectFailed),
+        4 => Just(Step::Accepted),
+        1 => slot().prop_map(Step::Closed),
+        12 => (slot(), prop::collection::vec(any_message(), 1..4))
+            .prop_map(|(slot, messages)| Step::Received(slot, messages)),
+        6 => (prop_oneof![0u32..200, 0u32..120_000], any::<bool>())
+            .prop_map(|(millis, unread)| Step::Pass(millis, unread)),
+        1 => Just(Step::RequestRefresh),
+    ]
+}
+
+fn bytes_of(messages: &[Message]) -> Vec<u8> {
+    let one = |message: &Message| match message {
+        Message::Open(octet) => {
+            let router_id = Ipv4Addr::new(10, 0, 0, *octet);
+            open_of(&PeerConfig { router_id, ..config(2, 1) })
+        }
+        Message::Keepalive => header::KEEPALIVE.to_vec(),
+        Message::Update(n) => update(*n),
+        Message::Refresh(afi) => super::message(Kind::RouteRefresh, &[0, *afi, 0, 1]),
+        Message::Notification(code, subcode) => notification(&Notification::new(*code, *subcode)),
+        Message::Garbage(bytes) => bytes.clone(),
+        Message::Framed(kind, body) => {
+            let mut bytes = super::message(Kind::Keepalive, body);
+            bytes[18] = *kind;
+            bytes
+        }
+    };
+    messages.iter().flat_map(one).collect()
+}
+
+fn variant(n: u8) -> PeerConfig {
+    match n {
+        0 => config(1, 2),
+        1 => PeerConfig { passive: true, ..config(1, 2) },
+        2 => PeerConfig { connect_retry: Duration::ZERO, ..config(1, 2) },
+        3 => PeerConfig { hold: Duration::ZERO, ..config(1, 2) },
+        _ => PeerConfig { hold: 3 * SEC, connect_retry: SEC, ..config(1, 2) },
+    }
+}
+
+fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
+    let mut peer = Peer::new(config(1, 2), seed);
+    let (mut watch, mut now, mut ups) = (Watch::default(), Time::ZERO, 0);
+    let local: std::net::SocketAddr = "10.0.0.1:179".parse().unwrap();
+    for step in steps {
+        let mut bytes = BytesMut::new();
+        let input = match step {
+            Step::Start => PeerIn::Start,
+            Step::Stop => PeerIn::Stop(Notification::CEASE_SHUTDOWN),
+            Step::Configure(n) => PeerIn::Configure(Box::new(variant(*n))),
+            Step::Connected => PeerIn::Connected { local, remote: local },
+            Step::ConnectFailed => PeerIn::ConnectFailed { reason: "refused".into() },
+            Step::Accepted => PeerIn::Accepted { local, remote: local },
+            Step::Closed(slot) => PeerIn::Closed { slot: *slot, reason: "reset".into() },
+            Step::Received(slot, messages) => {
+                bytes.extend_from_slice(&bytes_of(messages));
+                PeerIn::Received { slot: *slot, bytes: &mut bytes }
+            }
+            Step::Pass(millis, unread) => {
+                now = now.after(*millis * MS);
+                PeerIn::Tick { unread: *unread }
+            }
+            Step::RequestRefresh => PeerIn::RequestRefresh,
+        };
+        let (news, mut out) = (news(&input), Vec::new());
+        peer.handle(now, input, &mut out);
+        watch.check(now, &peer, news, &out);
+        ups += out.iter().filter(|o| matches!(o, PeerOut::Up { .. })).count();
+        assert!(bytes.len() < 4096, "a partial message at most is left");
+    }
+    (peer, ups)
+}
+
+/// Started afresh, with a neighbour that does its part: whether it comes up.
+fn friendly(peer: &mut Peer, now: Time) -> bool {
+    let local: std::net::SocketAddr = "10.0.0.1:179".parse().unwrap();
+    let mut out = Vec::new();
+    peer.handle(now, PeerIn::Stop(Notification::CEASE_RESET), &mut out);
+    peer.handle(now, PeerIn::Configure(Box::new(config(1, 2))), &mut out);
+    peer.handle(now, PeerIn::Start, &mut out);
+    peer.handle(now, PeerIn::Accepted { local, remote: local }, &mut out);
+    let mut bytes = BytesMut::from(&open_of(&config(2, 1))[..]);
+    bytes.extend_from_slice(&header::KEEPALIVE);
+    peer.handle(now, PeerIn::Received { slot: Slot::Accepted, bytes: &mut bytes }, &mut out);
+    peer.status().state == State::Established
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn nothing_breaks_it(steps in prop::collection::vec(step(), 0..120), seed in any::<u64>()) {
+        let (mut peer, _) = play(&steps, seed);
+        let later = Time(1 << 50);
+        prop_assert!(friendly(&mut peer, later), "whatever was, it comes up again");
+    }
+
+    #[test]
+    fn at_the_end_of_time(steps in prop::collection::vec(step(), 0..60)) {
+        let (mut peer, _) = play(&steps, 1);
+        for _ in 0..10 {
+            peer.handle(Time(u64::MAX), PeerIn::Tick { unread: false }, &mut Vec::new());
+        }
+    }
+}
+
+#[test]
+fn the_sequences_reach_established() {
+    // Otherwise the property above says little.
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let ups: usize = (0..300)
+        .map(|seed| {
+            let steps = prop::collection::vec(step(), 60..120).new_tree(&mut runner).unwrap();
+            play(&steps.current(), seed).1
+        })
+        .sum();
+    assert!(ups > 30, "{ups} sessions in 300 sequences");
+}

@@ -1,0 +1,184 @@
+//! Next hops: who uses them, and what the kernel says about them (RFC 4271 §9.1.2.1).
+//!
+//! In: paths that begin and cease to use an attribute set; news from the kernel. Out: which
+//! addresses to watch ([`Nexthops::flush`]), and the metric per attribute set for the decision.
+//! Until the kernel has answered, a next hop counts as unreachable. Only accepted paths count as
+//! users: a filtered route gives the kernel side nothing to watch.
+//!
+//! From attribute set to next hop there is an index (4 B a set). From next hop to destinations
+//! there is none: it would cost more than the table's paths themselves. The news' users are
+//! found by a walk that stops when the counted users are all found, newest first, because what
+//! is news is nearly always the next hop of what came last.
+
+use std::net::IpAddr;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::slab::{Slab, Sparse};
+use crate::attrs::AttrId;
+use crate::msg::{NexthopNews, RibOut};
+
+/// The number of a next hop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct HopId(u32);
+
+#[derive(Debug)]
+struct Hop {
+    address: IpAddr,
+    /// Accepted paths whose attributes name it.
+    users: usize,
+    /// What the kernel said last; `None` before that.
+    answer: Option<Option<u32>>,
+    /// `RibOut::Track` has named it.
+    tracked: bool,
+    /// Among the answers of the batch at hand.
+    news: bool,
+}
+
+/// What is known about a next hop, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Reachable at this interior cost.
+    Metric(u32),
+    /// The kernel has no way to it.
+    Unreachable,
+    /// The kernel has not answered yet.
+    Unanswered,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Nexthops {
+    hops: Slab<Hop>,
+    by_address: HashMap<IpAddr, u32, FixedState>,
+    /// Per attribute set in use by an accepted path: its hop + 1.
+    of_attr: Sparse<u32>,
+    /// Made since the last flush.
+    fresh: Vec<u32>,
+    /// Lost its last user since the last flush (and may have found another).
+    idle: Vec<u32>,
+}
+
+impl Nexthops {
+    /// The hop of an attribute set that accepted paths are about to use.
+    pub(crate) fn resolve(&mut self, attr: AttrId, address: IpAddr) -> HopId {
+        let id = match self.by_address.get(&address) {
+            Some(id) => *id,
+            None => {
+                let hop = Hop { address, users: 0, answer: None, tracked: false, news: false };
+                let id = self.hops.insert(hop);
+                self.by_address.insert(address, id);
+                self.fresh.push(id);
+                id
+            }
+        };
+        self.of_attr.set(attr.0, id + 1);
+        HopId(id)
+    }
+
+    /// One more accepted path uses it.
+    pub(crate) fn acquire(&mut self, hop: HopId) {
+        if let Some(hop) = self.hops.get_mut(hop.0) {
+            hop.users += 1;
+        }
+    }
+
+    /// An accepted path with these attributes is gone.
+    pub(crate) fn release(&mut self, attr: AttrId) {
+        let Some(id) = self.id_of(attr) else { return };
+        if let Some(hop) = self.hops.get_mut(id) {
+            hop.users = hop.users.saturating_sub(1);
+            if hop.users == 0 {
+                self.idle.push(id);
+            }
+        }
+    }
+
+    fn id_of(&self, attr: AttrId) -> Option<u32> {
+        self.of_attr.get(attr.0).checked_sub(1)
+    }
+
+    fn of(&self, attr: AttrId) -> Option<&Hop> {
+        self.hops.get(self.id_of(attr)?)
+    }
+
+    /// The metric that an accepted path with these attributes competes with; `None`: it may not.
+    #[inline]
+    pub(crate) fn metric(&self, attr: AttrId) -> Option<u32> {
+        self.of(attr)?.answer.flatten()
+    }
+
+    /// The same, for people.
+    pub(crate) fn reach(&self, address: IpAddr) -> Reach {
+        let hop = self.by_address.get(&address).and_then(|id| self.hops.get(*id));
+        match hop.and_then(|hop| hop.answer) {
+            Some(Some(metric)) => Reach::Metric(metric),
+            Some(None) => Reach::Unreachable,
+            None => Reach::Unanswered,
+        }
+    }
+
+    /// Takes answers in, and says how many paths they concern: those for which
+    /// [`Nexthops::is_news`] is true until [`Nexthops::end_news`].
+    pub(crate) fn learn(&mut self, news: &[NexthopNews]) -> usize {
+        let mut users = 0;
+        for NexthopNews { address, metric } in news {
+            let Some(id) = self.by_address.get(address) else { continue };
+            let Some(hop) = self.hops.get_mut(*id) else { continue };
+            let before = hop.answer.flatten();
+            hop.answer = Some(*metric);
+            if before != *metric && !hop.news {
+                hop.news = true;
+                users += hop.users;
+            }
+        }
+        users
+    }
+
+    /// Whether the answer that was just learned concerns paths with these attributes.
+    #[inline]
+    pub(crate) fn is_news(&self, attr: AttrId) -> bool {
+        self.of(attr).is_some_and(|hop| hop.news)
+    }
+
+    /// The users of the news have been found.
+    pub(crate) fn end_news(&mut self, news: &[NexthopNews]) {
+        for NexthopNews { address, .. } in news {
+            let id = self.by_address.get(address);
+            if let Some(hop) = id.and_then(|id| self.hops.get_mut(*id)) {
+                hop.news = false;
+            }
+        }
+    }
+
+    /// Forgets hops that nobody uses; says which to watch and which no longer.
+    pub(crate) fn flush(&mut self, out: &mut Vec<RibOut>) {
+        let mut untrack = Vec::new();
+        for id in self.idle.drain(..).chain(self.fresh.iter().copied()) {
+            if self.hops.get(id).is_some_and(|hop| hop.users == 0)
+                && let Some(hop) = self.hops.remove(id)
+            {
+                self.by_address.remove(&hop.address);
+                if hop.tracked {
+                    untrack.push(hop.address);
+                }
+            }
+        }
+        let mut track = Vec::new();
+        for id in self.fresh.drain(..) {
+            if let Some(hop) = self.hops.get_mut(id)
+                && !hop.tracked
+            {
+                hop.tracked = true;
+                track.push(hop.address);
+            }
+        }
+        if !track.is_empty() {
+            out.push(RibOut::Track(track));
+        }
+        if !untrack.is_empty() {
+            out.push(RibOut::Untrack(untrack));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! When the start is over: routes that a predecessor left in the kernel may go if nobody has
+//! announced them again (RFC 4724 §4.1, the deferral, bounded).
+//!
+//! Nothing else waits for it: routes are decided, programmed and exported from the first one on,
+//! so an unreachable neighbour delays only the removal of what is stale.
+
+use std::time::Duration;
+
+use super::peers::Peers;
+use crate::types::{PeerId, Time};
+
+/// The wait for the neighbours' End-of-RIB.
+#[derive(Debug, Default)]
+pub(crate) enum Settle {
+    /// Not configured yet.
+    #[default]
+    Unstarted,
+    /// Waiting, until then at the latest.
+    Waiting(Time),
+    /// Over; it does not begin again.
+    Settled,
+}
+
+impl Settle {
+    /// The first configuration begins the wait; later ones change nothing.
+    pub(crate) fn start(&mut self, now: Time, patience: Duration) {
+        if matches!(self, Settle::Unstarted) {
+            *self = Settle::Waiting(now.after(patience));
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        match self {
+            Settle::Waiting(until) => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Whether the wait has just ended: time is up, or every configured peer (`expected`) is up
+    /// and has sent what it will.
+    pub(crate) fn has_ended(&mut self, now: Time, expected: &[PeerId], peers: &Peers) -> bool {
+        let Settle::Waiting(until) = self else { return false };
+        let all = || expected.iter().all(|id| peers.get(*id).is_some_and(|p| p.is_settled()));
+        let ended = now >= *until || all();
+        if ended {
+            *self = Settle::Settled;
+        }
+        ended
+    }
+}

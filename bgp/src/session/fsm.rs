@@ -1,0 +1,326 @@
+//! The state machine of a neighbour (RFC 4271 §8): events in, effects out.
+//!
+//! [`Session::handle`] accepts every event in every state; what makes no sense is ignored (news of
+//! a connection that is gone) or answered as the RFC says (a message out of turn). The phase holds
+//! what is true: stopped; opening, with up to two connections; established, with one.
+//!
+//! Where the RFC leaves a choice or we differ:
+//! * *Collision* (§6.8). The rule is applied at the first OPEN that comes while the other
+//!   connection has ours, not only against one in OpenConfirm; and a connection that stands later
+//!   than that stays silent (`Stage::Held`). Under the plain rule, one end can be Established on
+//!   one connection and close the other, while the other end closes the first: both are lost.
+//! * *Established wins* over any new connection. That is refused with 6/7, and a KEEPALIVE at once
+//!   makes the neighbour's kernel reset a session that only we still believe in.
+//! * *Damping* (§8.1.1 DampPeerOscillations). Attempts follow each other after 1 s, 2 s, 4 s …
+//!   up to `connect_retry`. After an error (any NOTIFICATION but a Cease), the neighbour's own
+//!   attempts are refused for a second, then welcome, so that both ends recover.
+//! * *An attempt* to connect is given up after 15 s if `connect_retry` is longer.
+
+mod connections;
+mod messages;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::conn::{Dial, Live, Opening};
+use super::journal::Journal;
+use super::negotiate::remakes;
+use super::timer::{Backoff, Jitter, Timer, Timers};
+use super::{DownReason, PeerConfig, PeerEvent, State};
+use crate::msg::{PeerOut, Slot};
+use crate::types::Time;
+use crate::wire::header::{KEEPALIVE, Kind};
+use crate::wire::open::Open;
+use crate::wire::{Notification, refresh};
+
+/// First dials spread over this, so that a mesh that starts as one does not dial in one burst.
+const SPREAD: Duration = Duration::from_millis(100);
+
+/// What happens to a session. Messages are already read.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Start,
+    Stop(Notification),
+    Configure(Box<PeerConfig>),
+    /// The connection that we dialled stands; our address of it.
+    Connected(IpAddr),
+    ConnectFailed(String),
+    /// The neighbour made one; our address of it.
+    Accepted(IpAddr),
+    Closed(Slot, String),
+    /// Time passed. Whether bytes of the Established session wait unread.
+    Tick(bool),
+    RequestRefresh,
+    Open(Slot, Open),
+    Keepalive(Slot),
+    /// An UPDATE or ROUTE-REFRESH came; in Established its contents are not the session's.
+    Routing(Slot, Kind),
+    Notification(Slot, Notification),
+    /// What came cannot be read: that is the answer.
+    Fault(Slot, Notification),
+}
+
+/// The session with one neighbour.
+#[derive(Debug)]
+pub(crate) struct Session {
+    config: PeerConfig,
+    phase: Phase,
+    timers: Timers,
+    jitter: Jitter,
+    backoff: Backoff,
+    journal: Journal,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Stopped,
+    Opening(Opening),
+    Established(Live),
+}
+
+impl Session {
+    pub(crate) fn new(config: PeerConfig, seed: u64) -> Session {
+        Session {
+            config,
+            phase: Phase::Stopped,
+            timers: Timers::default(),
+            jitter: Jitter::new(seed),
+            backoff: Backoff::default(),
+            journal: Journal::new(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &PeerConfig {
+        &self.config
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// The Established session, if there is one.
+    pub(crate) fn live(&self) -> Option<&Live> {
+        match &self.phase {
+            Phase::Established(live) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a connection in `slot`.
+    pub(crate) fn is_open(&self, slot: Slot) -> bool {
+        match &self.phase {
+            Phase::Stopped => false,
+            Phase::Opening(opening) => opening.conn(slot).is_some(),
+            Phase::Established(live) => live.slot == slot,
+        }
+    }
+
+    fn state(&self) -> State {
+        match &self.phase {
+            Phase::Stopped => State::Idle,
+            Phase::Opening(opening) if opening.is_quiet() && self.timers.idle_hold() => State::Idle,
+            Phase::Opening(opening) => opening.state(),
+            Phase::Established(_) => State::Established,
+        }
+    }
+
+    /// Takes one event; effects are appended to `out` in the order in which they are due.
+    pub(crate) fn handle(&mut self, now: Time, event: Event, out: &mut Vec<PeerOut>) {
+        match event {
+            Event::Start => self.start(now),
+            Event::Stop(why) => self.stop(now, &why, out),
+            Event::Configure(config) => self.configure(now, *config, out),
+            Event::Connected(local) => self.connected(now, local, out),
+            Event::ConnectFailed(reason) => self.connect_failed(now, reason, out),
+            Event::Accepted(local) => self.accepted(now, local, out),
+            Event::Closed(slot, reason) => self.ended(now, slot, DownReason::Lost(reason), out),
+            Event::Tick(unread) => self.tick(now, unread, out),
+            Event::RequestRefresh => self.request_refresh(out),
+            Event::Open(slot, open) => self.open(now, slot, &open, out),
+            Event::Keepalive(slot) => self.keepalive(now, slot, out),
+            Event::Routing(slot, kind) => self.routing(now, slot, kind, out),
+            Event::Notification(slot, why) => {
+                if self.is_open(slot) {
+                    out.push(PeerOut::Close { slot });
+                    self.ended(now, slot, DownReason::Received(why), out);
+                }
+            }
+            Event::Fault(slot, why) => self.fault(now, slot, why, out),
+        }
+        let state = self.state();
+        self.journal.state(now, state, out);
+    }
+
+    // ---- What the operator does -------------------------------------------------------------
+
+    fn start(&mut self, now: Time) {
+        if let Phase::Stopped = self.phase {
+            self.begin(now);
+        }
+    }
+
+    /// Starts from nothing.
+    fn begin(&mut self, now: Time) {
+        self.phase = Phase::Opening(Opening::default());
+        self.timers = Timers::default();
+        self.backoff = Backoff::default();
+        self.dial_soon(now);
+    }
+
+    fn dial_soon(&mut self, now: Time) {
+        if !self.config.passive {
+            self.timers.start(Timer::ConnectRetry, now.after(self.jitter.within(SPREAD)));
+        }
+    }
+
+    /// Ends whatever is open.
+    fn stop(&mut self, now: Time, why: &Notification, out: &mut Vec<PeerOut>) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Stopped);
+        let anything = match &phase {
+            Phase::Stopped => false,
+            Phase::Opening(opening) => {
+                if let Dial::UnderWay = opening.dial {
+                    out.push(PeerOut::Close { slot: Slot::Dialled });
+                }
+                let before = self.journal.sent.notifications;
+                for slot in Slot::BOTH.into_iter().filter(|slot| opening.conn(*slot).is_some()) {
+                    self.hang_up(slot, why, out);
+                }
+                self.journal.sent.notifications > before
+            }
+            Phase::Established(live) => {
+                self.hang_up(live.slot, why, out);
+                out.push(PeerOut::Down(DownReason::Sent(why.clone())));
+                self.journal.down();
+                true
+            }
+        };
+        self.timers = Timers::default();
+        if anything {
+            self.journal.ended(now, DownReason::Sent(why.clone()), out);
+        }
+    }
+
+    fn configure(&mut self, now: Time, config: PeerConfig, out: &mut Vec<PeerOut>) {
+        let remake = remakes(&self.config, &config);
+        let running = !matches!(self.phase, Phase::Stopped);
+        if remake && running {
+            self.stop(now, &Notification::CEASE_CONFIG_CHANGE, out);
+            self.config = config;
+            self.begin(now);
+            return;
+        }
+        let (passive, connect_retry) = (self.config.passive, self.config.connect_retry);
+        self.config = config;
+        if (passive, connect_retry) == (self.config.passive, self.config.connect_retry) {
+            return;
+        }
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        match (self.config.passive, &opening.dial) {
+            (true, Dial::UnderWay) => {
+                opening.dial = Dial::Waiting;
+                out.push(PeerOut::Close { slot: Slot::Dialled });
+                self.timers.stop(Timer::ConnectRetry);
+            }
+            (true, Dial::Waiting) => self.timers.stop(Timer::ConnectRetry),
+            // The wait under way may be far longer than what is wanted now.
+            (false, Dial::Waiting) => self.dial_soon(now),
+            _ => {}
+        }
+    }
+
+    fn request_refresh(&mut self, out: &mut Vec<PeerOut>) {
+        let Phase::Established(live) = &self.phase else { return };
+        if !live.agreed.negotiated.refresh {
+            let text = "routes cannot be asked for again: the neighbour does not offer it";
+            out.push(PeerOut::Event(PeerEvent::Mismatch(text.to_owned())));
+            return;
+        }
+        let (slot, families) = (live.slot, live.agreed.negotiated.families);
+        for family in families.iter() {
+            let mut bytes = BytesMut::new();
+            refresh::put(family, &mut bytes);
+            self.journal.sent.refreshes += 1;
+            self.send(slot, bytes.freeze(), out);
+        }
+    }
+
+    // ---- Time -------------------------------------------------------------------------------
+
+    fn tick(&mut self, now: Time, unread: bool, out: &mut Vec<PeerOut>) {
+        for timer in Timer::ALL {
+            if self.timers.take_due(timer, now) {
+                self.expired(now, timer, unread, out);
+            }
+        }
+    }
+
+    fn expired(&mut self, now: Time, timer: Timer, unread: bool, out: &mut Vec<PeerOut>) {
+        match (timer, &self.phase) {
+            (Timer::IdleHold, _) => {}
+            (Timer::Hold(slot), Phase::Established(live)) if unread && live.slot == slot => {
+                // Reading what waits restarts it in full.
+                let more = (live.agreed.negotiated.hold / 3).max(Duration::from_secs(1));
+                self.timers.start(timer, now.after(more));
+            }
+            (Timer::Hold(slot), _) => {
+                self.fault(now, slot, Notification::HOLD_TIMER_EXPIRED, out);
+            }
+            (Timer::Keepalive(slot), Phase::Established(live)) => {
+                let hold = live.agreed.negotiated.hold;
+                self.send_keepalive(slot, out);
+                self.next_keepalive(now, slot, hold);
+            }
+            (Timer::Keepalive(slot), Phase::Opening(opening)) => {
+                let hold = opening.confirming(slot).map(|agreed| agreed.negotiated.hold);
+                self.send_keepalive(slot, out);
+                self.next_keepalive(now, slot, hold.unwrap_or_default());
+            }
+            (Timer::ConnectRetry, Phase::Opening(opening)) => match opening.dial {
+                // While the neighbour's connection is confirmed, ours would only be held back;
+                // its end brings the next attempt.
+                Dial::Waiting if opening.confirming(Slot::Accepted).is_some() => {}
+                Dial::Waiting => self.dial(now, out),
+                Dial::UnderWay => {
+                    out.push(PeerOut::Close { slot: Slot::Dialled });
+                    self.connect_failed(now, "no answer".to_owned(), out);
+                }
+                Dial::Made(_) => {}
+            },
+            (Timer::ConnectRetry, Phase::Established(_)) | (_, Phase::Stopped) => {}
+        }
+    }
+
+    fn next_keepalive(&mut self, now: Time, slot: Slot, hold: Duration) {
+        if let Some(interval) = self.jitter.keepalive(hold) {
+            self.timers.start(Timer::Keepalive(slot), now.after(interval));
+        }
+    }
+
+    // ---- Sending ----------------------------------------------------------------------------
+
+    fn send(&mut self, slot: Slot, bytes: Bytes, out: &mut Vec<PeerOut>) {
+        self.journal.sent.octets += bytes.len() as u64;
+        out.push(PeerOut::Send { slot, bytes });
+    }
+
+    fn send_keepalive(&mut self, slot: Slot, out: &mut Vec<PeerOut>) {
+        self.journal.sent.keepalives += 1;
+        self.send(slot, KEEPALIVE, out);
+    }
+
+    fn hang_up(&mut self, slot: Slot, why: &Notification, out: &mut Vec<PeerOut>) {
+        let mut bytes = BytesMut::new();
+        why.put(&mut bytes);
+        self.journal.sent.notifications += 1;
+        self.send(slot, bytes.freeze(), out);
+        out.push(PeerOut::Close { slot });
+        self.timers.stop_conn(slot);
+    }
+}

@@ -1,0 +1,227 @@
+//! The timers of one neighbour (RFC 4271 §8.1.3, §10), and what spreads them: jitter, backoff.
+//!
+//! A timer is a moment or nothing; nobody here waits. Jitter comes from a seed that the
+//! constructor was given, so that one seed gives one run.
+
+use std::time::Duration;
+
+use crate::msg::Slot;
+use crate::types::Time;
+
+/// The hold time while an OPEN is awaited (RFC 4271 §8.2.2 suggests four minutes).
+pub(crate) const LARGE_HOLD: Duration = Duration::from_secs(240);
+
+/// The first wait before another attempt; it doubles up to the configured `connect_retry`.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// No attempt follows another sooner, whatever is configured.
+const LEAST_RETRY: Duration = Duration::from_millis(100);
+
+/// KEEPALIVEs go no faster (RFC 4271 §4.4).
+const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// What a deadline is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Timer {
+    /// Until then, after an error, the neighbour's connections are refused.
+    IdleHold,
+    /// The next attempt to dial, or the end of the one under way.
+    ConnectRetry,
+    /// The neighbour must be heard on that connection.
+    Hold(Slot),
+    /// The neighbour must hear us on that connection.
+    Keepalive(Slot),
+}
+
+impl Timer {
+    /// All, in the order in which those due at the same moment are served.
+    pub(crate) const ALL: [Timer; 6] = [
+        Timer::IdleHold,
+        Timer::Hold(Slot::Dialled),
+        Timer::Hold(Slot::Accepted),
+        Timer::Keepalive(Slot::Dialled),
+        Timer::Keepalive(Slot::Accepted),
+        Timer::ConnectRetry,
+    ];
+}
+
+/// The deadlines that are set.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Timers {
+    idle_hold: Option<Time>,
+    connect_retry: Option<Time>,
+    dialled: OfConn,
+    accepted: OfConn,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct OfConn {
+    hold: Option<Time>,
+    keepalive: Option<Time>,
+}
+
+impl Timers {
+    fn of(&mut self, slot: Slot) -> &mut OfConn {
+        match slot {
+            Slot::Dialled => &mut self.dialled,
+            Slot::Accepted => &mut self.accepted,
+        }
+    }
+
+    fn entry(&mut self, timer: Timer) -> &mut Option<Time> {
+        match timer {
+            Timer::IdleHold => &mut self.idle_hold,
+            Timer::ConnectRetry => &mut self.connect_retry,
+            Timer::Hold(slot) => &mut self.of(slot).hold,
+            Timer::Keepalive(slot) => &mut self.of(slot).keepalive,
+        }
+    }
+
+    /// (Re)starts a timer.
+    pub(crate) fn start(&mut self, timer: Timer, at: Time) {
+        *self.entry(timer) = Some(at);
+    }
+
+    /// Stops a timer.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        *self.entry(timer) = None;
+    }
+
+    /// Stops both timers of a connection.
+    pub(crate) fn stop_conn(&mut self, slot: Slot) {
+        *self.of(slot) = OfConn::default();
+    }
+
+    /// When the timer ends, if it runs.
+    pub(crate) fn at(&mut self, timer: Timer) -> Option<Time> {
+        *self.entry(timer)
+    }
+
+    /// Whether neighbours are refused for a moment.
+    pub(crate) fn idle_hold(&self) -> bool {
+        self.idle_hold.is_some()
+    }
+
+    /// Whether the timer's moment has come; it is stopped then.
+    pub(crate) fn take_due(&mut self, timer: Timer, now: Time) -> bool {
+        self.entry(timer).take_if(|at| *at <= now).is_some()
+    }
+
+    /// The next moment of all.
+    pub(crate) fn next(&self) -> Option<Time> {
+        let OfConn { hold: a, keepalive: b } = self.dialled;
+        let OfConn { hold: c, keepalive: d } = self.accepted;
+        [self.idle_hold, self.connect_retry, a, b, c, d].into_iter().flatten().min()
+    }
+}
+
+/// A sequence of numbers that a seed decides (splitmix64: every seed is as good as another).
+#[derive(Clone, Debug)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Jitter {
+        Jitter(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// More than zero, at most `most`, to the microsecond.
+    pub(crate) fn within(&mut self, most: Duration) -> Duration {
+        let micros = u64::try_from(most.as_micros()).unwrap_or(u64::MAX).max(1);
+        Duration::from_micros(self.next() % micros + 1)
+    }
+
+    /// Three quarters of `mean` to all of it (RFC 4271 §10).
+    pub(crate) fn scale(&mut self, mean: Duration) -> Duration {
+        mean - mean / 4 + self.within(mean / 4).min(mean / 4)
+    }
+
+    /// When the next KEEPALIVE goes: a third of the hold time, jittered. Zero has none.
+    pub(crate) fn keepalive(&mut self, hold: Duration) -> Option<Duration> {
+        (!hold.is_zero()).then(|| self.scale(hold / 3).max(LEAST_KEEPALIVE))
+    }
+}
+
+/// How long to wait after the next failure: quick at first, so that a mesh that starts one node
+/// after the other forms in seconds.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// The wait after one more failure, before jitter, at most `most`.
+    pub(crate) fn next(&mut self, most: Duration) -> Duration {
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        wait.min(most).max(LEAST_RETRY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_within_its_bounds_and_repeats_with_its_seed() {
+        let mean = Duration::from_secs(120);
+        let (mut one, mut two) = (Jitter::new(7), Jitter::new(7));
+        let drawn: Vec<Duration> = (0..1000).map(|_| one.scale(mean)).collect();
+        assert!(drawn.iter().all(|d| (Duration::from_secs(90)..=mean).contains(d)));
+        let spread = *drawn.iter().max().unwrap() - *drawn.iter().min().unwrap();
+        assert!(spread > Duration::from_secs(29), "it uses the whole range: {spread:?}");
+        assert!(drawn.iter().all(|d| two.scale(mean) == *d));
+        assert_ne!(Jitter::new(8).scale(mean), drawn[0]);
+        assert_eq!(one.scale(Duration::ZERO), Duration::ZERO);
+        assert!(!one.within(Duration::ZERO).is_zero());
+    }
+
+    #[test]
+    fn keepalives_go_at_a_third_of_the_hold_time_but_once_a_second_at_most() {
+        let mut jitter = Jitter::new(1);
+        assert_eq!(jitter.keepalive(Duration::ZERO), None);
+        for _ in 0..100 {
+            let interval = jitter.keepalive(Duration::from_secs(90)).unwrap();
+            assert!((22_500..=30_000).contains(&interval.as_millis()), "{interval:?}");
+            assert_eq!(jitter.keepalive(Duration::from_secs(3)), Some(Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn backoff_doubles_to_its_cap() {
+        let mut backoff = Backoff::default();
+        let most = Duration::from_secs(10);
+        let waits: Vec<u64> = (0..6).map(|_| backoff.next(most).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+        assert_eq!(backoff.next(Duration::ZERO), LEAST_RETRY);
+        for _ in 0..100 {
+            assert!(backoff.next(Duration::MAX) <= Duration::from_secs(1 << 16));
+        }
+    }
+
+    #[test]
+    fn the_table_gives_the_earliest_and_each_once() {
+        let mut timers = Timers::default();
+        assert_eq!(timers.next(), None);
+        for (n, timer) in Timer::ALL.into_iter().enumerate() {
+            timers.start(timer, Time(10 + n as u64));
+        }
+        assert_eq!(timers.next(), Some(Time(10)));
+        assert!(!timers.take_due(Timer::IdleHold, Time(9)));
+        assert!(timers.take_due(Timer::IdleHold, Time(10)));
+        assert!(!timers.take_due(Timer::IdleHold, Time(10)));
+        assert_eq!(timers.next(), Some(Time(11)), "the dialled one's hold timer");
+        timers.stop_conn(Slot::Dialled);
+        assert_eq!(timers.next(), Some(Time(12)));
+        timers.stop_conn(Slot::Accepted);
+        assert_eq!(timers.next(), timers.at(Timer::ConnectRetry));
+        timers.stop(Timer::ConnectRetry);
+        assert_eq!(timers.next(), None);
+    }
+}

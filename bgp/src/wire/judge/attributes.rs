@@ -1,0 +1,527 @@
+//! The attributes of one UPDATE, judged one by one in a single pass (RFC 7606 §3, §4, §7).
+//!
+//! Raw attributes in; out come what the routes need (next hops, prefixes still in wire form, the
+//! [`Rank`]), the worst fault, and on request the canonical bytes of an `AttrSet`. Nothing is
+//! copied before that request, and then once.
+//!
+//! Deviation: RFC 4271 §5.1.5 wants LOCAL_PREF from internal neighbours; a missing one counts as
+//! 100 here, as everywhere.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::attrs::canonical::Canonical;
+use crate::attrs::{Origin, Rank};
+use crate::types::Asn;
+use crate::wire::as_path::{self, AsPath, Shape};
+use crate::wire::attr::{
+    self, Attr, Attrs, Consequence, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code,
+};
+use crate::wire::{Notification, as4};
+
+use super::mp::{self, Mp, Reach, Unreach};
+use super::{Context, Judgement};
+
+/// The two bits of an attribute that goes through speakers that do not understand it.
+const OPTIONAL_TRANSITIVE: u8 = OPTIONAL | TRANSITIVE;
+
+/// A set of attribute codes.
+#[derive(Clone, Copy, Default)]
+struct Codes([u64; 4]);
+
+impl Codes {
+    #[inline]
+    fn contains(&self, code: u8) -> bool {
+        self.0.get(usize::from(code >> 6)).is_some_and(|word| word >> (code & 63) & 1 != 0)
+    }
+
+    #[inline]
+    fn insert(&mut self, code: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(code >> 6)) {
+            *word |= 1 << (code & 63);
+        }
+    }
+}
+
+/// Why the routes count as withdrawn.
+pub(super) struct Fault {
+    pub(super) why: String,
+    /// What ends the session instead, where there are no routes to withdraw (RFC 7606 §5.2).
+    pub(super) notification: Notification,
+}
+
+/// A value against the rules of its attribute: the subcode and the words for it.
+type Malformed = (Notification, String);
+
+/// What the pass has found.
+pub(super) struct Attributes<'a> {
+    raw: &'a [u8],
+    context: &'a Context,
+    /// How many there were, whatever became of them.
+    pub(super) count: usize,
+    pub(super) reach: Option<Reach<'a>>,
+    pub(super) unreach: Option<Unreach<'a>>,
+    /// NEXT_HOP as it came: it only matters beside the NLRI field (RFC 4760 §3).
+    next_hop: Option<Attr<'a>>,
+    /// AS_PATH, where it is not what came: put together from two-octet numbers and AS4_PATH.
+    path: Option<Vec<u8>>,
+    aggregator: Option<&'a [u8]>,
+    as4_path: Option<&'a [u8]>,
+    as4_aggregator: Option<&'a [u8]>,
+    rank: Rank,
+    /// The worst there is short of the session's end; of several the first.
+    pub(super) fault: Option<Fault>,
+    pub(super) judgement: Judgement,
+    seen: Codes,
+    /// Those that go into the canonical bytes, and how many octets they take there.
+    kept: Codes,
+    octets: usize,
+    /// They came as they are to stay: in order, once each, without needless length octets.
+    verbatim: bool,
+    last: u8,
+}
+
+impl<'a> Attributes<'a> {
+    /// Nothing judged yet.
+    #[inline]
+    pub(super) fn of(raw: &'a [u8], context: &'a Context) -> Attributes<'a> {
+        Attributes {
+            raw,
+            context,
+            count: 0,
+            reach: None,
+            unreach: None,
+            next_hop: None,
+            path: None,
+            aggregator: None,
+            as4_path: None,
+            as4_aggregator: None,
+            rank: Rank::default(),
+            fault: None,
+            judgement: Judgement::default(),
+            seen: Codes::default(),
+            kept: Codes::default(),
+            octets: 0,
+            verbatim: context.as4,
+            last: 0,
+        }
+    }
+
+    /// Judges every attribute.
+    ///
+    /// # Errors
+    /// The NOTIFICATION that ends the session.
+    pub(super) fn read(&mut self) -> Result<(), Notification> {
+        let mut walk = Attrs::new(self.raw);
+        for attr in &mut walk {
+            self.count += 1;
+            self.take(attr)?;
+        }
+        if !walk.rest().is_empty() {
+            // RFC 7606 §4: the Total Attribute Length still says where the NLRI begins.
+            self.withdraw(
+                "the last attribute is longer than the attributes".to_owned(),
+                Notification::MALFORMED_ATTRIBUTE_LIST,
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether MP_REACH_NLRI was there, of whatever family.
+    pub(super) fn has_reach(&self) -> bool {
+        self.seen.contains(code::MP_REACH_NLRI)
+    }
+
+    #[inline]
+    fn take(&mut self, attr: Attr<'a>) -> Result<(), Notification> {
+        let Some(spec) = attr::spec(attr.code) else { return self.unknown(attr) };
+        if self.seen.contains(attr.code) {
+            return self.duplicate(attr, spec);
+        }
+        self.seen.insert(attr.code);
+        // Not even looked at where it does not belong (RFC 7606 §7.5, §7.9, §7.10; RFC 6793 §4.1).
+        let external = !self.context.kind.is_internal();
+        match attr.code {
+            code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if external => {
+                self.discard(spec, "from an external neighbour");
+                return Ok(());
+            }
+            code::AS4_PATH | code::AS4_AGGREGATOR if self.context.as4 => {
+                self.discard(spec, "in a session of four-octet AS numbers");
+                return Ok(());
+            }
+            _ => {}
+        }
+        if (attr.flags ^ spec.flags) & (OPTIONAL | TRANSITIVE) != 0 {
+            // RFC 7606 §3 c; for the two MP attributes §5.3.
+            if spec.malformed == Consequence::Reset {
+                return Err(with(Notification::OPTIONAL_ATTRIBUTE, attr));
+            }
+            let why = format!("{}: flags {:#04x}", spec.name, attr.flags);
+            self.withdraw(why, with(Notification::ATTRIBUTE_FLAGS, attr));
+            return Ok(());
+        }
+        let Err((notification, why)) = self.value(attr) else { return Ok(()) };
+        match spec.malformed {
+            Consequence::Reset => return Err(with(notification, attr)),
+            Consequence::Withdraw => {
+                self.withdraw(format!("{}: {why}", spec.name), with(notification, attr));
+            }
+            Consequence::Discard => self.discard(spec, &why),
+        }
+        Ok(())
+    }
+
+    /// Applies the rules of one attribute that this speaker understands.
+    #[inline]
+    fn value(&mut self, attr: Attr<'a>) -> Result<(), Malformed> {
+        let value = attr.value;
+        match attr.code {
+            code::ORIGIN => {
+                let [octet] = value else { return Err(length(value)) };
+                let Some(origin) = Origin::from_wire(*octet) else {
+                    return Err((Notification::INVALID_ORIGIN, format!("value {octet}")));
+                };
+                self.rank.origin = origin;
+            }
+            code::AS_PATH if self.context.as4 => {
+                let shape = as_path::check::<4>(value, self.context.local_asn).map_err(path)?;
+                self.shape(shape, value);
+            }
+            code::AS_PATH => {
+                as_path::check::<2>(value, self.context.local_asn).map_err(path)?;
+                let wide = as4::widen(value);
+                self.keep(attr, wide.len());
+                self.path = Some(wide);
+                return Ok(());
+            }
+            code::NEXT_HOP => {
+                self.next_hop = Some(attr);
+                return Ok(());
+            }
+            code::MULTI_EXIT_DISC => self.rank.med = number(attr)?,
+            code::LOCAL_PREF => self.rank.local_pref = number(attr)?,
+            code::ATOMIC_AGGREGATE if !value.is_empty() => return Err(length(value)),
+            code::AGGREGATOR => {
+                let asn = match (value.len(), self.context.as4) {
+                    (8, true) => value.get(..4),
+                    (6, false) => value.get(..2),
+                    _ => return Err(length(value)),
+                };
+                not_zero(asn)?;
+                self.aggregator = Some(value);
+                self.keep(attr, 8);
+                return Ok(());
+            }
+            code::COMMUNITIES => multiple(value, 4)?,
+            code::EXTENDED_COMMUNITIES => multiple(value, 8)?,
+            code::IPV6_EXTENDED_COMMUNITIES => multiple(value, 20)?,
+            code::LARGE_COMMUNITIES => multiple(value, 12)?,
+            code::ORIGINATOR_ID => {
+                let originator = Ipv4Addr::from(number(attr)?);
+                self.rank.originator = Some(originator);
+                if originator == self.context.router_id {
+                    self.judgement.unusable = Some("we are its ORIGINATOR_ID");
+                }
+            }
+            code::CLUSTER_LIST => {
+                multiple(value, 4)?;
+                self.rank.cluster_len = u16::try_from(value.len() / 4).unwrap_or(u16::MAX);
+            }
+            code::AS4_PATH => {
+                self.as4_path = Some(value);
+                return Ok(());
+            }
+            code::AS4_AGGREGATOR => {
+                if value.len() != 8 {
+                    return Err(length(value));
+                }
+                not_zero(value.get(..4))?;
+                self.as4_aggregator = Some(value);
+                return Ok(());
+            }
+            code::MP_REACH_NLRI => {
+                match mp::reach(value, self.context.families).map_err(optional)? {
+                    Mp::Ours(reach) => self.reach = Some(reach),
+                    Mp::Foreign { afi, safi } => self.foreign(attr.code, afi, safi),
+                }
+                return Ok(());
+            }
+            code::MP_UNREACH_NLRI => {
+                match mp::unreach(value, self.context.families).map_err(optional)? {
+                    Mp::Ours(unreach) => self.unreach = Some(unreach),
+                    Mp::Foreign { afi, safi } => self.foreign(attr.code, afi, safi),
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.keep(attr, value.len());
+        Ok(())
+    }
+
+    /// RFC 4271 §5 and §9: kept if transitive, with the word that we did not understand it.
+    fn unknown(&mut self, attr: Attr<'a>) -> Result<(), Notification> {
+        if attr.flags & OPTIONAL == 0 {
+            return Err(with(Notification::UNRECOGNIZED_WELL_KNOWN, attr));
+        }
+        if self.seen.contains(attr.code) {
+            let again = format!("attribute {}: it is there twice", attr.code);
+            self.judgement.discarded.push(again);
+            self.verbatim = false;
+            return Ok(());
+        }
+        self.seen.insert(attr.code);
+        if attr.flags & TRANSITIVE != 0 {
+            self.keep(attr, attr.value.len());
+        }
+        Ok(())
+    }
+
+    /// RFC 7606 §3 g.
+    #[cold]
+    fn duplicate(&mut self, attr: Attr<'a>, spec: &attr::Spec) -> Result<(), Notification> {
+        if matches!(attr.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
+            return Err(Notification::MALFORMED_ATTRIBUTE_LIST);
+        }
+        self.discard(spec, "it is there twice");
+        self.verbatim = false;
+        Ok(())
+    }
+
+    #[inline]
+    fn keep(&mut self, attr: Attr<'_>, len: usize) {
+        self.kept.insert(attr.code);
+        self.octets += Canonical::attr_len(len);
+        let needed = if len > 255 { EXTENDED } else { 0 };
+        self.verbatim &= self.last < attr.code && attr.flags == flags(attr) | needed;
+        self.last = attr.code;
+    }
+
+    #[inline]
+    fn shape(&mut self, shape: Shape, path: &[u8]) {
+        self.rank.path_len = shape.len;
+        self.rank.neighbor_as = AsPath::new(path).first();
+        if shape.looped {
+            self.judgement.unusable = Some("our own AS is in AS_PATH");
+        }
+    }
+
+    #[cold]
+    fn discard(&mut self, spec: &attr::Spec, why: &str) {
+        self.judgement.discarded.push(format!("{}: {why}", spec.name));
+    }
+
+    #[cold]
+    fn foreign(&mut self, code: u8, afi: u16, safi: u8) {
+        let name = attr::spec(code).map_or("", |spec| spec.name);
+        let note = format!("{name}: AFI {afi} SAFI {safi} was not negotiated");
+        self.judgement.discarded.push(note);
+    }
+
+    #[cold]
+    fn withdraw(&mut self, why: String, notification: Notification) {
+        self.fault.get_or_insert(Fault { why, notification });
+    }
+}
+
+// ---- When all have been seen ------------------------------------------------------------------
+
+impl Attributes<'_> {
+    /// What can only be judged together, for an UPDATE that announces: are those there that have
+    /// to be (RFC 7606 §3 d), the true path (RFC 6793), the AS it begins with, the next hops.
+    /// `nlri`: the NLRI field is not empty. Returns its next hop.
+    pub(super) fn conclude(&mut self, nlri: bool) -> Option<IpAddr> {
+        self.four_octets();
+        for mandatory in [code::ORIGIN, code::AS_PATH] {
+            if !self.seen.contains(mandatory) {
+                self.missing(mandatory);
+            }
+        }
+        let peer_asn = self.context.peer_asn;
+        if !self.context.kind.is_internal()
+            && self.kept.contains(code::AS_PATH)
+            && self.rank.neighbor_as != Some(peer_asn)
+        {
+            self.withdraw(
+                format!("AS_PATH: it does not begin with the neighbour's AS {peer_asn}"),
+                Notification::MALFORMED_AS_PATH,
+            );
+        }
+        if let Some(Reach { next_hop, .. }) = self.reach
+            && !mp::is_host(next_hop)
+        {
+            self.withdraw(
+                format!("MP_REACH_NLRI: {next_hop} is no next hop"),
+                Notification::INVALID_NEXT_HOP,
+            );
+        }
+        if nlri { self.next_hop() } else { None }
+    }
+
+    fn next_hop(&mut self) -> Option<IpAddr> {
+        let Some(attr) = self.next_hop else {
+            if !self.seen.contains(code::NEXT_HOP) {
+                self.missing(code::NEXT_HOP);
+            }
+            return None;
+        };
+        let Some(address) = attr.u32().map(|bits| IpAddr::V4(Ipv4Addr::from(bits))) else {
+            let notification = with(Notification::ATTRIBUTE_LENGTH, attr);
+            self.withdraw(format!("NEXT_HOP: length {}", attr.value.len()), notification);
+            return None;
+        };
+        if !mp::is_host(address) {
+            let notification = with(Notification::INVALID_NEXT_HOP, attr);
+            self.withdraw(format!("NEXT_HOP: {address} is no next hop"), notification);
+        }
+        Some(address)
+    }
+
+    fn missing(&mut self, code: u8) {
+        let name = attr::spec(code).map_or("", |spec| spec.name);
+        let notification =
+            Notification { data: vec![code].into(), ..Notification::MISSING_WELL_KNOWN };
+        self.withdraw(format!("{name}: it is missing"), notification);
+    }
+
+    /// Gives path and aggregator four octets a number (RFC 6793 §4.2.3).
+    fn four_octets(&mut self) {
+        if self.context.as4 {
+            return;
+        }
+        // An aggregator that is not AS_TRANS: somebody behind it who knows two octets only has
+        // aggregated anew, and what AS4_* says is of before.
+        let trans = Asn::TRANS.two_octets().to_be_bytes();
+        let stale = self.as4_aggregator.is_some()
+            && self.aggregator.is_some_and(|a| !a.starts_with(&trans));
+        if stale {
+            self.as4_aggregator = None;
+        }
+        let Some(mut path) = self.path.take() else { return };
+        if let Some(as4_path) = self.as4_path.filter(|_| !stale) {
+            match as4::without_confederations(as4_path) {
+                Some(as4_path) => path = as4::merge(path, &as4_path),
+                None => {
+                    self.judgement.discarded.push("AS4_PATH: it is malformed".to_owned());
+                }
+            }
+        }
+        if let Ok(shape) = as_path::check::<4>(&path, self.context.local_asn) {
+            self.shape(shape, &path);
+        }
+        self.path = Some(path);
+    }
+
+    /// What the decision compares.
+    pub(super) fn rank(&self) -> Rank {
+        self.rank
+    }
+
+    /// The canonical bytes.
+    pub(super) fn canonical(&self) -> Box<[u8]> {
+        let mut out = Canonical::with_capacity(self.octets);
+        if self.verbatim {
+            self.copy(&mut out);
+        } else {
+            let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
+            let mut kept: Vec<Attr<'_>> = kept.collect();
+            kept.sort_by_key(|attr| attr.code);
+            kept.dedup_by_key(|attr| attr.code);
+            kept.into_iter().for_each(|attr| self.write(attr, &mut out));
+        }
+        out.finish()
+    }
+
+    /// Copies what is kept, in as few pieces as what is not leaves: mostly the two sides of
+    /// NEXT_HOP.
+    fn copy(&self, out: &mut Canonical) {
+        let mut piece = self.raw;
+        let mut walk = Attrs::new(self.raw);
+        loop {
+            let before = walk.rest();
+            let attr = walk.next();
+            if attr.is_some_and(|attr| self.kept.contains(attr.code)) {
+                continue;
+            }
+            out.verbatim(piece.get(..piece.len() - before.len()).unwrap_or(&[]));
+            piece = walk.rest();
+            if attr.is_none() {
+                break;
+            }
+        }
+    }
+
+    fn write(&self, attr: Attr<'_>, out: &mut Canonical) {
+        let flags = flags(attr);
+        match (attr.code, &self.path, self.context.as4) {
+            (code::AS_PATH, Some(path), _) => out.attr(flags, attr.code, path),
+            (code::AGGREGATOR, _, false) => {
+                let value = out.begin(flags, attr.code, 8);
+                match (self.as4_aggregator, attr.value) {
+                    (Some(whole), _) => value.extend_from_slice(whole),
+                    (None, two) => {
+                        value.extend_from_slice(&[0, 0]);
+                        value.extend_from_slice(two);
+                    }
+                }
+            }
+            _ => out.attr(flags, attr.code, attr.value),
+        }
+    }
+}
+
+/// The canonical flags of an attribute, but for the length bit: partial where it may be, and on
+/// what we do not understand ourselves (RFC 4271 §5).
+#[inline]
+fn flags(attr: Attr<'_>) -> u8 {
+    match attr.flags & (OPTIONAL | TRANSITIVE | PARTIAL) {
+        OPTIONAL_TRANSITIVE if attr::spec(attr.code).is_none() => OPTIONAL_TRANSITIVE | PARTIAL,
+        flags if flags & OPTIONAL_TRANSITIVE == OPTIONAL_TRANSITIVE => flags,
+        flags => flags & !PARTIAL,
+    }
+}
+
+// ---- Rules that several attributes share ------------------------------------------------------
+
+/// `notification` with the attribute as its data (RFC 4271 §6.3).
+#[cold]
+fn with(notification: Notification, attr: Attr<'_>) -> Notification {
+    let mut data = Canonical::with_capacity(attr.value.len() + 4);
+    data.attr(attr.flags, attr.code, attr.value);
+    Notification { data: data.finish().into(), ..notification }
+}
+
+#[cold]
+fn length(value: &[u8]) -> Malformed {
+    (Notification::ATTRIBUTE_LENGTH, format!("length {}", value.len()))
+}
+
+#[cold]
+fn path(why: &'static str) -> Malformed {
+    (Notification::MALFORMED_AS_PATH, why.to_owned())
+}
+
+#[cold]
+fn optional(why: &'static str) -> Malformed {
+    (Notification::OPTIONAL_ATTRIBUTE, why.to_owned())
+}
+
+#[inline]
+fn number(attr: Attr<'_>) -> Result<u32, Malformed> {
+    attr.u32().ok_or_else(|| length(attr.value))
+}
+
+/// A value is a run of things of `octets`, one at least.
+#[inline]
+fn multiple(value: &[u8], octets: usize) -> Result<(), Malformed> {
+    let right = !value.is_empty() && value.len().is_multiple_of(octets);
+    if right { Ok(()) } else { Err(length(value)) }
+}
+
+/// RFC 7607: there is no AS 0.
+fn not_zero(asn: Option<&[u8]>) -> Result<(), Malformed> {
+    match asn {
+        Some(octets) if octets.iter().any(|o| *o != 0) => Ok(()),
+        _ => Err((Notification::OPTIONAL_ATTRIBUTE, "AS 0".to_owned())),
+    }
+}

@@ -1,0 +1,256 @@
+//! What one node makes of the configuration: typed values for the BGP and Fib actors.
+//!
+//! Defaults are filled in here, and the rules of who may say what (RFC 8212): from the mesh and
+//! from iBGP routers what lies in the pools, from eBGP routers nothing but their `import`, from
+//! nobody our own blocks; to everybody own blocks, and more only where `export = "all"`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use starling_bgp::msg::{Export, PeerPolicy, RibConfig};
+use starling_bgp::policy::ImportPolicy;
+use starling_bgp::session::PeerConfig;
+use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
+use starling_fib::types::{FibConfig, Pool, TunnelConfig};
+
+use crate::model::{Config, Local, Node, NodeAddress, Peer, Timers};
+
+/// What one node does.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodePlan {
+    /// The node's name.
+    pub name: String,
+    /// Its addresses, IPv4 first.
+    pub addresses: Vec<NodeAddress>,
+    /// Its AS.
+    pub asn: Asn,
+    /// Its BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// What it originates: its pod blocks.
+    pub blocks: Vec<IpNet>,
+    /// The pools.
+    pub pools: Vec<Pool>,
+    /// Its neighbours: first the other nodes, then the routers, each in the order of the file.
+    /// No two have the same address.
+    pub peers: Vec<PeerPlan>,
+    /// How it programs its kernel.
+    pub fib: FibConfig,
+    /// Whether the tunnel device is ours to make and set up. If not, `FibOut::Tunnel` is to be
+    /// answered without touching the device.
+    pub tunnel_managed: bool,
+    /// Timers; those of sessions are in `peers` too.
+    pub timers: Timers,
+    /// Where the read-only HTTP listeners are; empty: none.
+    pub http: Vec<SocketAddr>,
+    /// The control socket.
+    pub control: PathBuf,
+    /// The port to listen on for BGP.
+    pub port: u16,
+    /// The addresses to listen on; `None`: all of the host.
+    pub listen: Option<Vec<IpAddr>>,
+}
+
+/// One neighbour of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerPlan {
+    /// Name for people.
+    pub name: String,
+    /// What it is to us.
+    pub kind: PeerKind,
+    /// It is another node (also where it has an AS of its own, and `kind` is `External`).
+    pub node: bool,
+    /// Its address: what tells neighbours apart, also across reloads.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// The AS it must have.
+    pub asn: Asn,
+    /// Our AS.
+    pub local_asn: Asn,
+    /// Our BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// Our end of the session; `None`: what the kernel chooses.
+    pub local_address: Option<IpAddr>,
+    /// Wait to be called.
+    pub passive: bool,
+    /// Families that we offer.
+    pub families: Families,
+    /// Hold time that we offer.
+    pub hold: Duration,
+    /// Mean time between attempts to connect.
+    pub connect_retry: Duration,
+    /// What may come from it.
+    pub import: Arc<ImportPolicy>,
+    /// What goes to it beside own blocks.
+    pub export: Export,
+}
+
+impl PeerPlan {
+    /// The settings of its session. `id` is the number that the daemon gave the neighbour.
+    pub fn peer_config(&self, id: PeerId) -> PeerConfig {
+        PeerConfig {
+            id,
+            name: self.name.clone(),
+            kind: self.kind,
+            address: self.address,
+            local_asn: self.local_asn,
+            asn: self.asn,
+            router_id: self.router_id,
+            local_address: self.local_address,
+            passive: self.passive,
+            families: self.families,
+            hold: self.hold,
+            connect_retry: self.connect_retry,
+        }
+    }
+
+    /// What may come from it and what goes to it.
+    pub fn policy(&self) -> PeerPolicy {
+        PeerPolicy {
+            name: self.name.clone(),
+            import: Arc::clone(&self.import),
+            export: self.export,
+            families: self.families,
+        }
+    }
+}
+
+impl NodePlan {
+    /// The settings of the Rib. `ids` gives each neighbour's number; one without a number gets
+    /// and gives nothing.
+    pub fn rib_config(&self, ids: impl Fn(&PeerPlan) -> Option<PeerId>) -> RibConfig {
+        RibConfig {
+            asn: self.asn,
+            router_id: self.router_id,
+            originate: self.blocks.clone(),
+            addresses: self.addresses.iter().map(|a| a.address).collect(),
+            peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
+            settle: self.timers.settle,
+        }
+    }
+}
+
+impl Config {
+    /// What `node`, one of `self.nodes`, does.
+    pub fn plan(&self, node: &Node) -> NodePlan {
+        let peers = self.peers_of(node);
+        let fib = FibConfig {
+            pools: self.pools.clone(),
+            addresses: node.addresses.iter().map(|a| a.address).collect(),
+            subnets: node.addresses.iter().filter_map(|a| a.subnet).collect(),
+            protocol: self.kernel.protocol,
+            table: self.kernel.table,
+            metric: self.kernel.metric,
+            tunnel: TunnelConfig {
+                device: self.tunnel.device.clone(),
+                mtu: self.tunnel.mtu.filter(|_| self.tunnel.manage),
+                address: node.tunnel_address.filter(|_| self.tunnel.manage),
+            },
+            peers: peers.iter().map(|peer| peer.address).collect(),
+        };
+        NodePlan {
+            name: node.name.clone(),
+            addresses: node.addresses.clone(),
+            asn: node.asn,
+            router_id: node.router_id,
+            blocks: node.blocks.clone(),
+            pools: self.pools.clone(),
+            peers,
+            fib,
+            tunnel_managed: self.tunnel.manage,
+            timers: self.timers,
+            http: self.http.clone(),
+            control: self.control.clone(),
+            port: self.port,
+            listen: match &self.listen {
+                crate::model::Listen::All => None,
+                crate::model::Listen::Node => {
+                    Some(node.addresses.iter().map(|a| a.address).collect())
+                }
+                crate::model::Listen::On(addresses) => Some(addresses.clone()),
+            },
+        }
+    }
+
+    fn peers_of(&self, node: &Node) -> Vec<PeerPlan> {
+        let pools: Vec<IpNet> = self.pools.iter().map(|pool| pool.cidr).collect();
+        // One for the whole mesh: neighbours with the same policy are told apart by nothing.
+        let from_mesh = Arc::new(import(node, pools.clone(), None));
+        let others = self.nodes.iter().filter(|other| self.mesh && other.name != node.name);
+        let mesh = others.filter_map(|other| self.mesh_peer(node, other, &from_mesh));
+        let picked = self.peers.iter().filter(|peer| peer.nodes.contains(&node.name));
+        mesh.chain(picked.map(|peer| self.router(node, peer, &pools))).collect()
+    }
+
+    /// The session with another node: one a pair, over IPv4 if both have it, and on it every
+    /// family that both have. `None` if they have none in common.
+    fn mesh_peer(&self, node: &Node, other: &Node, import: &Arc<ImportPolicy>) -> Option<PeerPlan> {
+        let families = node.families().intersect(other.families());
+        let over: Family = families.iter().next()?;
+        Some(PeerPlan {
+            name: other.name.clone(),
+            kind: if other.asn == node.asn { PeerKind::Mesh } else { PeerKind::External },
+            node: true,
+            address: other.address(over)?,
+            port: self.port,
+            asn: other.asn,
+            local_asn: node.asn,
+            router_id: node.router_id,
+            local_address: node.address(over),
+            passive: false,
+            families,
+            hold: self.timers.hold,
+            connect_retry: self.timers.connect_retry,
+            import: Arc::clone(import),
+            export: Export::Own,
+        })
+    }
+
+    fn router(&self, node: &Node, peer: &Peer, pools: &[IpNet]) -> PeerPlan {
+        let kind = if peer.asn == node.asn { PeerKind::Internal } else { PeerKind::External };
+        let over = family_of(peer.address);
+        let local_address = match peer.local_address {
+            Local::Node => node.address(over),
+            Local::Any => None,
+            Local::Is(address) => Some(address),
+        };
+        let mut within = if kind.is_internal() { pools.to_vec() } else { Vec::new() };
+        for net in &peer.import {
+            if !within.contains(net) {
+                within.push(*net);
+            }
+        }
+        // We can be next hop of a family only with an address of it.
+        let mut own_families = node.families();
+        if local_address.is_some() {
+            own_families.insert(over);
+        }
+        PeerPlan {
+            name: peer.name.clone(),
+            kind,
+            node: false,
+            address: peer.address,
+            port: peer.port,
+            asn: peer.asn,
+            local_asn: node.asn,
+            router_id: node.router_id,
+            local_address,
+            passive: peer.passive,
+            families: peer.families.intersect(own_families),
+            hold: self.timers.hold,
+            connect_retry: self.timers.connect_retry,
+            import: Arc::new(import(node, within, local_address)),
+            export: peer.export,
+        }
+    }
+}
+
+fn import(node: &Node, within: Vec<IpNet>, local: Option<IpAddr>) -> ImportPolicy {
+    let mut own_addresses: Vec<IpAddr> = node.addresses.iter().map(|a| a.address).collect();
+    own_addresses.extend(node.tunnel_address.map(IpAddr::V4));
+    own_addresses.extend(local.filter(|local| !own_addresses.contains(local)).as_slice());
+    ImportPolicy { within, except: node.blocks.clone(), own_addresses }
+}

@@ -1,0 +1,365 @@
+//! What the files say, each value with its place; nothing is compared yet.
+//!
+//! One struct a table, in the words of the file. Each `[[node]]` and `[[peer]]` is read by itself.
+//! Files are read one after the other into the same [`Raw`], whichever tables they hold.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use starling_bgp::msg::Export;
+use starling_bgp::types::{Asn, Family};
+use starling_fib::types::Mode;
+use toml::de::{DeTable, DeValue};
+
+use crate::reader::{Field, Section, kind, place, strings};
+use crate::source::{At, Problems, Sp};
+use crate::value::{
+    Device, HostAddress, LocalAddress, Mtu, Name, Port, Protocol, RouterId, RouterIds, Table,
+};
+
+mod tables;
+
+use tables::{patterns, table, tables, unknown_table};
+
+type Keys = &'static [&'static str];
+
+const CLUSTER: Keys = &["asn", "mesh", "router-id"];
+const POOL: Keys = &["cidr", "ipip"];
+const NODE: Keys = &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id"];
+const PEER: Keys = &[
+    "name",
+    "address",
+    "asn",
+    "nodes",
+    "import",
+    "export",
+    "passive",
+    "port",
+    "families",
+    "local-address",
+];
+const KERNEL: Keys = &["protocol", "table", "metric"];
+const TUNNEL: Keys = &["device", "mtu", "manage"];
+const TIMERS: Keys = &["hold", "connect-retry", "settle"];
+const HTTP: Keys = &["listen"];
+const CONTROL: Keys = &["socket"];
+const BGP: Keys = &["port", "listen"];
+
+/// Every table and what it may have. Those in `[[ ]]` may come several times.
+const TABLES: &[(&str, Keys)] = &[
+    ("[cluster]", CLUSTER),
+    ("[[pool]]", POOL),
+    ("[[node]]", NODE),
+    ("[[peer]]", PEER),
+    ("[kernel]", KERNEL),
+    ("[tunnel]", TUNNEL),
+    ("[timers]", TIMERS),
+    ("[http]", HTTP),
+    ("[control]", CONTROL),
+    ("[bgp]", BGP),
+];
+
+/// What all files say together.
+#[derive(Debug, Default)]
+pub(crate) struct Raw {
+    pub(crate) cluster: Option<Cluster>,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) kernel: Option<Kernel>,
+    pub(crate) tunnel: Option<Tunnel>,
+    pub(crate) timers: Option<Timers>,
+    pub(crate) http: Option<Http>,
+    pub(crate) control: Option<Control>,
+    pub(crate) bgp: Option<Bgp>,
+    /// Tables that are there but in the wrong brackets (and noted): they are not missing.
+    pub(crate) refused: Vec<&'static str>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) at: At,
+    pub(crate) asn: Field<Asn>,
+    pub(crate) mesh: Field<bool>,
+    pub(crate) router_id: Field<RouterIds>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) cidr: Field<IpNet>,
+    pub(crate) ipip: Field<Mode>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) name: Field<Name>,
+    pub(crate) addresses: Field<Vec<Sp<HostAddress>>>,
+    pub(crate) blocks: Field<Vec<Sp<IpNet>>>,
+    pub(crate) labels: Vec<(Sp<String>, Sp<String>)>,
+    pub(crate) asn: Field<Asn>,
+    pub(crate) tunnel_address: Field<Ipv4Addr>,
+    pub(crate) router_id: Field<RouterId>,
+}
+
+/// Which nodes a peer applies to.
+#[derive(Debug)]
+pub(crate) enum Selector {
+    All,
+    Labels(Vec<(Sp<String>, Sp<String>)>),
+    Names(Vec<Sp<Name>>),
+    /// Unreadable (and noted).
+    Bad,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) at: At,
+    pub(crate) name: Field<Name>,
+    pub(crate) address: Field<IpAddr>,
+    pub(crate) asn: Field<Asn>,
+    pub(crate) nodes: Selector,
+    /// The place of `nodes`, or of the table.
+    pub(crate) nodes_at: At,
+    pub(crate) import: Field<Vec<Sp<IpNet>>>,
+    pub(crate) export: Field<Export>,
+    pub(crate) passive: Field<bool>,
+    pub(crate) port: Field<Port>,
+    pub(crate) families: Field<Vec<Sp<Family>>>,
+    pub(crate) local_address: Field<LocalAddress>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) at: At,
+    pub(crate) protocol: Field<Protocol>,
+    pub(crate) table: Field<Table>,
+    pub(crate) metric: Field<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) at: At,
+    pub(crate) device: Field<Device>,
+    pub(crate) mtu: Field<Mtu>,
+    pub(crate) manage: Field<bool>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Timers {
+    pub(crate) at: At,
+    pub(crate) hold: Field<Duration>,
+    pub(crate) connect_retry: Field<Duration>,
+    pub(crate) settle: Field<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) at: At,
+    pub(crate) listen: Field<Vec<Sp<SocketAddr>>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) at: At,
+    pub(crate) socket: Field<PathBuf>,
+}
+
+/// `listen` of `[bgp]`.
+#[derive(Debug)]
+pub(crate) enum Listen {
+    All,
+    Node,
+    On(Vec<Sp<IpAddr>>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Bgp {
+    pub(crate) at: At,
+    pub(crate) port: Field<Port>,
+    pub(crate) listen: Listen,
+}
+
+impl Raw {
+    /// Takes in one file's document; gives its `include` patterns.
+    pub(crate) fn read(
+        &mut self,
+        document: &DeTable<'_>,
+        file: usize,
+        problems: &mut Problems,
+    ) -> Vec<Sp<String>> {
+        let mut include = Vec::new();
+        for (key, value) in document.iter() {
+            let name: &str = key.get_ref();
+            let key_at = place(file, key);
+            if name == "include" {
+                include = patterns(document, key_at, problems);
+                continue;
+            }
+            let Some((what, keys)) =
+                TABLES.iter().find(|(what, _)| what.trim_matches(['[', ']']) == name)
+            else {
+                unknown_table(name, key_at, problems);
+                continue;
+            };
+            if what.starts_with("[[") != matches!(value.get_ref(), DeValue::Array(_)) {
+                self.refused.push(what);
+            }
+            if what.starts_with("[[") {
+                for (table, at) in tables(what, value, key_at, problems) {
+                    self.read_one_of_many(Section::new(what, table, at, keys, TABLES, problems));
+                }
+            } else if let Some(table) = table(what, value, key_at, problems) {
+                self.read_single(Section::new(what, table, key_at, keys, TABLES, problems));
+            }
+        }
+        include
+    }
+
+    fn read_one_of_many(&mut self, mut s: Section<'_, '_>) {
+        match s.what {
+            "[[pool]]" => {
+                let pool = Pool { cidr: s.needed("cidr"), ipip: s.one("ipip") };
+                self.pools.push(pool);
+            }
+            "[[node]]" => self.nodes.push(node(s)),
+            _ => self.peers.push(peer(s)),
+        }
+    }
+
+    fn read_single(&mut self, mut s: Section<'_, '_>) {
+        let at = s.at;
+        let before = match s.what {
+            "[cluster]" => {
+                let (asn, mesh) = (s.needed("asn"), s.one("mesh"));
+                let router_id = s.one("router-id");
+                self.cluster.replace(Cluster { at, asn, mesh, router_id }).map(|b| b.at)
+            }
+            "[kernel]" => {
+                let (protocol, table) = (s.one("protocol"), s.one("table"));
+                let metric = s.one("metric");
+                self.kernel.replace(Kernel { at, protocol, table, metric }).map(|b| b.at)
+            }
+            "[tunnel]" => {
+                let (device, mtu, manage) = (s.one("device"), s.one("mtu"), s.one("manage"));
+                self.tunnel.replace(Tunnel { at, device, mtu, manage }).map(|b| b.at)
+            }
+            "[timers]" => {
+                let (hold, settle) = (s.one("hold"), s.one("settle"));
+                let connect_retry = s.one("connect-retry");
+                self.timers.replace(Timers { at, hold, connect_retry, settle }).map(|b| b.at)
+            }
+            "[http]" => {
+                let listen = s.one_or_list("listen");
+                self.http.replace(Http { at, listen }).map(|b| b.at)
+            }
+            "[control]" => {
+                let socket = s.one("socket");
+                self.control.replace(Control { at, socket }).map(|b| b.at)
+            }
+            _ => {
+                let (port, listen) = (s.one("port"), listen(&mut s));
+                self.bgp.replace(Bgp { at, port, listen }).map(|b| b.at)
+            }
+        };
+        // Within one file TOML itself refuses a second one; here it came from another file.
+        if let Some(before) = before {
+            let what = s.what;
+            s.problems()
+                .error(at, format!("a second {what}"))
+                .expected("each of these tables once in all files together")
+                .see(before, "the first");
+        }
+    }
+}
+
+fn node(mut s: Section<'_, '_>) -> Node {
+    let name = s.needed("name");
+    let addresses = s.one_or_list("address");
+    if addresses.is_absent() {
+        s.missing("address", "\"10.1.5.10\"");
+    }
+    let labels = match s.any("labels") {
+        None => Vec::new(),
+        Some((DeValue::Table(table), at)) => strings(table, at.file, s.problems()),
+        Some((other, at)) => {
+            s.problems()
+                .error(at, format!("`labels` is {}", kind(other)))
+                .expected("labels = { rack = \"rack0\" }");
+            Vec::new()
+        }
+    };
+    Node {
+        at: s.at,
+        name,
+        addresses,
+        blocks: s.list("blocks"),
+        labels,
+        asn: s.one("asn"),
+        tunnel_address: s.one("tunnel-address"),
+        router_id: s.one("router-id"),
+    }
+}
+
+fn peer(mut s: Section<'_, '_>) -> Peer {
+    let name = s.one("name");
+    let address = s.needed("address");
+    let asn: Field<Asn> = s.one("asn");
+    if asn.is_absent() {
+        let at = s.at;
+        s.problems()
+            .error(at, "[[peer]] has no `asn`")
+            .expected("asn = the AS number of the router")
+            .hint("the same as in [cluster] makes it iBGP, any other eBGP");
+    }
+    let (nodes, nodes_at) = match s.any("nodes") {
+        None => (Selector::All, s.at),
+        Some((DeValue::Table(table), at)) => {
+            (Selector::Labels(strings(table, at.file, s.problems())), at)
+        }
+        Some((DeValue::Array(_), at)) => match s.list("nodes") {
+            Field::Is(names) => (Selector::Names(names.value), at),
+            _ => (Selector::Bad, at),
+        },
+        Some((other, at)) => {
+            s.problems()
+                .error(at, format!("`nodes` is {}", kind(other)))
+                .expected("nodes = { rack = \"rack0\" } or nodes = [\"server1\"]");
+            (Selector::Bad, at)
+        }
+    };
+    Peer {
+        at: s.at,
+        name,
+        address,
+        asn,
+        nodes,
+        nodes_at,
+        import: s.list("import"),
+        export: s.one("export"),
+        passive: s.one("passive"),
+        port: s.one("port"),
+        families: s.list("families"),
+        local_address: s.one("local-address"),
+    }
+}
+
+fn listen(s: &mut Section<'_, '_>) -> Listen {
+    match s.any("listen") {
+        None => Listen::All,
+        Some((DeValue::String(text), _)) if text == "all" => Listen::All,
+        Some((DeValue::String(text), _)) if text == "node" => Listen::Node,
+        Some((DeValue::Array(_), _)) => match s.list::<IpAddr>("listen") {
+            Field::Is(list) => Listen::On(list.value),
+            _ => Listen::All,
+        },
+        Some((_, at)) => {
+            s.problems()
+                .error(at, "this says not where to listen")
+                .expected("\"all\", \"node\" (the node's own addresses) or an array of addresses");
+            Listen::All
+        }
+    }
+}

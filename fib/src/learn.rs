@@ -1,0 +1,332 @@
+//! What the kernel told: interfaces, addresses, the routes of others and our own.
+//!
+//! In: dumps, which replace everything, and events, which amend it. Out: [`World`], and in
+//! [`News`] what a batch of events touched, so that only that is looked at again.
+//!
+//! An event is not the whole truth. IPv4 routes that the kernel flushes when an interface or an
+//! address goes are not announced, and an event does not say whether a route came beside another
+//! of its key or instead of it. Here the likely reading is taken at once, and where another was
+//! possible `News::doubt` asks for a dump that settles it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use prefix_trie::joint::JointPrefixMap;
+
+use crate::have::{Have, same};
+use crate::types::{Address, Dump, FibConfig, KernelEvent, KernelRoute, Link, RouteKey};
+
+/// The table that the kernel consults for everybody (RT_TABLE_MAIN).
+pub const MAIN: u32 = 254;
+
+/// What makes a route ours: rtm_protocol and table, whatever its metric.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Owner {
+    /// rtm_protocol.
+    pub protocol: u8,
+    /// Table.
+    pub table: u32,
+}
+
+/// What the kernel told.
+#[derive(Clone, Default, Debug)]
+pub struct World {
+    /// Interfaces by index.
+    pub(crate) links: BTreeMap<u32, Link>,
+    /// Addresses; one may be on several interfaces.
+    pub(crate) addresses: BTreeMap<IpAddr, BTreeSet<Address>>,
+    /// Routes that are not ours, in main and in our table.
+    pub(crate) others: JointPrefixMap<IpNet, Vec<KernelRoute>>,
+    /// Ours.
+    pub(crate) have: Have,
+    /// Who we are, and who we were before a reload until the last such route is gone.
+    owners: Vec<Owner>,
+    /// Whether a dump came at all.
+    pub(crate) read: bool,
+}
+
+/// What a batch of events touched.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct News {
+    /// Interfaces or addresses changed: any next hop may resolve anew.
+    pub interfaces: bool,
+    /// Prefixes of routes of others that changed.
+    pub others: BTreeSet<IpNet>,
+    /// Prefixes of routes of ours that changed.
+    pub ours: BTreeSet<IpNet>,
+    /// The events admit another reading: read all again soon.
+    pub doubt: bool,
+    /// News was lost: read all again before anything is written.
+    pub lost: bool,
+}
+
+impl World {
+    /// A world of which only the given is known, for `starlingd check` and tests.
+    pub fn of(dump: Dump, config: &FibConfig) -> World {
+        let mut world = World::default();
+        world.identify(config);
+        world.replace(dump);
+        world
+    }
+
+    /// Sets who we are. Routes of who we were stay ours until they are gone. Whether that
+    /// changed.
+    pub fn identify(&mut self, config: &FibConfig) -> bool {
+        let owner = Owner { protocol: config.protocol, table: config.table };
+        if self.owners.first() == Some(&owner) {
+            return false;
+        }
+        self.owners.retain(|former| *former != owner);
+        self.owners.insert(0, owner);
+        let all: Vec<KernelRoute> =
+            self.have.iter().chain(self.others.values().flatten().cloned()).collect();
+        self.have.clear();
+        self.others = JointPrefixMap::new();
+        for route in &all {
+            self.add(route);
+        }
+        true
+    }
+
+    /// Forgets former selves of which no route is left.
+    pub fn forget_former(&mut self) {
+        if self.owners.len() > 1 {
+            let left: BTreeSet<Owner> = self.have.iter().map(|route| owner_of(&route)).collect();
+            let mut first = true;
+            self.owners.retain(|owner| std::mem::take(&mut first) || left.contains(owner));
+        }
+    }
+
+    /// Whether a route is ours to change.
+    pub fn is_ours(&self, route: &KernelRoute) -> bool {
+        self.owners.contains(&owner_of(route))
+    }
+
+    /// An interface.
+    pub fn link(&self, index: u32) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// An interface by name.
+    pub fn link_named(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name == name)
+    }
+
+    /// An interface's name, or its number where it has none that we know.
+    pub fn name_of(&self, index: u32) -> String {
+        self.links.get(&index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
+    }
+
+    /// Our routes.
+    pub fn have(&self) -> &Have {
+        &self.have
+    }
+
+    /// Somebody else's routes under a key, that a route of ours could not share.
+    pub fn others_at(&self, key: RouteKey) -> impl Iterator<Item = &KernelRoute> {
+        self.others
+            .get(&key.prefix)
+            .into_iter()
+            .flatten()
+            .filter(move |route| route.key == key && route.tos == 0)
+    }
+
+    /// Takes a dump for the whole truth. It covers main and our table; routes of a former self in
+    /// another table, which it does not show, stay as they were known.
+    /// What was known before is handed back.
+    pub fn replace(&mut self, dump: Dump) -> World {
+        let new = World { owners: self.owners.clone(), read: true, ..World::default() };
+        let mut old = std::mem::replace(self, new);
+        let shown: BTreeSet<u32> = dump
+            .routes
+            .iter()
+            .map(|route| route.key.table)
+            .chain([MAIN])
+            .chain(self.owners.first().map(|owner| owner.table))
+            .collect();
+        let kept = old.have.take_if(|route| !shown.contains(&route.key.table));
+        self.links = dump.links.into_iter().map(|link| (link.index, link)).collect();
+        for address in dump.addresses {
+            self.addresses.entry(address.address.addr()).or_default().insert(address);
+        }
+        for route in dump.routes.iter().chain(&kept) {
+            self.add(route);
+        }
+        old
+    }
+
+    /// Amends what is known and notes in `news` what that touched.
+    pub fn learn(&mut self, event: &KernelEvent, news: &mut News) {
+        match event {
+            KernelEvent::Link(link) => self.link_is(link, news),
+            KernelEvent::LinkGone(index) => {
+                if self.links.remove(index).is_some() {
+                    news.interfaces = true;
+                    self.addresses.retain(|_, places| {
+                        places.retain(|address| address.device != *index);
+                        !places.is_empty()
+                    });
+                    self.flush(*index, |_| true, news);
+                }
+            }
+            KernelEvent::Address(address) => {
+                let places = self.addresses.entry(address.address.addr()).or_default();
+                news.interfaces |= places.insert(*address);
+            }
+            KernelEvent::AddressGone(address) => self.address_gone(address, news),
+            KernelEvent::Route(route) => self.route_is(route, news),
+            KernelEvent::RouteGone(route) => self.route_gone(route, news),
+            KernelEvent::Lost => news.lost = true,
+        }
+    }
+
+    /// What an op that the kernel carried out left behind.
+    pub fn wrote(&mut self, old: Option<&KernelRoute>, new: Option<&KernelRoute>) {
+        if let Some(old) = old {
+            self.have.remove(old);
+        }
+        if let Some(new) = new {
+            self.have.insert(new);
+        }
+    }
+
+    fn link_is(&mut self, link: &Link, news: &mut News) {
+        let before = self.links.insert(link.index, link.clone());
+        if before.as_ref() == Some(link) {
+            return;
+        }
+        news.interfaces = true;
+        if before.is_some_and(|before| before.up) && !link.up {
+            self.flush(link.index, |_| true, news);
+        }
+    }
+
+    fn address_gone(&mut self, address: &Address, news: &mut News) {
+        let own = address.address.addr();
+        let Some(places) = self.addresses.get_mut(&own) else { return };
+        if !places.remove(address) {
+            return;
+        }
+        if places.is_empty() {
+            self.addresses.remove(&own);
+        }
+        news.interfaces = true;
+        // Only IPv4 loses routes in silence: those that prefer the address as their source, and
+        // with an interface's last address all that lead out of it.
+        if own.is_ipv4() {
+            let device = address.device;
+            let v4 = self.addresses.iter().filter(|(other, _)| other.is_ipv4());
+            let last = !v4.flat_map(|(_, places)| places).any(|place| place.device == device);
+            let lost = |route: &KernelRoute| last || route.source == Some(own);
+            let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
+            self.flush(device, |route| is_v4(route) && lost(route), news);
+        }
+    }
+
+    /// Routes out of an interface that the kernel flushed in silence.
+    fn flush(&mut self, device: u32, lost: impl Fn(&KernelRoute) -> bool, news: &mut News) {
+        let touches =
+            |route: &KernelRoute| route.hops.iter().any(|hop| hop.device == device) && lost(route);
+        let wholly = |route: &KernelRoute| route.hops.iter().all(|hop| hop.device == device);
+        let mut gone = Vec::new();
+        for (prefix, routes) in self.others.iter_mut() {
+            let before = routes.len();
+            news.doubt |= routes.iter().any(|route| touches(route) && !wholly(route));
+            routes.retain(|route| !(touches(route) && wholly(route)));
+            if routes.len() < before {
+                news.others.insert(prefix);
+                gone.extend(routes.is_empty().then_some(prefix));
+            }
+        }
+        for prefix in gone {
+            self.others.remove(&prefix);
+        }
+        if self.have.uses(device) {
+            // Ours are dear: what was read into silence is confirmed by a dump.
+            news.doubt = true;
+            let taken = self.have.take_if(|route| touches(route) && wholly(route));
+            news.ours.extend(taken.iter().map(|route| route.key.prefix));
+        }
+    }
+
+    fn route_is(&mut self, route: &KernelRoute, news: &mut News) {
+        if !self.covers(route.key.table) || self.knows(route) {
+            return;
+        }
+        // One more of this key, or one instead? Replacing is what most writers do.
+        let instead: Vec<KernelRoute> = self
+            .have
+            .at(route.key)
+            .chain(self.others.get(&route.key.prefix).into_iter().flatten().cloned())
+            .filter(|other| other.key == route.key && other.tos == route.tos)
+            .collect();
+        news.doubt |= !instead.is_empty();
+        for old in &instead {
+            self.drop_route(old, news);
+        }
+        self.note(route, news);
+        self.add(route);
+    }
+
+    fn route_gone(&mut self, route: &KernelRoute, news: &mut News) {
+        if !self.covers(route.key.table) {
+            return;
+        }
+        if self.knows(route) {
+            self.drop_route(route, news);
+        } else {
+            // A part of it, or a shape of it that we never saw.
+            news.doubt |= self.have.at(route.key).next().is_some()
+                || self.others_at(route.key).next().is_some();
+        }
+    }
+
+    fn covers(&self, table: u32) -> bool {
+        table == MAIN || self.owners.iter().any(|owner| owner.table == table)
+    }
+
+    fn knows(&self, route: &KernelRoute) -> bool {
+        self.have.holds(route)
+            || self
+                .others
+                .get(&route.key.prefix)
+                .is_some_and(|routes| routes.iter().any(|other| same(other, route)))
+    }
+
+    fn note(&self, route: &KernelRoute, news: &mut News) {
+        if self.is_ours(route) {
+            news.ours.insert(route.key.prefix);
+        } else {
+            news.others.insert(route.key.prefix);
+        }
+    }
+
+    fn drop_route(&mut self, route: &KernelRoute, news: &mut News) {
+        self.note(route, news);
+        if self.have.remove(route) {
+            return;
+        }
+        let prefix = route.key.prefix;
+        if let Some(routes) = self.others.get_mut(&prefix) {
+            routes.retain(|other| !same(other, route));
+            if routes.is_empty() {
+                self.others.remove(&prefix);
+            }
+        }
+    }
+
+    fn add(&mut self, route: &KernelRoute) {
+        if self.is_ours(route) {
+            self.have.insert(route);
+        } else if let Some(routes) = self.others.get_mut(&route.key.prefix) {
+            routes.push(route.clone());
+        } else {
+            self.others.insert(route.key.prefix, vec![route.clone()]);
+        }
+    }
+}
+
+fn owner_of(route: &KernelRoute) -> Owner {
+    Owner { protocol: route.protocol, table: route.key.table }
+}

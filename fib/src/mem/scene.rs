@@ -1,0 +1,193 @@
+//! Setting the scene of the in-memory kernel: interfaces, addresses, faults.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Kernel;
+use crate::learn::MAIN;
+use crate::types::{Address, Hop, KernelEvent, KernelRoute, Kind, Link, RouteKey};
+
+/// RTPROT_KERNEL: connected routes.
+const KERNEL: u8 = 2;
+/// RT_SCOPE_LINK.
+const LINK_SCOPE: u8 = 253;
+/// IP6_RT_PRIO_ADDRCONF.
+const ADDRCONF_METRIC: u32 = 256;
+
+impl Kernel {
+    /// A new interface, up and with carrier; its index.
+    pub fn link_add(&mut self, name: &str, kind: Option<&str>, mtu: u32) -> u32 {
+        let index = self.links.keys().next_back().map_or(1, |last| last + 1);
+        let link = Link {
+            index,
+            name: name.to_owned(),
+            up: true,
+            running: true,
+            mtu,
+            kind: kind.map(str::to_owned),
+        };
+        self.links.insert(index, link.clone());
+        self.say(KernelEvent::Link(link));
+        index
+    }
+
+    /// Changes an interface. One that goes down loses its routes (IPv4 without a word) and its
+    /// IPv6 addresses; one that comes up has its connected routes again.
+    pub fn link_change(&mut self, index: u32, change: impl FnOnce(&mut Link)) {
+        let Some(link) = self.links.get_mut(&index) else { return };
+        let before = link.clone();
+        change(link);
+        let after = link.clone();
+        if before == after {
+            return;
+        }
+        if before.up && !after.up {
+            self.flush(index, |_| true);
+            let v6 =
+                |address: &&Address| address.device == index && address.address.addr().is_ipv6();
+            let gone: Vec<Address> = self.addresses.iter().filter(v6).copied().collect();
+            for address in gone {
+                self.addresses.remove(&address);
+                self.say(KernelEvent::AddressGone(address));
+            }
+        }
+        self.say(KernelEvent::Link(after.clone()));
+        if !before.up && after.up {
+            let own: Vec<Address> =
+                self.addresses.iter().filter(|a| a.device == index).copied().collect();
+            own.iter().for_each(|address| self.connect(address));
+        }
+    }
+
+    /// An interface is unplugged.
+    pub fn link_remove(&mut self, index: u32) {
+        if self.links.remove(&index).is_none() {
+            return;
+        }
+        self.flush(index, |_| true);
+        let gone: Vec<Address> =
+            self.addresses.iter().filter(|a| a.device == index).copied().collect();
+        for address in gone {
+            self.addresses.remove(&address);
+            self.say(KernelEvent::AddressGone(address));
+        }
+        self.say(KernelEvent::LinkGone(index));
+    }
+
+    /// `ip address add`: the address and its connected route.
+    pub fn address_add(&mut self, device: u32, address: IpNet) {
+        let address = Address { device, address };
+        if self.addresses.insert(address) {
+            self.say(KernelEvent::Address(address));
+            if self.is_up(device) {
+                self.connect(&address);
+            }
+        }
+    }
+
+    /// `ip address del`: its connected route goes, and in silence the IPv4 routes that prefer it
+    /// as source or, with the last address, all of the interface.
+    pub fn address_remove(&mut self, device: u32, address: IpNet) {
+        let gone = Address { device, address };
+        if !self.addresses.remove(&gone) {
+            return;
+        }
+        self.say(KernelEvent::AddressGone(gone));
+        let _ = self.delete(&connected(&gone));
+        let mate =
+            |other: &&Address| other.device == device && other.address.trunc() == address.trunc();
+        if let Some(mate) = self.addresses.iter().find(mate).copied() {
+            self.connect(&mate);
+        }
+        let own = address.addr();
+        if own.is_ipv4() {
+            let last = !self
+                .addresses
+                .iter()
+                .any(|other| other.device == device && other.address.addr().is_ipv4());
+            self.flush(device, |route| {
+                matches!(route.key.prefix, IpNet::V4(_)) && (last || route.source == Some(own))
+            });
+        }
+    }
+
+    /// The `n`-th op from now (1 is the next) fails with `errno`.
+    pub fn fail_op(&mut self, n: u64, errno: i32) {
+        self.op_faults.insert(self.ops + n, errno);
+    }
+
+    /// The next `n` dumps fail.
+    pub fn fail_dumps(&mut self, n: u32) {
+        self.dump_faults = n;
+    }
+
+    /// No fault is left to come.
+    pub fn heal(&mut self) {
+        self.op_faults.clear();
+        self.dump_faults = 0;
+    }
+
+    /// Events that wait are lost; the reader hears only that.
+    pub fn lose_events(&mut self) {
+        self.events = vec![KernelEvent::Lost];
+    }
+
+    /// How many events may wait before they are lost.
+    pub fn set_capacity(&mut self, events: usize) {
+        self.capacity = events;
+    }
+
+    /// Whether the ipip module can be had.
+    pub fn set_ipip(&mut self, has_ipip: bool) {
+        self.has_ipip = has_ipip;
+    }
+
+    fn connect(&mut self, address: &Address) {
+        let net = address.address;
+        if matches!(net, IpNet::V4(v4) if v4.prefix_len() == 32) {
+            return;
+        }
+        // A second address of the same network finds the route there already.
+        let route = connected(address);
+        if !self.of(&route).iter().any(|there| there.hops == route.hops) {
+            let _ = self.append(route);
+        }
+    }
+
+    /// Routes out of an interface go: those that have no other way out. IPv6 says so.
+    fn flush(&mut self, device: u32, lost: impl Fn(&KernelRoute) -> bool) {
+        let mut said = Vec::new();
+        for table in self.tables.values_mut() {
+            for routes in table.values_mut() {
+                routes.retain(|route| {
+                    let dies = !route.hops.is_empty()
+                        && route.hops.iter().all(|hop| hop.device == device)
+                        && lost(route);
+                    if dies && matches!(route.key.prefix, IpNet::V6(_)) {
+                        said.push(KernelEvent::RouteGone(route.clone()));
+                    }
+                    !dies
+                });
+            }
+        }
+        said.into_iter().for_each(|event| self.say(event));
+    }
+}
+
+fn connected(address: &Address) -> KernelRoute {
+    let own = address.address.addr();
+    let (metric, scope, source) = match own {
+        IpAddr::V4(_) => (0, LINK_SCOPE, Some(own)),
+        IpAddr::V6(_) => (ADDRCONF_METRIC, 0, None),
+    };
+    KernelRoute {
+        key: RouteKey { prefix: address.address.trunc(), table: MAIN, metric },
+        protocol: KERNEL,
+        kind: Kind::Unicast,
+        scope,
+        tos: 0,
+        source,
+        hops: vec![Hop { gateway: None, device: address.device, onlink: false, weight: 1 }],
+    }
+}

@@ -1,0 +1,161 @@
+//! Route changes into the kernel, many to a system call.
+//!
+//! In: a slice of [`RouteOp`]. Out: those that failed, each with the kernel's reason. The kernel
+//! carries out every request of a datagram in order, whatever becomes of the ones before, and
+//! answers each failure with an error message that carries the request's sequence number. Success
+//! is asked of the last one only (NLM_F_ACK): when its answer is there, whoever has no error
+//! succeeded. With an ACK each a route costs a third more (measured: 200 000 routes, 2.7 against
+//! 3.7 us of CPU for an add, 1.7 against 2.5 for a replace).
+//!
+//! A chunk is bounded so that the answers fit the receive buffer even if every request fails.
+//! Where they are lost all the same (ENOBUFS), nothing is known: all ops of the chunk count as
+//! failed, and the reader's next dump tells.
+
+use std::io;
+use std::time::Duration;
+
+use netlink_packet_core::NLM_F_ACK;
+
+use super::encode::{self, TooLong};
+use super::socket::{RouteSocket, Verdict, is_overrun};
+use crate::types::{OpFailure, RouteOp};
+
+/// Requests of one chunk, at most; the kernel holds this thread as long as it takes.
+const MOST_REQUESTS: usize = 1024;
+/// Bytes of one chunk, at most: well below the least send buffer (net.core.wmem_default).
+const MOST_BYTES: usize = 96 * 1024;
+/// What an error message with words takes of the receive buffer, bookkeeping included, at most.
+const ANSWER_COST: usize = 2304;
+/// Unread answers asked room for.
+const RECEIVE_BUFFER: usize = MOST_REQUESTS * ANSWER_COST;
+/// The answers are there before `send` returns; this long only if something is very wrong.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The socket that route changes go through.
+pub(super) struct Writer {
+    socket: RouteSocket,
+    chunk: Vec<u8>,
+    most_requests: usize,
+}
+
+/// A chunk that was put together.
+struct Chunk {
+    /// How many ops it covers.
+    ops: usize,
+    /// The first op's sequence number.
+    first: u32,
+    /// The last request's, or `None`: there is none.
+    last: Option<u32>,
+}
+
+impl Writer {
+    pub(super) fn open() -> io::Result<Writer> {
+        let socket = RouteSocket::open(0)?;
+        let room = socket.grow_receive_buffer(RECEIVE_BUFFER)?;
+        let most_requests = (room / ANSWER_COST).clamp(1, MOST_REQUESTS);
+        Ok(Writer { socket, chunk: Vec::with_capacity(MOST_BYTES), most_requests })
+    }
+
+    /// The netlink port under which the kernel knows who changed a route.
+    pub(super) fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
+    /// Carries out `ops` in order; returns those that failed, in order.
+    pub(super) async fn apply(&mut self, ops: &[RouteOp]) -> Vec<OpFailure> {
+        let mut failures = Vec::new();
+        let mut rest = ops;
+        while !rest.is_empty() {
+            let mut verdicts = Vec::new();
+            let chunk = self.fill(rest, &mut verdicts);
+            let (now, later) = rest.split_at(chunk.ops);
+            if let Err(verdict) = self.exchange(&chunk, &mut verdicts).await {
+                verdicts = (0..now.len()).map(|at| (at, verdict.clone())).collect();
+            }
+            verdicts.sort_by_key(|(at, _)| *at);
+            failures.extend(verdicts.into_iter().filter_map(|(at, verdict)| {
+                let op = now.get(at)?.clone();
+                Some(OpFailure { op, errno: verdict.errno, reason: verdict.reason })
+            }));
+            rest = later;
+            tokio::task::yield_now().await;
+        }
+        failures
+    }
+
+    /// Puts as many of `ops` into the chunk as fit it: at least one.
+    fn fill(&mut self, ops: &[RouteOp], verdicts: &mut Vec<(usize, Verdict)>) -> Chunk {
+        self.chunk.clear();
+        let ops = ops.get(..self.most_requests).unwrap_or(ops);
+        let first = self.socket.take_sequence(ops.len() as u32);
+        let mut last = None;
+        let mut taken = 0;
+        for (at, op) in ops.iter().enumerate() {
+            let start = self.chunk.len();
+            let sequence = first.wrapping_add(at as u32);
+            match encode::request(op, sequence, &mut self.chunk) {
+                Err(TooLong) => {
+                    verdicts.push((at, Verdict::of(libc::E2BIG)));
+                }
+                Ok(()) if self.chunk.len() > MOST_BYTES && last.is_some() => {
+                    self.chunk.truncate(start);
+                    break;
+                }
+                Ok(()) => last = Some((start, sequence)),
+            }
+            taken = at + 1;
+        }
+        if let Some((start, _)) = last {
+            request_ack(&mut self.chunk, start);
+        }
+        Chunk { ops: taken, first, last: last.map(|(_, sequence)| sequence) }
+    }
+
+    /// Sends the chunk and reads its answers into `verdicts`. An error concerns all of it.
+    async fn exchange(
+        &mut self,
+        chunk: &Chunk,
+        verdicts: &mut Vec<(usize, Verdict)>,
+    ) -> Result<(), Verdict> {
+        let Some(last) = chunk.last else { return Ok(()) };
+        self.socket.send(&self.chunk).map_err(|error| Verdict::of_io(&error))?;
+        loop {
+            let answers = match tokio::time::timeout(PATIENCE, self.socket.receive()).await {
+                Ok(Ok(answers)) => answers,
+                Ok(Err(error)) => {
+                    if is_overrun(&error) {
+                        while matches!(self.socket.receive_waiting(), Ok(Some(_))) {}
+                    }
+                    return Err(Verdict::of_io(&error));
+                }
+                Err(_elapsed) => return Err(Verdict::of(libc::ETIMEDOUT)),
+            };
+            // What is malformed or numbered otherwise answers nothing that was asked here.
+            for answer in answers.flatten() {
+                let at = answer.sequence.wrapping_sub(chunk.first) as usize;
+                let Some(verdict) = answer.verdict() else { continue };
+                if at >= chunk.ops {
+                    continue;
+                }
+                if verdict.errno != 0 {
+                    verdicts.push((at, verdict));
+                }
+                if answer.sequence == last {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Sets NLM_F_ACK in the header (nlmsg_flags, at 6) of the request that begins at `start`.
+fn request_ack(batch: &mut [u8], start: usize) {
+    let flags = batch.get_mut(start + 6..).and_then(|rest| rest.first_chunk_mut());
+    if let Some(flags) = flags {
+        *flags = (u16::from_ne_bytes(*flags) | NLM_F_ACK).to_ne_bytes();
+    }
+}
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! The pump: moves messages between the Rib, the [`Fib`] and the kernel.
+//!
+//! In: [`Command`]s through a bounded channel (a full one makes the sender wait). Out: [`News`].
+//! The Fib decides, this carries out; it holds no opinion and no state of its own. The kernel works
+//! in a task beside it, one request after the other, so that queries and news are answered while a
+//! large batch is written.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::forwarding::Forwarding;
+use super::{Netlink, NetlinkError, Options};
+use crate::Fib;
+use crate::types::{FibIn, FibOut, Report, RouteChange, RouteOp, TunnelSpec};
+
+/// Commands taken from the channel before the Fib is told.
+const INBOX: usize = 1024;
+/// The main table, until a configuration names another.
+const RT_TABLE_MAIN: u32 = 254;
+
+/// What the pump takes.
+pub enum Command {
+    /// A message for the Fib. Answers of the kernel are the pump's own to give.
+    Fib(FibIn),
+    /// A look at the Fib, after all that was sent before.
+    Query(Box<dyn FnOnce(&Fib) + Send>),
+}
+
+/// What the pump gives.
+#[derive(Debug)]
+pub enum News {
+    /// For the Rib: cost to tracked next hops; `None`: unreachable.
+    Nexthops(Vec<(IpAddr, Option<u32>)>),
+    /// For people.
+    Report(Report),
+}
+
+/// Runs a Fib on the kernel of this network namespace until all senders of `commands` are gone
+/// and what they asked for is written. Routes stay.
+///
+/// `news` is unbounded: the Rib must never wait for the Fib while the Fib waits for the Rib. It is
+/// bounded by the tracked next hops and by the Fib, which says a thing once.
+///
+/// The kernel works on the calling threads (a thousand routes at a time): give this a runtime of
+/// its own where others must not notice.
+///
+/// # Errors
+///
+/// The sockets cannot be had, or the one for news broke.
+pub async fn run(
+    options: Options,
+    mut commands: mpsc::Receiver<Command>,
+    news: mpsc::UnboundedSender<News>,
+) -> Result<(), NetlinkError> {
+    let (kernel, mut events) = Netlink::open(options)?;
+    let (requests, to_do) = mpsc::unbounded_channel();
+    let (done, mut answers) = mpsc::unbounded_channel();
+    tokio::spawn(serve(kernel, to_do, done));
+    let mut pump = Pump {
+        fib: Fib::new(),
+        begun: Instant::now(),
+        table: RT_TABLE_MAIN,
+        requests,
+        under_way: 0,
+        news,
+        forwarding: Forwarding::new(),
+    };
+    let mut inbox = Vec::new();
+    let mut open = true;
+    while open || pump.under_way > 0 {
+        let deadline = pump.fib.next_deadline();
+        tokio::select! {
+            taken = commands.recv_many(&mut inbox, INBOX), if open => {
+                open = taken > 0;
+                pump.take(&mut inbox);
+            }
+            Some(answer) = answers.recv() => {
+                pump.under_way = pump.under_way.saturating_sub(1);
+                pump.tell(answer);
+            }
+            happened = events.next(pump.table) => pump.tell(FibIn::Events(happened?)),
+            () = sleep_until(pump.begun, deadline) => pump.tell(FibIn::Tick),
+        }
+    }
+    Ok(())
+}
+
+/// A request to the kernel.
+enum Request {
+    Apply(Vec<RouteOp>),
+    /// With the routes of this table.
+    Dump(u32),
+    Tunnel(TunnelSpec),
+}
+
+/// The kernel's side: carries out requests in order.
+async fn serve(
+    mut kernel: Netlink,
+    mut requests: mpsc::UnboundedReceiver<Request>,
+    answers: mpsc::UnboundedSender<FibIn>,
+) {
+    while let Some(request) = requests.recv().await {
+        let answer = match request {
+            Request::Apply(ops) => FibIn::Applied(kernel.apply(&ops).await),
+            Request::Dump(table) => match kernel.dump(table).await {
+                Ok(dump) => FibIn::Dumped(Box::new(dump)),
+                Err(error) => FibIn::DumpFailed(error.to_string()),
+            },
+            Request::Tunnel(spec) => FibIn::TunnelDone(kernel.tunnel(&spec).await),
+        };
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+struct Pump {
+    fib: Fib,
+    begun: Instant,
+    table: u32,
+    requests: mpsc::UnboundedSender<Request>,
+    /// Requests not yet answered.
+    under_way: usize,
+    news: mpsc::UnboundedSender<News>,
+    forwarding: Forwarding,
+}
+
+impl Pump {
+    /// Tells the Fib all of the inbox. Route changes that follow each other become one message, so
+    /// that they become one batch for the kernel.
+    fn take(&mut self, inbox: &mut Vec<Command>) {
+        let mut routes = Vec::new();
+        for command in inbox.drain(..) {
+            if let Command::Fib(FibIn::Routes(more)) = command {
+                routes.extend(more);
+                continue;
+            }
+            self.flush(&mut routes);
+            match command {
+                Command::Fib(input) => self.tell(input),
+                Command::Query(look) => look(&self.fib),
+            }
+        }
+        self.flush(&mut routes);
+    }
+
+    fn flush(&mut self, routes: &mut Vec<RouteChange>) {
+        if !routes.is_empty() {
+            self.tell(FibIn::Routes(std::mem::take(routes)));
+        }
+    }
+
+    fn tell(&mut self, input: FibIn) {
+        for report in self.forwarding.heed(&input) {
+            self.say(News::Report(report));
+        }
+        if let FibIn::Configure(config) = &input {
+            self.table = config.table;
+        }
+        let mut out = Vec::new();
+        self.fib.handle(input, self.begun.elapsed(), &mut out);
+        for wanted in out {
+            match wanted {
+                FibOut::Apply(ops) => self.request(Request::Apply(ops)),
+                FibOut::Dump => self.request(Request::Dump(self.table)),
+                FibOut::Tunnel(spec) => self.request(Request::Tunnel(spec)),
+                FibOut::Nexthops(costs) => self.say(News::Nexthops(costs)),
+                FibOut::Report(report) => self.say(News::Report(report)),
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        if self.requests.send(request).is_ok() {
+            self.under_way += 1;
+        }
+    }
+
+    /// Nobody listens any more when the daemon goes down: then there is nobody to tell.
+    fn say(&self, news: News) {
+        let _ = self.news.send(news);
+    }
+}
+
+/// Until `deadline` after `begun`; for ever without one.
+async fn sleep_until(begun: Instant, deadline: Option<Duration>) {
+    match deadline.and_then(|deadline| begun.checked_add(deadline)) {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

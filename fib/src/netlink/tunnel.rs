@@ -1,0 +1,187 @@
+//! The IP-in-IP device (RFC 2003) that routes to nodes outside the subnet go through.
+//!
+//! In: a [`TunnelSpec`]. Out: the device of that name, of kind ipip, with no remote of its own (the
+//! route names the far end), up, with its MTU and address; or a [`TunnelError`] that says what to do.
+//!
+//! Loading the module ipip makes the device tunl0 in every network namespace (unless
+//! net.core.fb_tunnels_only_for_init_net says otherwise): so first the module, then a look, and
+//! only then a device of our own. An address that somebody else put on the device stays; one that
+//! this process put there earlier gives way when the configuration names another.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
+
+use futures_util::TryStreamExt;
+use netlink_packet_core::ErrorMessage;
+use netlink_packet_route::link::{
+    InfoData, InfoIpTunnel, InfoKind, LinkAttribute, LinkInfo, LinkMessage,
+};
+use rtnetlink::{AddressMessageBuilder, Handle, LinkIpIp, LinkUnspec};
+
+use crate::types::{TunnelError, TunnelSpec};
+
+/// The tunnel device, as far as this process had a hand in it.
+pub(super) struct Tunnel {
+    accept_any_kind: bool,
+    /// The address that this process put on a device (by index).
+    address: Option<(u32, Ipv4Addr)>,
+}
+
+impl Tunnel {
+    pub(super) fn new(accept_any_kind: bool) -> Tunnel {
+        Tunnel { accept_any_kind, address: None }
+    }
+
+    /// Makes the device what `spec` says; harmless if it is already.
+    pub(super) async fn ensure(&mut self, spec: &TunnelSpec) -> Result<(), TunnelError> {
+        let (connection, handle, _unsolicited) =
+            rtnetlink::new_connection().map_err(|error| failed(spec, error.to_string()))?;
+        let connection = tokio::spawn(connection);
+        let result = self.ensure_with(&handle, spec).await;
+        connection.abort();
+        result
+    }
+
+    async fn ensure_with(&mut self, handle: &Handle, spec: &TunnelSpec) -> Result<(), TunnelError> {
+        let link = match find(handle, spec).await? {
+            Some(link) => link,
+            None => make(handle, spec).await?,
+        };
+        self.check_kind(spec, &link)?;
+        let index = link.header.index;
+        let set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up().build();
+        handle.link().set(set_up).execute().await.map_err(|e| failed(spec, words(&e)))?;
+        let Some(address) = spec.address else { return Ok(()) };
+        let wanted = (index, address);
+        let mine = match handle.address().add(index, IpAddr::V4(address), 32).execute().await {
+            Ok(()) => true,
+            Err(error) if errno(&error) == libc::EEXIST => self.address == Some(wanted),
+            Err(error) => return Err(failed(spec, words(&error))),
+        };
+        let earlier = std::mem::replace(&mut self.address, mine.then_some(wanted));
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != wanted) {
+            remove(handle, earlier).await;
+        }
+        Ok(())
+    }
+
+    fn check_kind(&self, spec: &TunnelSpec, link: &LinkMessage) -> Result<(), TunnelError> {
+        let infos = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::LinkInfo(infos) => Some(infos.as_slice()),
+            _ => None,
+        });
+        let infos = infos.unwrap_or_default();
+        let kind = infos.iter().find_map(|info| match info {
+            LinkInfo::Kind(kind) => Some(kind),
+            _ => None,
+        });
+        if kind != Some(&InfoKind::IpIp) {
+            if self.accept_any_kind {
+                return Ok(());
+            }
+            let kind = kind.map_or_else(|| "plain".to_owned(), ToString::to_string);
+            return Err(TunnelError::WrongKind { device: spec.device.clone(), kind });
+        }
+        let remote = infos.iter().find_map(|info| match info {
+            LinkInfo::Data(InfoData::IpTunnel(data)) => data.iter().find_map(|datum| match datum {
+                InfoIpTunnel::Remote(remote) if !remote.is_unspecified() => Some(*remote),
+                _ => None,
+            }),
+            _ => None,
+        });
+        match remote {
+            None => Ok(()),
+            Some(remote) => Err(failed(
+                spec,
+                format!(
+                    "it leads to {remote} only; Starling needs a tunnel without a remote, \
+                     because each route names its own: remove the device or name another"
+                ),
+            )),
+        }
+    }
+}
+
+/// Creates the device, loading the module first.
+async fn make(handle: &Handle, spec: &TunnelSpec) -> Result<LinkMessage, TunnelError> {
+    let loaded = tokio::task::spawn_blocking(load_module)
+        .await
+        .unwrap_or_else(|error| Err(error.to_string()));
+    if let Some(link) = find(handle, spec).await? {
+        return Ok(link);
+    }
+    let device = LinkIpIp::new(&spec.device).pmtudisc(true).build();
+    match handle.link().add(device).execute().await {
+        Ok(()) => {}
+        Err(error) if errno(&error) == libc::EOPNOTSUPP => {
+            let loading = loaded.err().unwrap_or_else(|| "modprobe ipip succeeded".to_owned());
+            let reason = format!("{loading}; the kernel: {}", words(&error));
+            return Err(TunnelError::NoModule { reason });
+        }
+        // Not of this name, or it would have been found.
+        Err(error) if errno(&error) == libc::EEXIST => {
+            let reason =
+                "a network namespace has one ipip device without remote, and this one has \
+                          it under another name (mostly tunl0): configure that name"
+                    .to_owned();
+            return Err(failed(spec, reason));
+        }
+        Err(error) => return Err(failed(spec, words(&error))),
+    }
+    match find(handle, spec).await? {
+        Some(link) => Ok(link),
+        None => Err(failed(spec, "it vanished right after it was made".to_owned())),
+    }
+}
+
+/// Loads the module, or says why not. Where ipip is built in, modprobe succeeds as well.
+fn load_module() -> Result<(), String> {
+    // An absolute path first: a service's PATH often lacks sbin.
+    for program in ["/sbin/modprobe", "modprobe"] {
+        match Command::new(program).arg("ipip").output() {
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) => {
+                let words = String::from_utf8_lossy(&output.stderr);
+                return Err(format!("modprobe ipip: {}", words.trim()));
+            }
+            Err(_) => {}
+        }
+    }
+    Err("there is no modprobe command here".to_owned())
+}
+
+async fn find(handle: &Handle, spec: &TunnelSpec) -> Result<Option<LinkMessage>, TunnelError> {
+    let found = handle.link().get().match_name(&spec.device).execute();
+    match std::pin::pin!(found).try_next().await {
+        Ok(link) => Ok(link),
+        Err(error) if errno(&error) == libc::ENODEV => Ok(None),
+        Err(error) => Err(failed(spec, words(&error))),
+    }
+}
+
+/// Takes an address of ours away again; if it is gone already, so much the better.
+async fn remove(handle: &Handle, (index, address): (u32, Ipv4Addr)) {
+    let message = AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, 32);
+    if let Err(error) = handle.address().del(message.build()).execute().await {
+        tracing::debug!(%address, error = words(&error), "the tunnel's earlier address stays");
+    }
+}
+
+fn failed(spec: &TunnelSpec, reason: String) -> TunnelError {
+    TunnelError::Failed { device: spec.device.clone(), reason }
+}
+
+fn refusal(error: &rtnetlink::Error) -> Option<&ErrorMessage> {
+    match error {
+        rtnetlink::Error::NetlinkError(refusal) => Some(refusal),
+        _ => None,
+    }
+}
+
+fn errno(error: &rtnetlink::Error) -> i32 {
+    refusal(error).map_or(0, |refusal| refusal.raw_code().saturating_neg())
+}
+
+fn words(error: &rtnetlink::Error) -> String {
+    refusal(error).map_or_else(|| error.to_string(), |refusal| refusal.to_io().to_string())
+}

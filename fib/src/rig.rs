@@ -1,0 +1,200 @@
+//! The Fib and an in-memory kernel, wired as the daemon wires the real ones: for tests.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::Fib;
+use crate::learn::MAIN;
+use crate::mem::Kernel;
+use crate::types::*;
+use crate::view::words;
+
+pub(crate) fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) fn pool(cidr: &str, mode: Mode) -> Pool {
+    Pool { cidr: net(cidr), mode }
+}
+
+pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
+    FibConfig {
+        pools,
+        addresses: addresses.iter().map(|address| ip(address)).collect(),
+        subnets: Vec::new(),
+        protocol: 12,
+        table: MAIN,
+        metric: 0,
+        tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None },
+        peers: Vec::new(),
+    }
+}
+
+/// A route by hand: `via` and `device` of one hop.
+pub(crate) fn route(prefix: &str, via: Option<&str>, device: u32, protocol: u8) -> KernelRoute {
+    KernelRoute {
+        key: RouteKey { prefix: net(prefix), table: MAIN, metric: 0 },
+        protocol,
+        kind: Kind::Unicast,
+        scope: 0,
+        tos: 0,
+        source: None,
+        hops: vec![Hop { gateway: via.map(ip), device, onlink: false, weight: 1 }],
+    }
+}
+
+pub(crate) struct Rig {
+    pub(crate) fib: Fib,
+    pub(crate) kernel: Kernel,
+    pub(crate) config: FibConfig,
+    pub(crate) now: Duration,
+    pub(crate) queue: VecDeque<FibOut>,
+    pub(crate) reports: Vec<Report>,
+    pub(crate) costs: Vec<(IpAddr, Option<u32>)>,
+    pub(crate) applied: Vec<RouteOp>,
+    pub(crate) dumps: usize,
+}
+
+impl Rig {
+    pub(crate) fn new(kernel: Kernel, config: FibConfig) -> Rig {
+        let mut rig = Rig {
+            fib: Fib::new(),
+            kernel,
+            config: config.clone(),
+            now: Duration::from_secs(1),
+            queue: VecDeque::new(),
+            reports: Vec::new(),
+            costs: Vec::new(),
+            applied: Vec::new(),
+            dumps: 0,
+        };
+        // What happened before the daemon came is in no event.
+        rig.kernel.take_events();
+        rig.configure(config);
+        rig
+    }
+
+    pub(crate) fn configure(&mut self, config: FibConfig) {
+        self.config = config.clone();
+        self.tell(FibIn::Configure(Box::new(config)));
+    }
+
+    pub(crate) fn tell(&mut self, input: FibIn) {
+        let mut out = Vec::new();
+        self.fib.handle(input, self.now, &mut out);
+        self.queue.extend(out);
+    }
+
+    pub(crate) fn want(&mut self, prefix: &str, next_hops: &[&str]) {
+        let target = Target::Nexthops(next_hops.iter().map(|hop| ip(hop)).collect());
+        self.tell(FibIn::Routes(vec![RouteChange { prefix: net(prefix), target: Some(target) }]));
+    }
+
+    pub(crate) fn own(&mut self, prefix: &str) {
+        let change = RouteChange { prefix: net(prefix), target: Some(Target::Own) };
+        self.tell(FibIn::Routes(vec![change]));
+    }
+
+    pub(crate) fn drop(&mut self, prefix: &str) {
+        self.tell(FibIn::Routes(vec![RouteChange { prefix: net(prefix), target: None }]));
+    }
+
+    /// Does one thing that the Fib asked for; whether there was one.
+    pub(crate) fn serve(&mut self) -> bool {
+        match self.queue.pop_front() {
+            None => return false,
+            Some(FibOut::Apply(ops)) => {
+                let foreign = self.foreign();
+                let failures = self.kernel.apply(&ops);
+                assert_eq!(foreign, self.foreign(), "touched a foreign route by {ops:?}");
+                self.applied.extend(ops);
+                self.tell(FibIn::Applied(failures));
+            }
+            Some(FibOut::Dump) => {
+                self.dumps += 1;
+                let table = self.config.table;
+                let answer = match self.kernel.dump() {
+                    Ok(mut dump) => {
+                        dump.routes.retain(|r| r.key.table == MAIN || r.key.table == table);
+                        FibIn::Dumped(Box::new(dump))
+                    }
+                    Err(why) => FibIn::DumpFailed(why),
+                };
+                self.tell(answer);
+            }
+            Some(FibOut::Tunnel(spec)) => {
+                let result = self.kernel.tunnel(&spec);
+                self.tell(FibIn::TunnelDone(result));
+            }
+            Some(FibOut::Nexthops(costs)) => self.costs.extend(costs),
+            Some(FibOut::Report(report)) => self.reports.push(report),
+        }
+        true
+    }
+
+    /// Hands over what the kernel has to say; whether there was something.
+    pub(crate) fn hear(&mut self) -> bool {
+        let events = self.kernel.take_events();
+        if events.is_empty() {
+            return false;
+        }
+        self.tell(FibIn::Events(events));
+        true
+    }
+
+    /// Until nothing moves at this moment.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..10_000 {
+            if !self.serve() && !self.hear() {
+                return;
+            }
+        }
+        panic!("no end at {:?}", self.now);
+    }
+
+    /// Lets time pass, with every deadline kept.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.run();
+        for _ in 0..100_000 {
+            match self.fib.next_deadline() {
+                Some(deadline) if deadline <= end => {
+                    self.now = self.now.max(deadline);
+                    self.tell(FibIn::Tick);
+                    self.run();
+                }
+                _ => {
+                    self.now = end;
+                    return;
+                }
+            }
+        }
+        panic!("busy until {:?}", self.now);
+    }
+
+    /// Routes of our protocols, whatever their prefix.
+    pub(crate) fn ours(&self) -> Vec<KernelRoute> {
+        let ours = |route: &&KernelRoute| matches!(route.protocol, 12 | 80);
+        self.kernel.routes().filter(ours).cloned().collect()
+    }
+
+    fn foreign(&self) -> Vec<KernelRoute> {
+        let foreign = |route: &&KernelRoute| !matches!(route.protocol, 12 | 80);
+        self.kernel.routes().filter(foreign).cloned().collect()
+    }
+
+    /// Our routes as text, in order: `PREFIX words`.
+    pub(crate) fn table(&self) -> Vec<String> {
+        self.ours()
+            .iter()
+            .map(|route| format!("{} {}", route.key.prefix, words(route, &self.fib.world)))
+            .collect()
+    }
+}

@@ -1,0 +1,198 @@
+//! The tunnel device: whether one is needed, as what, and whether routes may use it.
+//!
+//! In: the configuration, the device and its underlay as the kernel shows them, and what became
+//! of the last request. Out: `FibOut::Tunnel`, one at a time, and [`Device`] for whoever resolves
+//! next hops. A device that no pool needs is neither made nor touched. RFC 2003: the outer header
+//! takes 20 bytes of the underlay's MTU.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::learn::World;
+use crate::types::{FibConfig, FibOut, Mode, Report, TunnelError, TunnelSpec};
+
+/// What IP in IP adds (RFC 2003 §3).
+const OUTER_HEADER: u32 = 20;
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Whether routes may use the tunnel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Device {
+    /// They may.
+    Ready {
+        /// The interface's index.
+        index: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Not yet; why.
+    Pending(String),
+    /// It cannot be had; why.
+    Failed(String),
+}
+
+/// The tunnel device's state, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TunnelState {
+    /// No pool asks for one.
+    Unneeded,
+    /// Asked for, or waiting for something that is said.
+    Pending(String),
+    /// Up, as this.
+    Ready(TunnelSpec),
+    /// It cannot be had.
+    Failed(TunnelError),
+}
+
+/// The tunnel device.
+#[derive(Clone, Default, Debug)]
+pub struct Tunnel {
+    /// What it shall be; `None`: unneeded, or its MTU is not known yet.
+    spec: Option<TunnelSpec>,
+    /// What was asked for and not answered.
+    asked: Option<TunnelSpec>,
+    /// What was made.
+    made: Option<TunnelSpec>,
+    failed: Option<TunnelError>,
+    reported: Option<TunnelError>,
+    /// Not before then again.
+    not_before: Duration,
+    wait: Duration,
+}
+
+/// Whether some pool asks for encapsulation.
+pub fn is_needed(config: &FibConfig) -> bool {
+    config.pools.iter().any(|pool| pool.mode != Mode::Never && pool.cidr.addr().is_ipv4())
+}
+
+/// The device as it shall be; `None`: not needed, or the underlay is not known.
+pub fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
+    if !is_needed(config) {
+        return None;
+    }
+    let mtu = match config.tunnel.mtu {
+        Some(mtu) => mtu,
+        None => {
+            let own = *config.addresses.iter().find(|own| own.is_ipv4())?;
+            let (link, _) = world.own(own, config)?;
+            link.mtu.saturating_sub(OUTER_HEADER)
+        }
+    };
+    Some(TunnelSpec { device: config.tunnel.device.clone(), mtu, address: config.tunnel.address })
+}
+
+impl Tunnel {
+    /// Looks at what shall be and what is, and asks for what is missing. `fresh`: the
+    /// configuration was given anew, so an earlier refusal does not count.
+    pub fn review(
+        &mut self,
+        config: &FibConfig,
+        world: &World,
+        fresh: bool,
+        now: Duration,
+        out: &mut Vec<FibOut>,
+    ) {
+        if !world.read && config.tunnel.mtu.is_none() {
+            return;
+        }
+        let spec = spec_of(config, world);
+        let changed = spec != self.spec;
+        if changed || fresh {
+            self.wait = Duration::ZERO;
+            self.not_before = now;
+            self.reported = self.reported.take().filter(|_| !changed && !fresh);
+        }
+        if spec.as_ref().map(|spec| &spec.device) != self.spec.as_ref().map(|spec| &spec.device) {
+            self.made = None;
+            self.failed = None;
+        }
+        self.spec = spec;
+        let Some(spec) = self.spec.clone() else { return };
+        let as_made = self.made.as_ref() == Some(&spec) && self.failed.is_none();
+        let good = as_made && (!world.read || is_as_told(&spec, world));
+        if good && now >= self.not_before.saturating_add(LONGEST_WAIT) {
+            self.wait = Duration::ZERO;
+        }
+        if good || self.asked.is_some() || now < self.not_before {
+            return;
+        }
+        // The device's own news may lag behind the answer: ask again only after a while.
+        self.wait = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        self.not_before = now.saturating_add(self.wait);
+        self.asked = Some(spec.clone());
+        out.push(FibOut::Tunnel(spec));
+    }
+
+    /// What became of the request.
+    pub fn done(&mut self, result: Result<(), TunnelError>, out: &mut Vec<FibOut>) {
+        let asked = self.asked.take();
+        match result {
+            Ok(()) => {
+                self.made = asked;
+                self.failed = None;
+                self.reported = None;
+            }
+            Err(error) => {
+                if self.reported.as_ref() != Some(&error) {
+                    self.reported = Some(error.clone());
+                    out.push(FibOut::Report(Report::Tunnel(error.clone())));
+                }
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    /// Whether routes may use it.
+    pub fn device(&self, config: &FibConfig, world: &World) -> Device {
+        let name = &config.tunnel.device;
+        if let Some(error) = &self.failed {
+            return Device::Failed(error.to_string());
+        }
+        match world.link_named(name) {
+            // Set up once, it stays in use while only its MTU or address is being changed.
+            Some(link) if self.made.is_some() && link.up => {
+                Device::Ready { index: link.index, name: name.clone() }
+            }
+            Some(link) if self.made.is_some() => Device::Pending(format!("{} is down", link.name)),
+            _ if self.spec.is_none() => Device::Pending(format!(
+                "{name} waits for the MTU of the interface that carries this node's address"
+            )),
+            _ => Device::Pending(format!("{name} is being set up")),
+        }
+    }
+
+    /// For people.
+    pub fn state(&self, config: &FibConfig, world: &World) -> TunnelState {
+        if !is_needed(config) {
+            return TunnelState::Unneeded;
+        }
+        if let Some(error) = &self.failed {
+            return TunnelState::Failed(error.clone());
+        }
+        match (self.device(config, world), &self.made) {
+            (Device::Ready { .. }, Some(made)) => TunnelState::Ready(made.clone()),
+            (Device::Pending(why) | Device::Failed(why), _) => TunnelState::Pending(why),
+            (Device::Ready { name, .. }, None) => TunnelState::Pending(name),
+        }
+    }
+
+    /// When to look again; `None`: only when something changes.
+    pub fn deadline(&self, world: &World) -> Option<Duration> {
+        let spec = self.spec.as_ref()?;
+        let as_made = self.made.as_ref() == Some(spec) && self.failed.is_none();
+        let good = as_made && is_as_told(spec, world);
+        (!good && self.asked.is_none()).then_some(self.not_before)
+    }
+}
+
+/// Whether the kernel shows the device as it shall be.
+fn is_as_told(spec: &TunnelSpec, world: &World) -> bool {
+    world.link_named(&spec.device).is_some_and(|link| {
+        let addressed = spec.address.is_none_or(|wanted| {
+            let places = world.addresses.get(&IpAddr::V4(wanted));
+            places.into_iter().flatten().any(|place| place.device == link.index)
+        });
+        link.up && link.mtu == spec.mtu && addressed
+    })
+}

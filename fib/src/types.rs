@@ -1,0 +1,421 @@
+//! What the Fib is told and what it wants done; the kernel's words as plain values.
+//!
+//! ```text
+//!   best routes ─FibIn::Routes──► ┌─────┐ ──FibOut::Apply(ops)──► kernel (netlink/, or mem in the
+//!   next hops ───FibIn::Track───► │ Fib │ ──FibOut::Dump────────►         simulator)
+//!   kernel news ─FibIn::Dumped──► │     │ ──FibOut::Tunnel──────►
+//!                FibIn::Event     └─────┘ ──FibOut::Nexthops────► the Rib
+//! ```
+//!
+//! The Fib keeps *desired* (`Want`) against *observed* (`Have`) and applies the difference. News
+//! that may be lost (overrun, interrupted dump, failed op) makes `Have` unknown: dump again.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+/// Whether traffic to a pool's prefixes is encapsulated.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Mode {
+    /// To every node, neighbours too.
+    Always,
+    /// To nodes outside the own subnet.
+    CrossSubnet,
+    /// Never.
+    Never,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Always => "always",
+            Mode::CrossSubnet => "cross-subnet",
+            Mode::Never => "never",
+        })
+    }
+}
+
+/// A range of pod addresses and its mode.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Pool {
+    /// The range.
+    pub cidr: IpNet,
+    /// How traffic to it travels. Without effect on IPv6 (there is no IPIP for it).
+    pub mode: Mode,
+}
+
+/// How this node programs its kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FibConfig {
+    /// The pools; the longest that contains a prefix decides.
+    pub pools: Vec<Pool>,
+    /// The node's own addresses (one a family at most); "same subnet" is asked of the interface
+    /// that carries them.
+    pub addresses: Vec<IpAddr>,
+    /// Subnets that override what the interface says (from `address = "10.1.5.10/24"`).
+    pub subnets: Vec<IpNet>,
+    /// Our routes' rtm_protocol (12 is `bird`).
+    pub protocol: u8,
+    /// Our routes' table (254 is main).
+    pub table: u32,
+    /// Our routes' metric (0: the kernel's own default; for IPv6 it makes that 1024).
+    pub metric: u32,
+    /// The tunnel device. Only made and touched when a pool needs it.
+    pub tunnel: TunnelConfig,
+    /// Addresses of configured BGP peers: a gateway that is one of them knows the pods.
+    pub peers: Vec<IpAddr>,
+}
+
+/// The tunnel device as configured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TunnelConfig {
+    /// Its name, `tunl0`.
+    pub device: String,
+    /// Its MTU, or `None`: the underlay's less 20.
+    pub mtu: Option<u32>,
+    /// Its address, `/32 scope global`; `None`: leave what is there.
+    pub address: Option<Ipv4Addr>,
+}
+
+/// What makes a kernel route *this* route.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RouteKey {
+    /// Destination.
+    pub prefix: IpNet,
+    /// Table.
+    pub table: u32,
+    /// Metric as the kernel shows it (IPv6: 1024 where 0 was asked).
+    pub metric: u32,
+}
+
+/// rtm_type, as far as it concerns us.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// To a gateway or a device.
+    Unicast,
+    /// Dropped silently: an own block.
+    Blackhole,
+    /// Any other rtm_type, by number (never ours to write).
+    Other(u8),
+}
+
+/// One next hop of a kernel route.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Hop {
+    /// The gateway, of the route's family or (RFC 8950) not; `None`: the device itself.
+    pub gateway: Option<IpAddr>,
+    /// The interface's index.
+    pub device: u32,
+    /// RTNH_F_ONLINK: the gateway needs no connected route on the device.
+    pub onlink: bool,
+    /// rtnh_hops + 1: 1 to 256; 1 where there is a single hop.
+    pub weight: u16,
+}
+
+/// A route as the kernel holds it or shall hold it: the full key and all it does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KernelRoute {
+    /// Destination, table, metric.
+    pub key: RouteKey,
+    /// rtm_protocol.
+    pub protocol: u8,
+    /// rtm_type.
+    pub kind: Kind,
+    /// rtm_scope (0 universe, 253 link, 254 host).
+    pub scope: u8,
+    /// rtm_tos.
+    pub tos: u8,
+    /// RTA_PREFSRC.
+    pub source: Option<IpAddr>,
+    /// Next hops, in the kernel's order; empty for `Kind::Blackhole`.
+    pub hops: Vec<Hop>,
+}
+
+/// A network interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// ifindex.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// IFF_UP.
+    pub up: bool,
+    /// IFF_RUNNING (carrier).
+    pub running: bool,
+    /// MTU.
+    pub mtu: u32,
+    /// IFLA_INFO_KIND ("ipip", "veth", …), where the kernel tells.
+    pub kind: Option<String>,
+}
+
+/// An address on an interface.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Address {
+    /// The interface's index.
+    pub device: u32,
+    /// The address and its prefix length (host bits kept).
+    pub address: IpNet,
+}
+
+/// Everything the Fib needs to know of the kernel, at one moment.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Dump {
+    /// All interfaces.
+    pub links: Vec<Link>,
+    /// All addresses.
+    pub addresses: Vec<Address>,
+    /// All routes of main and of our table, whoever wrote them; not local, broadcast, multicast,
+    /// cloned (cache) ones.
+    pub routes: Vec<KernelRoute>,
+}
+
+/// News from the kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KernelEvent {
+    /// An interface appeared or changed.
+    Link(Link),
+    /// An interface is gone.
+    LinkGone(u32),
+    /// An address appeared.
+    Address(Address),
+    /// An address is gone.
+    AddressGone(Address),
+    /// A route appeared or was replaced.
+    Route(KernelRoute),
+    /// A route is gone.
+    RouteGone(KernelRoute),
+    /// News was lost (ENOBUFS): only a dump tells the truth.
+    Lost,
+}
+
+/// A change of the kernel's table. Which of the three it is comes from `Have`, so that a foreign
+/// route that sits under the same key is never overwritten: the kernel answers EEXIST instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RouteOp {
+    /// Add where nothing is (NLM_F_CREATE | NLM_F_EXCL).
+    Add(KernelRoute),
+    /// Replace ours by ours in one step, no packet between them (NLM_F_REPLACE; where a family
+    /// or a shape cannot be replaced atomically, the nearest there is).
+    Replace {
+        /// What is there.
+        old: KernelRoute,
+        /// What shall be there; the same key.
+        new: KernelRoute,
+    },
+    /// Remove exactly this route of ours.
+    Delete(KernelRoute),
+}
+
+/// What became of one op.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpFailure {
+    /// The op.
+    pub op: RouteOp,
+    /// errno, positive.
+    pub errno: i32,
+    /// The kernel's words where it gave some (extended ack), else errno's.
+    pub reason: String,
+}
+
+/// One best route from the Rib.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteChange {
+    /// The destination.
+    pub prefix: IpNet,
+    /// Where it leads, or `None`: gone.
+    pub target: Option<Target>,
+}
+
+/// Where a best route leads.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Target {
+    /// Our own block.
+    Own,
+    /// To these BGP next hops (one for now; several are equal-cost paths).
+    Nexthops(Vec<IpAddr>),
+}
+
+/// What a next hop comes to, with the reason in words: what operators are shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resolution {
+    /// The outcome.
+    pub how: How,
+    /// Why, in words ("10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is
+    /// cross-subnet").
+    pub why: String,
+}
+
+/// The outcome of resolving a next hop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum How {
+    /// Same subnet: straight to it on this interface.
+    Direct {
+        /// The interface's index.
+        device: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Encapsulated, on the tunnel device.
+    Tunnel {
+        /// The interface's index.
+        device: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Off-subnet and in clear: through the gateway that the kernel's table gives.
+    Gateway {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The interface's index.
+        device: u32,
+        /// Its name.
+        name: String,
+        /// The gateway is itself a configured BGP peer, so it knows the way. Where it is not,
+        /// this is network D's disease.
+        is_peer: bool,
+    },
+    /// Own block.
+    Blackhole,
+    /// No route, no interface, or no tunnel device; never programmed.
+    Unreachable,
+}
+
+/// What the Fib is told.
+#[derive(Debug)]
+pub enum FibIn {
+    /// How to program. First message; again at every reload.
+    Configure(Box<FibConfig>),
+    /// Best routes that changed.
+    Routes(Vec<RouteChange>),
+    /// Tell the Rib what becomes of these next hops, now and at every change.
+    Track(Vec<IpAddr>),
+    /// No longer.
+    Untrack(Vec<IpAddr>),
+    /// Routes of a predecessor that nobody announced again may go.
+    Settled,
+    /// The answer to `FibOut::Dump`.
+    Dumped(Box<Dump>),
+    /// The dump failed or was interrupted; reason for people.
+    DumpFailed(String),
+    /// News.
+    Events(Vec<KernelEvent>),
+    /// `FibOut::Apply` was carried out; those that failed. The others may be taken as done.
+    Applied(Vec<OpFailure>),
+    /// The answer to `FibOut::Tunnel`.
+    TunnelDone(Result<(), TunnelError>),
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// What the Fib wants done.
+#[derive(Debug)]
+pub enum FibOut {
+    /// Carry these out in order and answer `Applied`. Not sent again before the answer.
+    Apply(Vec<RouteOp>),
+    /// Read everything and answer `Dumped` or `DumpFailed`.
+    Dump,
+    /// Make and set up the tunnel device (load the module, up, MTU, address); answer
+    /// `TunnelDone`.
+    Tunnel(TunnelSpec),
+    /// For the Rib: cost to a tracked next hop; `None`: unreachable.
+    Nexthops(Vec<(IpAddr, Option<u32>)>),
+    /// Something an operator would want to read.
+    Report(Report),
+}
+
+/// The tunnel device as it shall be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TunnelSpec {
+    /// Name.
+    pub device: String,
+    /// MTU.
+    pub mtu: u32,
+    /// Address, `/32 scope global`.
+    pub address: Option<Ipv4Addr>,
+}
+
+/// Why there is no tunnel device.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// The kernel knows no ipip and the module cannot be loaded.
+    #[error(
+        "this kernel has no IPIP: module `ipip` is neither built in nor loadable ({reason}); \
+         load it (`modprobe ipip`, package linux-image of your distribution) or set the pool's \
+         ipip to \"never\""
+    )]
+    NoModule {
+        /// What was tried and what came of it.
+        reason: String,
+    },
+    /// A device of that name exists and is of another kind.
+    #[error("{device} exists but is a {kind} device, not ipip; rename one of them")]
+    WrongKind {
+        /// Its name.
+        device: String,
+        /// Its kind.
+        kind: String,
+    },
+    /// Another failure.
+    #[error("cannot set up {device}: {reason}")]
+    Failed {
+        /// Its name.
+        device: String,
+        /// The kernel's words.
+        reason: String,
+    },
+}
+
+/// What an operator would want to read, once each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Report {
+    /// Network D's disease, once per (prefix's pool, next hop): routes lean on a gateway that is
+    /// no BGP peer.
+    Disease {
+        /// The next hop that is off-subnet.
+        next_hop: IpAddr,
+        /// The gateway leaned on.
+        gateway: IpAddr,
+        /// An example of a prefix concerned.
+        prefix: IpNet,
+        /// The whole sentence.
+        why: String,
+    },
+    /// It is cured.
+    Cured {
+        /// The next hop that was off-subnet.
+        next_hop: IpAddr,
+    },
+    /// A route could not be written.
+    Refused(OpFailure),
+    /// A route of ours was changed or removed by somebody else and was put back.
+    Drift {
+        /// Which.
+        prefix: IpNet,
+        /// What was found.
+        what: String,
+    },
+    /// The kernel holds a foreign route under our key: it is left alone and ours is not there.
+    Occupied {
+        /// Which.
+        key: RouteKey,
+        /// Whose (rtm_protocol).
+        protocol: u8,
+    },
+    /// The tunnel device cannot be had.
+    Tunnel(TunnelError),
+    /// "Same subnet" has no useful answer here: the node's address is a host address (/32, /128)
+    /// or on no interface, and no subnet is configured. Said once until it is mended.
+    Subnet {
+        /// The node's own address.
+        address: IpAddr,
+        /// The whole sentence.
+        why: String,
+    },
+    /// `net.ipv4.ip_forward` or its IPv6 counterpart is off: pods will not be reached.
+    ForwardingOff(&'static str),
+    /// Routes were found at start and adopted (with our protocol, in our table).
+    Adopted(usize),
+    /// Leftover routes of a predecessor were removed.
+    Swept(usize),
+}

@@ -1,0 +1,153 @@
+//! What operators are shown of the Fib: `bgpctl show fib`, "how reached", `/readyz`.
+//!
+//! Everything here is computed when it is asked for, from what the actor holds anyway.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::fib::Fib;
+use crate::have::same;
+use crate::learn::World;
+use crate::plan::Desired;
+use crate::resolve::resolve;
+use crate::tunnel::TunnelState;
+use crate::types::{How, KernelRoute, Kind, Resolution, Target};
+use crate::want::key_of;
+
+/// A wanted route and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteView<'a> {
+    /// The destination.
+    pub prefix: IpNet,
+    /// What the Rib wants.
+    pub target: &'a Target,
+    /// What each next hop comes to, one by one; for an own block one entry without address.
+    pub resolutions: Vec<(Option<IpAddr>, Resolution)>,
+    /// Whether the kernel has it.
+    pub state: KernelState,
+}
+
+/// Whether the kernel has a wanted route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KernelState {
+    /// Exactly as wanted.
+    Installed,
+    /// To be written, or being written.
+    Pending,
+    /// The kernel refused it, with these words; it is tried again.
+    Refused(String),
+    /// Somebody else (rtm_protocol) holds the key.
+    Occupied(u8),
+    /// No next hop can be used: never written.
+    Unreachable,
+}
+
+impl Fib {
+    /// Every wanted route, in order of prefixes.
+    pub fn view(&self) -> impl Iterator<Item = RouteView<'_>> {
+        self.wants.iter().map(|(prefix, target)| self.show(prefix, target))
+    }
+
+    /// One wanted route.
+    pub fn view_of(&self, prefix: IpNet) -> Option<RouteView<'_>> {
+        let target = self.wants.get(prefix)?;
+        Some(self.show(prefix, target))
+    }
+
+    /// Routes of ours in the kernel that nobody wants: a predecessor's, until `Settled`.
+    pub fn leftovers(&self) -> impl Iterator<Item = KernelRoute> {
+        self.world.have().iter().filter(|route| !self.wants.contains(route.key.prefix))
+    }
+
+    /// What a next hop comes to for a prefix, wanted or not.
+    pub fn resolution_of(&self, prefix: IpNet, next_hop: IpAddr) -> Resolution {
+        match &self.config {
+            Some(config) => resolve(prefix, next_hop, &self.world, config, &self.device),
+            None => Resolution { how: How::Unreachable, why: "not configured yet".to_owned() },
+        }
+    }
+
+    /// Tracked next hops and the cost to them; `None`: unreachable.
+    pub fn nexthops(&self) -> impl Iterator<Item = (IpAddr, Option<u32>)> {
+        self.wants.tracked()
+    }
+
+    /// The tunnel device.
+    pub fn tunnel_state(&self) -> TunnelState {
+        match &self.config {
+            Some(config) => self.tunnel.state(config, &self.world),
+            None => TunnelState::Unneeded,
+        }
+    }
+
+    /// What stands in the way of being ready, in words; nothing: the kernel holds what it should.
+    pub fn healthy(&self) -> Result<(), Vec<String>> {
+        let mut reasons = Vec::new();
+        if !self.is_sure() {
+            reasons.push("the kernel's table is being read".to_owned());
+        }
+        let pending = self.pending();
+        if pending > 0 {
+            reasons.push(format!("{pending} prefixes wait to be written to the kernel"));
+        }
+        match self.tunnel_state() {
+            TunnelState::Pending(why) => reasons.push(why),
+            TunnelState::Failed(error) => reasons.push(error.to_string()),
+            TunnelState::Unneeded | TunnelState::Ready(_) => {}
+        }
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+
+    /// The route that a wanted prefix comes to; `None`: none yet, or none at all.
+    pub fn wanted(&self, prefix: IpNet) -> Option<KernelRoute> {
+        match self.wants.desired(prefix, self.context()?) {
+            Desired::Route(want) => Some(want),
+            Desired::Hold | Desired::Nothing => None,
+        }
+    }
+
+    fn show<'a>(&'a self, prefix: IpNet, target: &'a Target) -> RouteView<'a> {
+        let Some(context) = self.context() else {
+            let (resolutions, state) = (Vec::new(), KernelState::Pending);
+            return RouteView { prefix, target, resolutions, state };
+        };
+        let state = match self.wants.desired(prefix, context) {
+            Desired::Hold => KernelState::Pending,
+            Desired::Nothing => KernelState::Unreachable,
+            Desired::Route(want) => {
+                let mut others = self.world.others_at(key_of(prefix, context.config));
+                if self.world.have().of(prefix).any(|have| same(&have, &want)) {
+                    KernelState::Installed
+                } else if let Some(other) = others.next() {
+                    KernelState::Occupied(other.protocol)
+                } else if let Some(refusal) = self.retry.refusal(prefix) {
+                    KernelState::Refused(refusal.reason.clone())
+                } else {
+                    KernelState::Pending
+                }
+            }
+        };
+        let resolutions = self.wants.resolutions(prefix, target, context);
+        RouteView { prefix, target, resolutions, state }
+    }
+}
+
+/// A route's body in the words of `ip route`.
+pub fn words(route: &KernelRoute, world: &World) -> String {
+    let mut words = match route.kind {
+        Kind::Unicast => Vec::new(),
+        Kind::Blackhole => vec!["blackhole".to_owned()],
+        Kind::Other(number) => vec![format!("type {number}")],
+    };
+    for hop in &route.hops {
+        if route.hops.len() > 1 {
+            words.push(format!("nexthop weight {}", hop.weight));
+        }
+        words.extend(hop.gateway.map(|gateway| format!("via {gateway}")));
+        words.push(format!("dev {}", world.name_of(hop.device)));
+        words.extend(hop.onlink.then(|| "onlink".to_owned()));
+    }
+    words.push(format!("proto {} metric {}", route.protocol, route.key.metric));
+    words.join(" ")
+}

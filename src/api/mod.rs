@@ -1,0 +1,153 @@
+//! The JSON of the control API, `/v1`: what `starlingd` says and `bgpctl` (or `curl`) reads.
+//!
+//! Rules that hold for every type here, so that scripts may lean on them:
+//!
+//! * names are snake_case; within `/v1` fields are added, never renamed, removed or given another
+//!   meaning; a reader ignores fields that it does not know;
+//! * a span of time is a whole number of seconds in a field that ends in `_s`; "how long ago" and
+//!   "for how long", never a wall-clock time, so that two clocks need not agree;
+//! * addresses and prefixes are strings in their usual form, AS numbers are numbers;
+//! * fields of words (`why`, `reason`, `warning`, `text`) are sentences for people: show them, do
+//!   not parse them. What a program may branch on is an enum beside them.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /v1/version` | [`Version`] |
+//! | `GET /v1/summary` | [`Summary`] |
+//! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
+//! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
+//! | `GET /v1/nodes` | array of [`Node`] |
+//! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
+//! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
+//! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
+//! | `GET /metrics` | OpenMetrics text |
+//! | anything not understood | [`ApiError`] with 400, 403, 404 or 405; with 503 when the daemon cannot answer now |
+//!
+//! An NDJSON answer that had to stop half-way ends in one line that is an [`ApiError`]: such a
+//! table is not complete.
+
+mod peer;
+mod route;
+
+pub use peer::{
+    Agreed, Configured, Counters, LastDown, Neighbor, PeerKind, PeerSummary, SessionState,
+};
+pub use route::{
+    FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
+    RouteQuery,
+};
+
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// Which program answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Version {
+    /// Always "starling".
+    pub name: String,
+    /// The release, as in Cargo.toml.
+    pub version: String,
+    /// The commit it was built from, where the build knew it.
+    pub commit: Option<String>,
+    /// The number in `/v1`.
+    pub api: u32,
+}
+
+impl Version {
+    /// Of the program that this is compiled into.
+    pub fn this() -> Version {
+        Version {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("STARLING_COMMIT").map(str::to_owned),
+            api: 1,
+        }
+    }
+}
+
+/// The node and its sessions at a glance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// This node's name in the configuration.
+    pub node: String,
+    /// Its AS.
+    pub asn: u32,
+    /// Its BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// How long the daemon has run.
+    pub uptime_s: u64,
+    /// Which configuration is in force: 1 at the start, one more at every successful reload.
+    pub generation: u64,
+    /// Whether the node does its job, and if not why.
+    pub ready: Ready,
+    /// All configured neighbours, in the configuration's order.
+    pub peers: Vec<PeerSummary>,
+}
+
+/// Whether the node does its job (`/readyz`).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Ready {
+    /// It does.
+    pub ready: bool,
+    /// Why not. May hold entries while `ready` is true: what is wrong without making the node
+    /// useless.
+    pub reasons: Vec<Reason>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reason {
+    /// For programs: a snake_case word that names the kind of trouble ("no_ipip").
+    pub code: String,
+    /// What it is about: a peer, a prefix, a device ("tunl0").
+    pub subject: String,
+    /// The sentence for people, with what to do.
+    pub text: String,
+}
+
+/// The answer of `/livez`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// True; a daemon that is not alive answers [`ApiError`] with 503, or not at all.
+    pub live: bool,
+}
+
+/// What became of a reload.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReloadResult {
+    /// The file is in force. False: it had errors and the running configuration is untouched.
+    pub ok: bool,
+    /// The configuration that is in force now.
+    pub generation: u64,
+    /// What changed, one sentence each; empty when the file says the same as before.
+    pub changes: Vec<String>,
+    /// What is wrong with the file, one entry each (may be several lines: place, line, hint).
+    pub errors: Vec<String>,
+}
+
+/// A request that could not be answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct ApiError {
+    /// What is wrong.
+    pub error: String,
+    /// What to do instead.
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    /// Without a hint.
+    pub fn new(error: impl Into<String>) -> ApiError {
+        ApiError { error: error.into(), hint: None }
+    }
+
+    /// With the advice `hint`.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> ApiError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

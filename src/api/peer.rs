@@ -1,0 +1,227 @@
+//! Neighbours in the control API: one line of the summary, and everything about one of them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+use starling_bgp::{session, types};
+
+/// What a neighbour is to this node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerKind {
+    /// Another node of the cluster (iBGP, full mesh).
+    Mesh,
+    /// A router in our AS.
+    Internal,
+    /// A router in another AS.
+    External,
+}
+
+impl From<types::PeerKind> for PeerKind {
+    fn from(kind: types::PeerKind) -> PeerKind {
+        match kind {
+            types::PeerKind::Mesh => PeerKind::Mesh,
+            types::PeerKind::Internal => PeerKind::Internal,
+            types::PeerKind::External => PeerKind::External,
+        }
+    }
+}
+
+impl fmt::Display for PeerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PeerKind::Mesh => "mesh",
+            PeerKind::Internal => "iBGP",
+            PeerKind::External => "eBGP",
+        })
+    }
+}
+
+/// The states of RFC 4271 §8.2.2.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Not started, or waiting before it tries again.
+    Idle,
+    /// An attempt to connect is under way.
+    Connect,
+    /// Waiting to try again or to be called.
+    Active,
+    /// Our OPEN is out.
+    OpenSent,
+    /// OPENs are exchanged.
+    OpenConfirm,
+    /// Routes flow.
+    Established,
+}
+
+impl SessionState {
+    /// Every state, in the RFC's order.
+    pub const ALL: [SessionState; 6] = [
+        SessionState::Idle,
+        SessionState::Connect,
+        SessionState::Active,
+        SessionState::OpenSent,
+        SessionState::OpenConfirm,
+        SessionState::Established,
+    ];
+}
+
+impl From<session::State> for SessionState {
+    fn from(state: session::State) -> SessionState {
+        match state {
+            session::State::Idle => SessionState::Idle,
+            session::State::Connect => SessionState::Connect,
+            session::State::Active => SessionState::Active,
+            session::State::OpenSent => SessionState::OpenSent,
+            session::State::OpenConfirm => SessionState::OpenConfirm,
+            session::State::Established => SessionState::Established,
+        }
+    }
+}
+
+/// As the RFC spells them.
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SessionState::Idle => "Idle",
+            SessionState::Connect => "Connect",
+            SessionState::Active => "Active",
+            SessionState::OpenSent => "OpenSent",
+            SessionState::OpenConfirm => "OpenConfirm",
+            SessionState::Established => "Established",
+        })
+    }
+}
+
+/// One neighbour at a glance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PeerSummary {
+    /// Its name in the configuration ("server2", "gw0").
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// The AS it must have.
+    pub asn: u32,
+    /// What it is to us.
+    pub kind: PeerKind,
+    /// Where the session stands.
+    pub state: SessionState,
+    /// For how long it has been in that state.
+    pub since_s: u64,
+    /// Prefixes that it has announced to us and not withdrawn.
+    pub received: u64,
+    /// Those of them that the import policy lets pass.
+    pub accepted: u64,
+    /// Prefixes that we have announced to it and not withdrawn.
+    pub sent: u64,
+    /// Why the session is not up, for people ("connection refused", "AS mismatch: …").
+    pub reason: Option<String>,
+}
+
+/// Everything about one neighbour.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Neighbor {
+    /// The line of the summary; its fields stand beside the others.
+    #[serde(flatten)]
+    pub summary: PeerSummary,
+    /// Our address of the session, where it is known.
+    pub local_address: Option<IpAddr>,
+    /// Our AS towards it.
+    pub local_asn: u32,
+    /// What we offer it.
+    pub configured: Configured,
+    /// What both sides agreed; set while Established.
+    pub agreed: Option<Agreed>,
+    /// Messages received.
+    pub messages_received: Counters,
+    /// Messages sent.
+    pub messages_sent: Counters,
+    /// How long ago the last message came.
+    pub last_received_s: Option<u64>,
+    /// The last end of a session, or failed attempt.
+    pub last_down: Option<LastDown>,
+    /// How often an Established session was lost.
+    pub flaps: u64,
+    /// What may come from it, in words.
+    pub import: String,
+    /// What goes to it, in words.
+    pub export: String,
+    /// What leaves the session less than configured ("no ipv6: the neighbour does not offer
+    /// it") and malformed messages that it survived (RFC 7606), latest last.
+    pub notes: Vec<String>,
+}
+
+/// What we offer a neighbour.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Configured {
+    /// Families: "ipv4", "ipv6".
+    pub families: Vec<String>,
+    /// Hold time; 0: none.
+    pub hold_s: u64,
+    /// Mean time between attempts to connect.
+    pub connect_retry_s: u64,
+    /// We wait to be called.
+    pub passive: bool,
+}
+
+/// What both sides of an Established session agreed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The neighbour's BGP identifier.
+    pub router_id: Ipv4Addr,
+    /// The neighbour's AS.
+    pub asn: u32,
+    /// Families in use: "ipv4", "ipv6" (RFC 4760).
+    pub families: Vec<String>,
+    /// AS numbers are four octets (RFC 6793).
+    pub four_octet_as: bool,
+    /// The neighbour understands ROUTE-REFRESH (RFC 2918).
+    pub route_refresh: bool,
+    /// The neighbour marks the end of its first announcements (RFC 4724 §2).
+    pub end_of_rib: bool,
+    /// Hold time; 0: none.
+    pub hold_s: u64,
+    /// Time between keepalives; 0: none.
+    pub keepalive_s: u64,
+}
+
+/// Messages by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Counters {
+    /// OPEN.
+    pub opens: u64,
+    /// UPDATE.
+    pub updates: u64,
+    /// KEEPALIVE.
+    pub keepalives: u64,
+    /// NOTIFICATION.
+    pub notifications: u64,
+    /// ROUTE-REFRESH.
+    pub refreshes: u64,
+    /// Octets of whole messages.
+    pub octets: u64,
+}
+
+impl From<session::Counters> for Counters {
+    fn from(c: session::Counters) -> Counters {
+        Counters {
+            opens: c.opens,
+            updates: c.updates,
+            keepalives: c.keepalives,
+            notifications: c.notifications,
+            refreshes: c.refreshes,
+            octets: c.octets,
+        }
+    }
+}
+
+/// The last end of a session, or failed attempt.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastDown {
+    /// Why, for people: who ended it and in which words.
+    pub text: String,
+    /// How long ago.
+    pub ago_s: u64,
+}

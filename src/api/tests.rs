@@ -1,0 +1,68 @@
+use super::*;
+
+fn pairs(text: &[(&str, &str)]) -> Vec<(String, String)> {
+    text.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+#[test]
+fn a_query_survives_the_trip() {
+    for lookup in [None, Some("10.244.1.0/26"), Some("10.244.1.7"), Some("fd00::/64"), Some("::1")]
+    {
+        for from in [None, Some("gw 0&x=y".to_owned())] {
+            for detail in [false, true] {
+                let query = RouteQuery {
+                    lookup: lookup.map(|l| l.parse().unwrap()),
+                    from: from.clone(),
+                    detail,
+                };
+                let owned: Vec<_> =
+                    query.to_pairs().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+                assert_eq!(RouteQuery::from_pairs(&owned).unwrap(), query);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_query_says_what_is_wrong_and_what_to_do() {
+    let refusal = |p: &[(&str, &str)]| RouteQuery::from_pairs(&pairs(p)).unwrap_err();
+    let host_bits = refusal(&[("prefix", "10.244.1.7/26")]);
+    assert!(host_bits.error.contains("bits set"), "{host_bits:?}");
+    assert!(host_bits.hint.unwrap().contains("10.244.1.0/26"));
+    assert!(refusal(&[("prefix", "10.244.1.0")]).hint.unwrap().contains("address="));
+    assert!(refusal(&[("prefix", "x/9")]).error.contains("`x/9`"));
+    assert!(refusal(&[("address", "10.244.1.0/26")]).error.contains("not an address"));
+    let both = refusal(&[("prefix", "10.0.0.0/8"), ("address", "10.0.0.1")]);
+    assert!(both.error.contains("exclude"));
+    assert!(refusal(&[("from", "a"), ("from", "b")]).error.contains("twice"));
+    assert!(refusal(&[("from", "")]).error.contains("no neighbour"));
+    assert!(refusal(&[("detail", "yes please")]).error.contains("yes please"));
+    assert!(refusal(&[("peer", "a")]).hint.unwrap().contains("from="));
+}
+
+#[test]
+fn a_neighbour_is_one_flat_object() {
+    let json = serde_json::json!({
+        "name": "server2", "address": "10.1.5.11", "asn": 64512, "kind": "mesh",
+        "state": "open_sent", "since_s": 3, "received": 0, "accepted": 0, "sent": 0,
+        "reason": null, "local_address": null, "local_asn": 64512,
+        "configured": {"families": ["ipv4"], "hold_s": 90, "connect_retry_s": 5, "passive": false},
+        "agreed": null,
+        "messages_received": Counters::default(), "messages_sent": Counters::default(),
+        "last_received_s": null, "last_down": null, "flaps": 0,
+        "import": "", "export": "", "notes": [],
+        "a_field_of_a_later_release": 1,
+    });
+    let neighbor: Neighbor = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(neighbor.summary.state, SessionState::OpenSent);
+    let mut again = serde_json::to_value(&neighbor).unwrap();
+    again["a_field_of_a_later_release"] = 1.into();
+    assert_eq!(again, json);
+}
+
+#[test]
+fn kernel_states_are_spelled_alike_everywhere() {
+    for state in KernelState::ALL {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+    }
+}

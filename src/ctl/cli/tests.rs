@@ -1,0 +1,80 @@
+use super::*;
+
+fn parsed(line: &str) -> Result<Cli, clap::Error> {
+    let words: Vec<OsString> =
+        std::iter::once("bgpctl").chain(line.split_whitespace()).map(OsString::from).collect();
+    parse(&words)
+}
+
+fn command(line: &str) -> Command {
+    parsed(line).unwrap_or_else(|e| panic!("{line}: {e}")).command
+}
+
+#[test]
+fn the_tree_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_unambiguous_prefix_is_the_command() {
+    for (full, shortest, meant) in [
+        ("summary", 1, Show::Summary),
+        ("neighbors", 3, Show::Neighbors { name: None }),
+        ("neighbours", 3, Show::Neighbors { name: None }),
+        ("routes", 1, Show::Routes { lookup: None, from: None, detail: false }),
+        ("nodes", 2, Show::Nodes),
+        ("fib", 1, Show::Fib),
+    ] {
+        for n in shortest..=full.len() {
+            for show in ["s", "sh", "sho", "show"] {
+                assert_eq!(
+                    command(&format!("{show} {}", &full[..n])),
+                    Command::Show(meant.clone()),
+                    "{show} {}",
+                    &full[..n]
+                );
+            }
+        }
+    }
+    assert_eq!(command("r"), Command::Reload);
+    assert_eq!(command("rel"), Command::Reload);
+    assert_eq!(command("v"), Command::Version);
+}
+
+#[test]
+fn an_ambiguous_prefix_names_what_it_could_be() {
+    for line in ["show n", "--socket /show sh n", "--json sh n"] {
+        let error = parsed(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(
+            text.contains("`bgpctl show n` is ambiguous")
+                && text.contains("`bgpctl show neighbors` or `bgpctl show nodes`"),
+            "{text}"
+        );
+    }
+    let unknown = parsed("show xyz").unwrap_err().to_string();
+    assert!(!unknown.contains("ambiguous") && unknown.contains("xyz"), "{unknown}");
+}
+
+#[test]
+fn routes_are_asked_for_by_prefix_or_address_anywhere_on_the_line() {
+    let Command::Show(Show::Routes { lookup, from, detail }) =
+        command("sh ro 10.244.1.0/26 --from gw0 --detail")
+    else {
+        panic!("not routes");
+    };
+    assert_eq!(lookup, Some(Lookup::Prefix("10.244.1.0/26".parse().unwrap())));
+    assert_eq!(from.as_deref(), Some("gw0"));
+    assert!(detail);
+    let cli = parsed("show routes --json fd00::1 --socket /tmp/x").unwrap();
+    assert!(cli.json);
+    assert_eq!(cli.socket, PathBuf::from("/tmp/x"));
+}
+
+#[test]
+fn a_prefix_with_host_bits_is_a_usage_error_that_helps() {
+    let error = parsed("show routes 10.244.1.7/26").unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("10.244.1.0/26"), "{error}");
+}

@@ -1,0 +1,233 @@
+//! `bgpctl`: a thin client of the control API.
+//!
+//! In flow the command line ([`cli`]) and the daemon's answers ([`client`]); out flow tables for
+//! people ([`render`]) or, with `--json`, the daemon's own JSON unchanged. Nothing is decided
+//! here: what a table says is what `/v1` said.
+//!
+//! | Exit code | Meaning |
+//! |---|---|
+//! | 0 | done; also when the reader of the output went away (`bgpctl show routes \| head`) |
+//! | 1 | the daemon answered with an error, or the output could not be written |
+//! | 2 | the command line makes no sense |
+//! | 3 | no daemon answers |
+
+pub mod cli;
+pub mod client;
+pub mod render;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::api::{
+    ApiError, FibEntry, Lookup, Neighbor, Node, ReloadResult, Route, RouteQuery, Summary, Version,
+};
+use cli::{Cli, Command, Show};
+use client::{Client, Failure, Rows};
+use render::{Listing, Page};
+
+/// How long to gather rows before a table's column widths are settled: short enough that the
+/// first lines appear at once, long enough that they are those of the table's start.
+const FIRST_ROWS: Duration = Duration::from_millis(100);
+
+/// As many rows are enough to settle the widths.
+const ENOUGH_ROWS: usize = 256;
+
+/// The whole program: from the process's arguments to its exit code.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match cli::parse(&arguments) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // clap knows whether this is help for stdout or an error for stderr; a closed pipe
+            // leaves nobody to tell.
+            let _ = e.print();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(&cli, &Page::of_stdout(), &mut out)),
+        Err(e) => Err(Failure::Output(e)),
+    };
+    let outcome = outcome.and_then(|code| out.flush().map(|()| code).map_err(Failure::Output));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => report(&failure),
+    }
+}
+
+/// Carries out one command and writes its output.
+///
+/// # Errors
+/// Where no daemon answers, where it answers with an error, and where `out` fails. What was
+/// written until then stands.
+pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Failure> {
+    let client = Client::new(&cli.socket);
+    let show = match &cli.command {
+        Command::Show(show) => show,
+        Command::Reload => return reload(cli, &client, page, out).await,
+        Command::Version => return version(cli, &client, out).await,
+    };
+    match show {
+        Show::Summary => {
+            document::<Summary, _>(cli, &client, "/v1/summary", out, |summary, out| {
+                render::summary(page, summary, out)
+            })
+            .await?;
+        }
+        Show::Neighbors { name: Some(name) } => {
+            let path = format!("/v1/neighbors/{}", client::escaped(name));
+            document::<Neighbor, _>(cli, &client, &path, out, |one, out| {
+                render::neighbors(page, std::slice::from_ref(one), out)
+            })
+            .await?;
+        }
+        Show::Neighbors { name: None } => {
+            document::<Vec<Neighbor>, _>(cli, &client, "/v1/neighbors", out, |all, out| {
+                render::neighbors(page, all, out)
+            })
+            .await?;
+        }
+        Show::Nodes => {
+            document::<Vec<Node>, _>(cli, &client, "/v1/nodes", out, |nodes, out| {
+                render::nodes(page, nodes, out)
+            })
+            .await?;
+        }
+        Show::Routes { lookup, from, detail } => {
+            let query = RouteQuery { lookup: *lookup, from: from.clone(), detail: *detail };
+            let none = nothing_found(&query);
+            let path = client::with_query("/v1/routes", &query.to_pairs());
+            let rows = client.rows(&path).await?;
+            if *detail {
+                table::<Route>(cli, rows, &mut render::RouteBlocks::new(page, none), out).await?;
+            } else {
+                table::<Route>(cli, rows, &mut render::RouteTable::new(page, none), out).await?;
+            }
+        }
+        Show::Fib => {
+            let rows = client.rows("/v1/fib").await?;
+            table::<FibEntry>(cli, rows, &mut render::FibTable::new(page), out).await?;
+        }
+    }
+    Ok(0)
+}
+
+async fn reload(
+    cli: &Cli,
+    client: &Client,
+    page: &Page,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let body = client.reload().await?;
+    let result: ReloadResult = client::read(&body)?;
+    if cli.json {
+        out.write_all(&body).map_err(Failure::Output)?;
+    } else {
+        render::reload(page, &result, out).map_err(Failure::Output)?;
+    }
+    Ok(if result.ok { 0 } else { 1 })
+}
+
+/// bgpctl's own version needs no daemon, so it is written before one is asked.
+async fn version(cli: &Cli, client: &Client, out: &mut impl Write) -> Result<u8, Failure> {
+    if !cli.json {
+        render::version("bgpctl", &Version::this(), out)
+            .and_then(|()| out.flush())
+            .map_err(Failure::Output)?;
+    }
+    document::<Version, _>(cli, client, "/v1/version", out, |version, out| {
+        render::version("starlingd", version, out)
+    })
+    .await?;
+    Ok(0)
+}
+
+/// One document: as it came, or as people read it.
+async fn document<T: DeserializeOwned, W: Write>(
+    cli: &Cli,
+    client: &Client,
+    path: &str,
+    out: &mut W,
+    render: impl FnOnce(&T, &mut W) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let body = client.document(path).await?;
+    if cli.json {
+        return out.write_all(&body).map_err(Failure::Output);
+    }
+    render(&client::read(&body)?, out).map_err(Failure::Output)
+}
+
+/// A stream of rows: written as it comes.
+async fn table<T: DeserializeOwned>(
+    cli: &Cli,
+    mut rows: Rows,
+    listing: &mut impl Listing<T>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    if cli.json {
+        while let Some(lines) = rows.next().await? {
+            for line in lines {
+                out.write_all(&line)
+                    .and_then(|()| out.write_all(b"\n"))
+                    .map_err(Failure::Output)?;
+            }
+            out.flush().map_err(Failure::Output)?;
+        }
+        return Ok(());
+    }
+    let mut first = Vec::new();
+    let gather = async {
+        while let Some(lines) = rows.next().await? {
+            for line in lines {
+                first.push(client::read(&line)?);
+            }
+            if first.len() >= ENOUGH_ROWS {
+                break;
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(FIRST_ROWS, gather).await {
+        Ok(gathered) => gathered?,
+        Err(_still_coming) => {}
+    }
+    if !first.is_empty() {
+        listing.rows(&first, out).and_then(|()| out.flush()).map_err(Failure::Output)?;
+    }
+    while let Some(lines) = rows.next().await? {
+        let more = lines.iter().map(|line| client::read(line)).collect::<Result<Vec<T>, _>>()?;
+        listing.rows(&more, out).and_then(|()| out.flush()).map_err(Failure::Output)?;
+    }
+    listing.finish(out).map_err(Failure::Output)
+}
+
+/// What to say instead of an empty table.
+fn nothing_found(query: &RouteQuery) -> String {
+    let what = match query.lookup {
+        None => "no routes".to_owned(),
+        Some(Lookup::Prefix(prefix)) => format!("no route for exactly {prefix}"),
+        Some(Lookup::Address(address)) => format!("no route leads to {address}"),
+    };
+    match &query.from {
+        None => what,
+        Some(peer) => format!("{what} from {peer}"),
+    }
+}
+
+/// Tells on stderr what went wrong; the exit code.
+fn report(failure: &Failure) -> ExitCode {
+    let (code, error) = match failure {
+        Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Failure::Output(e) => (1, &ApiError::new(format!("cannot write: {e}"))),
+        Failure::Refused(error) => (1, error),
+        Failure::Absent(error) => (3, error),
+    };
+    // When stderr is gone too, the exit code has to speak alone.
+    let _ = render::error(&Page::of_stderr(), error, &mut anstream::stderr().lock());
+    ExitCode::from(code)
+}

@@ -1,0 +1,62 @@
+//! `bgpctl show fib`: wanted against present.
+
+use std::io::{self, Write};
+
+use super::routes::kernel_style;
+use super::table::{Cell, Column, Table};
+use super::{FAINT, Listing, PLAIN, Page};
+use crate::api::{FibEntry, KernelState};
+
+/// The table of `show fib`.
+pub struct FibTable {
+    table: Table,
+    empty: bool,
+}
+
+impl FibTable {
+    /// An empty one.
+    pub fn new(page: &Page) -> FibTable {
+        let columns = vec![
+            Column::left("PREFIX"),
+            Column::left("STATE"),
+            Column::words("WANTED"),
+            Column::words("PRESENT"),
+            Column::sentence("WHY"),
+        ];
+        FibTable { table: Table::new(page, columns), empty: true }
+    }
+}
+
+impl Listing<FibEntry> for FibTable {
+    fn rows(&mut self, entries: &[FibEntry], out: &mut impl Write) -> io::Result<()> {
+        self.empty &= entries.is_empty();
+        let rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
+        if rows.is_empty() { Ok(()) } else { self.table.rows(&rows, out) }
+    }
+
+    fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.empty { writeln!(out, "no routes wanted, none of ours present") } else { Ok(()) }
+    }
+}
+
+fn row(entry: &FibEntry) -> Vec<Cell> {
+    let same = entry.want.is_some() && entry.want == entry.have;
+    let present = match &entry.have {
+        Some(_) if same => Cell::styled("as wanted", FAINT),
+        Some(have) => Cell::new(have),
+        None => Cell::styled("nothing", FAINT),
+    };
+    let wanted = match &entry.want {
+        Some(want) => Cell::new(want),
+        None => Cell::styled("nothing", FAINT),
+    };
+    let why_style =
+        if entry.state == KernelState::Installed { PLAIN } else { kernel_style(entry.state) };
+    vec![
+        Cell::of(entry.prefix),
+        Cell::styled(entry.state.as_str(), kernel_style(entry.state)),
+        wanted,
+        present,
+        Cell::styled(entry.why.as_deref().unwrap_or(""), why_style),
+    ]
+}

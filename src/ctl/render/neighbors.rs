@@ -1,0 +1,119 @@
+//! `bgpctl show neighbors`: a block each, everything there is to know about a session.
+
+use std::io::{self, Write};
+
+use super::summary::state_style;
+use super::table::{Cell, Column, Table};
+use super::text::{age, clean, field};
+use super::{BAD, BOLD, PLAIN, Page, WARN};
+use crate::api::{Agreed, Configured, Counters, Neighbor, SessionState};
+
+/// A block for each of `neighbors`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn neighbors(page: &Page, neighbors: &[Neighbor], out: &mut impl Write) -> io::Result<()> {
+    if neighbors.is_empty() {
+        return writeln!(out, "no neighbours are configured");
+    }
+    for (i, neighbor) in neighbors.iter().enumerate() {
+        if i > 0 {
+            writeln!(out)?;
+        }
+        block(page, neighbor, out)?;
+    }
+    Ok(())
+}
+
+fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
+    let peer = &n.summary;
+    let name = clean(&peer.name);
+    writeln!(
+        out,
+        "{BOLD}{name}{BOLD:#}  {}  AS {}  {}, local AS {}",
+        peer.address, peer.asn, peer.kind, n.local_asn
+    )?;
+    let state = format!("{} for {}", peer.state, age(peer.since_s));
+    field(page, "state", &state, state_style(peer.state), out)?;
+    let up = peer.state == SessionState::Established;
+    let reason = peer.reason.as_deref().unwrap_or("");
+    field(page, "reason", reason, if up { WARN } else { BAD }, out)?;
+    if let Some(last) = &n.last_down {
+        let text = format!("{} ago: {}", age(last.ago_s), last.text);
+        field(page, "last down", &text, PLAIN, out)?;
+    }
+    if n.flaps > 0 {
+        let times = if n.flaps == 1 { "once".to_owned() } else { format!("{} times", n.flaps) };
+        field(page, "lost", &format!("{times} since the daemon started"), PLAIN, out)?;
+    }
+    let local = n.local_address.map(|address| format!("{address} to {}", peer.address));
+    field(page, "addresses", local.as_deref().unwrap_or(""), PLAIN, out)?;
+    field(page, "offered", &offered(&n.configured), PLAIN, out)?;
+    if let Some(agreed) = &n.agreed {
+        field(page, "agreed", &agreement(agreed), PLAIN, out)?;
+        let id = format!("{}, AS {}", agreed.router_id, agreed.asn);
+        field(page, "router ID", &id, PLAIN, out)?;
+    }
+    let prefixes =
+        format!("{} received, {} accepted, {} sent", peer.received, peer.accepted, peer.sent);
+    field(page, "prefixes", &prefixes, PLAIN, out)?;
+    field(page, "import", &n.import, PLAIN, out)?;
+    field(page, "export", &n.export, PLAIN, out)?;
+    for note in &n.notes {
+        field(page, "note", note, WARN, out)?;
+    }
+    let last = n.last_received_s.map(|ago| format!("received {} ago", age(ago)));
+    field(page, "last message", last.as_deref().unwrap_or(""), PLAIN, out)?;
+    messages(page, n, out)
+}
+
+fn offered(c: &Configured) -> String {
+    let hold =
+        if c.hold_s == 0 { "no hold time".to_owned() } else { format!("hold {}s", c.hold_s) };
+    let dial = if c.passive {
+        "waits to be called".to_owned()
+    } else {
+        format!("dials every {}s", c.connect_retry_s)
+    };
+    format!("{}, {hold}, {dial}", c.families.join(", "))
+}
+
+fn agreement(a: &Agreed) -> String {
+    let mut words = a.families.clone();
+    if a.four_octet_as {
+        words.push("4-octet AS".to_owned());
+    }
+    if a.route_refresh {
+        words.push("route refresh".to_owned());
+    }
+    if a.end_of_rib {
+        words.push("end-of-RIB".to_owned());
+    }
+    words.push(match a.hold_s {
+        0 => "no hold time".to_owned(),
+        hold => format!("hold {hold}s, keepalive every {}s", a.keepalive_s),
+    });
+    words.join(", ")
+}
+
+fn messages(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(
+        page,
+        vec![
+            Column::left("    MESSAGES"),
+            Column::right("OPEN"),
+            Column::right("UPDATE"),
+            Column::right("KEEPALIVE"),
+            Column::right("NOTIFICATION"),
+            Column::right("REFRESH"),
+            Column::right("OCTETS"),
+        ],
+    );
+    let row = |label: &str, c: &Counters| {
+        let counts = [c.opens, c.updates, c.keepalives, c.notifications, c.refreshes, c.octets];
+        std::iter::once(Cell::new(label)).chain(counts.map(Cell::of)).collect()
+    };
+    let rows: [Vec<Cell>; 2] =
+        [row("    received", &n.messages_received), row("    sent", &n.messages_sent)];
+    table.rows(&rows, out)
+}

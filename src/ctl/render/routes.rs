@@ -1,0 +1,230 @@
+//! `bgpctl show routes`: a line each, or with `--detail` a block each.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::table::{Cell, Column, Table};
+use super::text::{Notes, age, clean, field};
+use super::{BAD, BOLD, FAINT, GOOD, Listing, PLAIN, Page, WARN};
+use crate::api::{How, Kernel, KernelState, Path, Reached, Route};
+
+/// The table of `show routes`.
+pub struct RouteTable {
+    table: Table,
+    notes: Notes,
+    page: Page,
+    /// What to say if no row comes.
+    none: Option<String>,
+}
+
+impl RouteTable {
+    /// An empty one; it says `none` if it stays so.
+    pub fn new(page: &Page, none: String) -> RouteTable {
+        let columns = vec![
+            Column::left("PREFIX"),
+            Column::left("NEXT HOP"),
+            Column::left("REACHED"),
+            Column::left("FROM"),
+            Column::right("AGE"),
+            Column::sentence("WHY"),
+            Column::left("KERNEL"),
+        ];
+        RouteTable {
+            table: Table::new(page, columns),
+            notes: Notes::default(),
+            page: *page,
+            none: Some(none),
+        }
+    }
+
+    fn row(&mut self, route: &Route) -> Vec<Cell> {
+        let prefix = route.prefix.to_string();
+        let kernel = self.kernel(&prefix, &route.kernel);
+        let Some(path) = route.paths.first() else {
+            let dash = || Cell::styled("-", FAINT);
+            return vec![
+                Cell::new(prefix),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                Cell::new("no path"),
+                kernel,
+            ];
+        };
+        let why = match (&path.filtered, path.best) {
+            (Some(filter), _) => Cell::styled(format!("filtered: {filter}"), WARN),
+            (None, false) => Cell::styled(format!("not used: {}", path.why), WARN),
+            (None, true) => Cell::new(&path.why),
+        };
+        vec![
+            Cell::new(&prefix),
+            match path.next_hop {
+                Some(address) => Cell::of(address),
+                None => Cell::styled("-", FAINT),
+            },
+            self.reached(&prefix, &path.reached),
+            Cell::new(&path.from),
+            Cell::new(age(path.age_s)),
+            why,
+            kernel,
+        ]
+    }
+
+    fn reached(&mut self, prefix: &str, reached: &Reached) -> Cell {
+        let note = match (&reached.warning, reached.how) {
+            (Some(warning), _) => warning,
+            (None, How::Unreachable) => &reached.why,
+            (None, _) => return Cell::styled(way(reached), how_style(reached)),
+        };
+        self.notes.add(prefix, note);
+        Cell::styled(format!("{} (!)", way(reached)), how_style(reached))
+    }
+
+    fn kernel(&mut self, prefix: &str, kernel: &Kernel) -> Cell {
+        let style = kernel_style(kernel.state);
+        match (kernel.state, &kernel.why) {
+            // Why a route is unresolved says its path.
+            (state, Some(why))
+                if !matches!(state, KernelState::Installed | KernelState::Unresolved) =>
+            {
+                self.notes.add(prefix, &format!("{} in the kernel: {why}", kernel.state));
+                Cell::styled(format!("{} (!)", kernel.state), style)
+            }
+            _ => Cell::styled(kernel.state.as_str(), style),
+        }
+    }
+}
+
+impl Listing<Route> for RouteTable {
+    fn rows(&mut self, routes: &[Route], out: &mut impl Write) -> io::Result<()> {
+        let rows: Vec<Vec<Cell>> = routes.iter().map(|route| self.row(route)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.none = None;
+        self.table.rows(&rows, out)
+    }
+
+    fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self.none.take() {
+            Some(none) => writeln!(out, "{none}"),
+            None => self.notes.write(&self.page, out),
+        }
+    }
+}
+
+/// The blocks of `show routes --detail`.
+pub struct RouteBlocks {
+    page: Page,
+    /// What to say if no row comes.
+    none: Option<String>,
+}
+
+impl RouteBlocks {
+    /// None yet; it says `none` if it stays so.
+    pub fn new(page: &Page, none: String) -> RouteBlocks {
+        RouteBlocks { page: *page, none: Some(none) }
+    }
+
+    fn block(&self, route: &Route, out: &mut impl Write) -> io::Result<()> {
+        let page = &self.page;
+        let style = kernel_style(route.kernel.state);
+        write!(out, "{BOLD}{}{BOLD:#}  {style}{}{style:#}", route.prefix, route.kernel.state)?;
+        match &route.kernel.why {
+            Some(why) => writeln!(out, ": {}", clean(why))?,
+            None => writeln!(out)?,
+        }
+        for path in &route.paths {
+            let verdict = match (&path.filtered, path.best) {
+                (Some(_), _) => format!("{WARN}filtered{WARN:#}"),
+                (None, true) => format!("{GOOD}best{GOOD:#}"),
+                (None, false) => format!("{FAINT}not best{FAINT:#}"),
+            };
+            writeln!(out, "  {verdict}, from {}, {} ago", clean(&path.from), age(path.age_s))?;
+            attributes(page, path, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl Listing<Route> for RouteBlocks {
+    fn rows(&mut self, routes: &[Route], out: &mut impl Write) -> io::Result<()> {
+        for route in routes {
+            if self.none.take().is_none() {
+                writeln!(out)?;
+            }
+            self.block(route, out)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self.none.take() {
+            Some(none) => writeln!(out, "{none}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn attributes(page: &Page, path: &Path, out: &mut impl Write) -> io::Result<()> {
+    let mut line = |label, text: &str| field(page, label, text, PLAIN, out);
+    line("why", &path.why)?;
+    line("filtered", path.filtered.as_deref().unwrap_or(""))?;
+    line("next hop", &path.next_hop.map(|a| a.to_string()).unwrap_or_default())?;
+    line("reached", &format!("{}: {}", way(&path.reached), path.reached.why))?;
+    if let Some(warning) = &path.reached.warning {
+        field(page, "warning", warning, WARN, out)?;
+    }
+    let mut line = |label, text: &str| field(page, label, text, PLAIN, out);
+    let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
+    line("origin", &path.origin.map(|o| o.to_string()).unwrap_or_default())?;
+    line(
+        "AS path",
+        match path.as_path.as_deref() {
+            None => "",
+            Some("") => "empty: from our own AS",
+            Some(as_path) => as_path,
+        },
+    )?;
+    line("local pref", &number(path.local_pref))?;
+    line("MED", &number(path.med))?;
+    line("communities", &path.communities.join(" "))?;
+    line("large", &path.large_communities.join(" "))?;
+    line("extended", &path.extended_communities.join(" "))?;
+    line("other", &path.other_attributes.join("; "))
+}
+
+/// The way to a next hop in a few characters.
+fn way(reached: &Reached) -> String {
+    let device = reached.device.as_deref().unwrap_or("");
+    match reached.how {
+        How::Direct => format!("direct {device}").trim_end().to_owned(),
+        How::Tunnel if device.is_empty() => "tunnel".to_owned(),
+        How::Tunnel => device.to_owned(),
+        How::Gateway => match reached.gateway {
+            Some(gateway) => format!("via {gateway}"),
+            None => format!("gateway {device}").trim_end().to_owned(),
+        },
+        How::Blackhole => "blackhole".to_owned(),
+        How::Unreachable => "unreachable".to_owned(),
+    }
+}
+
+fn how_style(reached: &Reached) -> Style {
+    match reached.how {
+        How::Unreachable => BAD,
+        _ if reached.warning.is_some() => WARN,
+        _ => PLAIN,
+    }
+}
+
+/// How a kernel state is to be seen from afar.
+pub(super) fn kernel_style(state: KernelState) -> Style {
+    match state {
+        KernelState::Installed => GOOD,
+        KernelState::Pending | KernelState::Stale => WARN,
+        KernelState::Refused | KernelState::Occupied | KernelState::Unresolved => BAD,
+    }
+}

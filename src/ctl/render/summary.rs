@@ -1,0 +1,81 @@
+//! `bgpctl show summary`.
+
+use std::io::{self, Write};
+
+use super::table::{Cell, Column, Table};
+use super::text::{age, clean, paragraph};
+use super::{BAD, BOLD, FAINT, GOOD, PLAIN, Page, WARN};
+use crate::api::{SessionState, Summary};
+
+/// The node, what is wrong with it, and its sessions.
+///
+/// # Errors
+/// Those of `out`.
+pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Result<()> {
+    let node = clean(&summary.node);
+    write!(
+        out,
+        "{BOLD}{node}{BOLD:#}  AS {}  router ID {}  up {}  configuration {}  ",
+        summary.asn,
+        summary.router_id,
+        age(summary.uptime_s),
+        summary.generation
+    )?;
+    if summary.ready.ready {
+        writeln!(out, "{GOOD}ready{GOOD:#}")?;
+    } else {
+        writeln!(out, "{BAD}not ready{BAD:#}")?;
+    }
+    for reason in &summary.ready.reasons {
+        let style = if summary.ready.ready { WARN } else { BAD };
+        let text = format!("{}: {}", clean(&reason.subject), clean(&reason.text));
+        paragraph(page, "  (!) ", &text, style, out)?;
+    }
+    writeln!(out)?;
+    if summary.peers.is_empty() {
+        return writeln!(out, "no neighbours are configured");
+    }
+    let mut table = Table::new(
+        page,
+        vec![
+            Column::left("NEIGHBOR"),
+            Column::left("AS"),
+            Column::left("KIND"),
+            Column::left("STATE"),
+            Column::right("SINCE"),
+            Column::right("RECEIVED"),
+            Column::right("ACCEPTED"),
+            Column::right("SENT"),
+            Column::sentence("REASON"),
+        ],
+    );
+    let rows: Vec<Vec<Cell>> = summary
+        .peers
+        .iter()
+        .map(|peer| {
+            let up = peer.state == SessionState::Established;
+            // Nothing of a session that is not up is in use: its numbers are no news.
+            let count = |n| Cell::styled(u64::to_string(n), if up { PLAIN } else { FAINT });
+            vec![
+                Cell::new(&peer.name),
+                Cell::of(peer.asn),
+                Cell::of(peer.kind),
+                Cell::styled(peer.state.to_string(), state_style(peer.state)),
+                Cell::new(age(peer.since_s)),
+                count(&peer.received),
+                count(&peer.accepted),
+                count(&peer.sent),
+                Cell::styled(peer.reason.as_deref().unwrap_or(""), if up { WARN } else { BAD }),
+            ]
+        })
+        .collect();
+    table.rows(&rows, out)
+}
+
+/// How a session's state is to be seen from afar.
+pub(super) fn state_style(state: SessionState) -> anstyle::Style {
+    match state {
+        SessionState::Established => GOOD,
+        _ => BAD,
+    }
+}

@@ -1,0 +1,159 @@
+//! Words on a page: ages, wrapping, paragraphs, and what is not printable.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::{FAINT, Page, WARN};
+
+/// A span of time in at most two units: `12s`, `3m02s`, `4h07m`, `2d04h`, `123d`.
+pub fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86400 => format!("{hours}h{:02}m", minutes % 60),
+        _ if days < 100 => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{days}d"),
+    }
+}
+
+/// `text` without characters that a terminal would obey: a neighbour's shutdown message or a name
+/// in a file must not move the cursor.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// How many columns `text` takes.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// `text` in lines of at most `limit` columns, broken between words; a word that is longer than a
+/// line has one for itself. At least one line.
+pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { continue };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= limit {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// `text` behind `lead`, its further lines indented to match.
+pub(super) fn paragraph(
+    page: &Page,
+    lead: &str,
+    text: &str,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let indent = width(lead);
+    let lines = match page.width {
+        None => vec![text.to_owned()],
+        Some(columns) => wrap(text, columns.saturating_sub(indent).max(20)),
+    };
+    for (i, line) in lines.iter().enumerate() {
+        if i == 0 {
+            write!(out, "{lead}")?;
+        } else {
+            write!(out, "{:indent$}", "")?;
+        }
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// One labelled line of a block; nothing where there is nothing to say.
+pub(super) fn field(
+    page: &Page,
+    label: &str,
+    text: &str,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    paragraph(page, &format!("    {label:<13} "), &clean(text), style, out)
+}
+
+/// The explanations of a table's `(!)`, each once however many rows it concerns.
+#[derive(Default)]
+pub(super) struct Notes {
+    entries: Vec<Note>,
+    /// Rows whose explanation found no place any more.
+    left_out: u64,
+}
+
+struct Note {
+    text: String,
+    /// The first row that it concerns.
+    subject: String,
+    rows: u64,
+}
+
+impl Notes {
+    /// More would be a second table.
+    const MOST: usize = 24;
+
+    /// `subject` bears a `(!)` because of `text`.
+    pub(super) fn add(&mut self, subject: &str, text: &str) {
+        if let Some(note) = self.entries.iter_mut().find(|note| note.text == text) {
+            note.rows += 1;
+        } else if self.entries.len() < Notes::MOST {
+            let (subject, text) = (subject.to_owned(), text.to_owned());
+            self.entries.push(Note { text, subject, rows: 1 });
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    pub(super) fn write(&self, page: &Page, out: &mut impl Write) -> io::Result<()> {
+        if !self.entries.is_empty() {
+            writeln!(out)?;
+        }
+        for note in &self.entries {
+            let subject = clean(&note.subject);
+            let more = match note.rows {
+                1 => String::new(),
+                rows => format!(" and {} more", rows - 1),
+            };
+            let text = format!("{subject}{more}: {}", clean(&note.text));
+            write!(out, "{WARN}(!){WARN:#} ")?;
+            // The mark is written already: the paragraph only has to know its width.
+            let Some(columns) = page.width else {
+                writeln!(out, "{text}")?;
+                continue;
+            };
+            for (i, line) in wrap(&text, columns.saturating_sub(4).max(20)).iter().enumerate() {
+                writeln!(out, "{}{line}", if i == 0 { "" } else { "    " })?;
+            }
+        }
+        if self.left_out > 0 {
+            writeln!(
+                out,
+                "{FAINT}and {} more rows with a (!) of their own: --json tells each{FAINT:#}",
+                self.left_out
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! One TCP connection of a neighbour: bytes in a buffer, whole messages out of a queue.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Read at most this much before the actor sees it.
+const READ: usize = 256 * 1024;
+/// Slices given to one `writev`.
+const SLICES: usize = 32;
+/// How long a closing connection may take to deliver what was queued.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection and its two buffers.
+#[derive(Debug)]
+pub struct Conn {
+    stream: TcpStream,
+    /// Received, not yet consumed.
+    pub input: BytesMut,
+    output: VecDeque<Bytes>,
+    queued: usize,
+}
+
+impl Conn {
+    /// Takes over a connected stream.
+    pub fn new(stream: TcpStream) -> Conn {
+        // Keepalives and single withdrawals must not wait for a full segment.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY not set");
+        }
+        Conn { stream, input: BytesMut::new(), output: VecDeque::new(), queued: 0 }
+    }
+
+    /// Octets queued and not yet taken by the kernel.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Queues whole messages.
+    pub fn send(&mut self, bytes: Bytes) {
+        self.queued += bytes.len();
+        self.output.push_back(bytes);
+    }
+
+    /// Waits until there is something to do: bytes to read (if `read`) or room to write (if
+    /// something is queued); then does it. `true`: `input` grew.
+    ///
+    /// # Errors
+    /// The operating system's, and `UnexpectedEof` where the neighbour closed.
+    pub async fn progress(&mut self, read: bool) -> io::Result<bool> {
+        let interest = match (read, self.queued > 0) {
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => return std::future::pending().await,
+        };
+        let ready = self.stream.ready(interest).await?;
+        if ready.is_writable() {
+            self.write()?;
+        }
+        if read && ready.is_readable() {
+            return self.read();
+        }
+        Ok(false)
+    }
+
+    /// Reads what is there. `true`: `input` grew.
+    ///
+    /// # Errors
+    /// As [`Conn::progress`].
+    pub fn read(&mut self) -> io::Result<bool> {
+        self.input.reserve(READ);
+        match self.stream.try_read_buf(&mut self.input) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the neighbour closed the connection",
+            )),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while self.queued > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            for (slice, bytes) in slices.iter_mut().zip(&self.output) {
+                *slice = IoSlice::new(bytes);
+            }
+            match self.stream.try_write_vectored(&slices) {
+                Ok(written) => self.written(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn written(&mut self, mut octets: usize) {
+        self.queued = self.queued.saturating_sub(octets);
+        while let Some(first) = self.output.front_mut() {
+            if octets < first.len() {
+                first.advance(octets);
+                return;
+            }
+            octets -= first.len();
+            self.output.pop_front();
+        }
+    }
+
+    /// Delivers what is queued (a NOTIFICATION, mostly), then closes, in the background and
+    /// within [`LINGER`]. Unread input is drained first: closing over it would reset the
+    /// connection, and the reset could overtake the NOTIFICATION.
+    pub fn finish(mut self) {
+        tokio::spawn(tokio::time::timeout(LINGER, async move {
+            for bytes in std::mem::take(&mut self.output) {
+                self.stream.write_all(&bytes).await?;
+            }
+            self.stream.shutdown().await?;
+            let mut sink = [0; 4096];
+            while self.stream.read(&mut sink).await? > 0 {}
+            io::Result::Ok(())
+        }));
+    }
+}
+
+/// Opens a connection from `local` (if set) to `remote`.
+///
+/// # Errors
+/// The operating system's; a missing local address is said as such.
+pub async fn dial(local: Option<IpAddr>, remote: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match remote {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(local) = local.filter(|local| local.is_ipv4() == remote.is_ipv4()) {
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(local, 0)).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrNotAvailable => {
+                io::Error::new(error.kind(), format!("our address {local} is not on this host"))
+            }
+            _ => error,
+        })?;
+    }
+    socket.connect(remote).await
+}
+
+/// An I/O error for people: the bare words, without "(os error N)".
+pub fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => "unknown error".into(),
+    }
+}

@@ -1,0 +1,259 @@
+//! The control API: HTTP handlers that turn a request into a question to the daemon and its
+//! answer into JSON.
+//!
+//! In flow requests of `bgpctl`, `curl`, Prometheus and the kubelet; out flow the types of
+//! [`crate::api`], which states the paths and their rules. Whom the handlers ask is a [`Backend`]:
+//! the running daemon, or a few values in memory for the tests. [`listen`] owns the sockets,
+//! [`rows`] the tables that may be too big for memory.
+//!
+//! A handler never waits without end: what the backend has not answered in time becomes a 503, so
+//! that a probe notices a stuck daemon instead of hanging on it.
+
+pub mod listen;
+pub mod rows;
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+
+use crate::api::{
+    ApiError, FibEntry, Live, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
+    Version,
+};
+pub use listen::{ListenError, Listener};
+pub use rows::{Rows, RowsSender};
+
+/// How long a question may take. Snapshots take microseconds; seconds mean that an actor is stuck.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long a reload may take: it reads files and waits for every actor to have taken its part.
+const RELOAD: Duration = Duration::from_secs(30);
+
+/// Whom the handlers ask. Every method must be cheap for the route path: a snapshot, or one
+/// message to an actor. Dropping a returned future (or the [`Rows`]) gives the question up.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// The program that runs.
+    fn version(&self) -> Version {
+        Version::this()
+    }
+    /// The node and its sessions at a glance.
+    fn summary(&self) -> impl Future<Output = Result<Summary, Refusal>> + Send;
+    /// All neighbours.
+    fn neighbors(&self) -> impl Future<Output = Result<Vec<Neighbor>, Refusal>> + Send;
+    /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
+    fn neighbor(&self, name: &str) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
+    /// Routes in order of prefix; [`Refusal::not_found`] where `query.from` is no neighbour.
+    fn routes(
+        &self,
+        query: RouteQuery,
+    ) -> impl Future<Output = Result<Rows<Route>, Refusal>> + Send;
+    /// The nodes of the cluster, this one included.
+    fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
+    /// Wanted against present, in order of prefix.
+    fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
+    /// Reads the configuration again.
+    fn reload(&self) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
+    /// Whether the node does its job.
+    fn ready(&self) -> impl Future<Output = Result<Ready, Refusal>> + Send;
+    /// Whether the actors still answer; a refusal asks the supervisor for a restart.
+    fn live(&self) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// The text of `/metrics` ([`crate::daemon::metrics`]).
+    fn metrics(&self) -> impl Future<Output = Result<String, Refusal>> + Send;
+}
+
+/// An answer that is none, with its HTTP status.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// 4xx or 5xx.
+    pub status: StatusCode,
+    /// What is wrong and what to do.
+    pub body: ApiError,
+}
+
+impl Refusal {
+    /// 400: the question makes no sense.
+    pub fn bad_request(body: ApiError) -> Refusal {
+        Refusal { status: StatusCode::BAD_REQUEST, body }
+    }
+
+    /// 404: what is asked for does not exist.
+    pub fn not_found(body: ApiError) -> Refusal {
+        Refusal { status: StatusCode::NOT_FOUND, body }
+    }
+
+    /// 503: the daemon cannot answer now.
+    pub fn unavailable(body: ApiError) -> Refusal {
+        Refusal { status: StatusCode::SERVICE_UNAVAILABLE, body }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        json(self.status, &self.body)
+    }
+}
+
+/// Everything: for the Unix socket, which only root and its group can open.
+pub fn router<B: Backend>(backend: B) -> Router {
+    routes(post(reload::<B>)).with_state(backend)
+}
+
+/// What changes nothing: for TCP, where anybody may call.
+pub fn read_only_router<B: Backend>(backend: B) -> Router {
+    routes(post(only_on_the_unix_socket)).with_state(backend)
+}
+
+fn routes<B: Backend>(reload: MethodRouter<B>) -> Router<B> {
+    Router::new()
+        .route("/v1/version", get(version::<B>))
+        .route("/v1/summary", get(summary::<B>))
+        .route("/v1/neighbors", get(neighbors::<B>))
+        .route("/v1/neighbors/{name}", get(neighbor::<B>))
+        .route("/v1/routes", get(routes_table::<B>))
+        .route("/v1/nodes", get(nodes::<B>))
+        .route("/v1/fib", get(fib::<B>))
+        .route("/v1/reload", reload)
+        .route("/livez", get(live::<B>))
+        .route("/readyz", get(ready::<B>))
+        .route("/metrics", get(metrics::<B>))
+        .fallback(unknown_path)
+        // Of the routes above it only.
+        .method_not_allowed_fallback(wrong_method)
+}
+
+// ---- Handlers -------------------------------------------------------------------------------
+
+async fn version<B: Backend>(State(backend): State<B>, _: NoQuery) -> Response {
+    json(StatusCode::OK, &backend.version())
+}
+
+async fn summary<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.summary()).await.map(|summary| json(StatusCode::OK, &summary))
+}
+
+async fn neighbors<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.neighbors()).await.map(|all| json(StatusCode::OK, &all))
+}
+
+async fn neighbor<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    let Path(name) = name.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    in_time(ANSWER, backend.neighbor(&name)).await.map(|one| json(StatusCode::OK, &one))
+}
+
+async fn routes_table<B: Backend>(
+    State(backend): State<B>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    let query = RouteQuery::from_pairs(&pairs).map_err(Refusal::bad_request)?;
+    in_time(ANSWER, backend.routes(query)).await.map(rows::response)
+}
+
+async fn nodes<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.nodes()).await.map(|nodes| json(StatusCode::OK, &nodes))
+}
+
+async fn fib<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.fib()).await.map(rows::response)
+}
+
+async fn reload<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    let result = in_time(RELOAD, backend.reload()).await?;
+    let status = if result.ok { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok(json(status, &result))
+}
+
+async fn live<B: Backend>(State(backend): State<B>) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.live()).await.map(|()| json(StatusCode::OK, &Live { live: true }))
+}
+
+async fn ready<B: Backend>(State(backend): State<B>) -> Result<Response, Refusal> {
+    let ready = in_time(ANSWER, backend.ready()).await?;
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(json(status, &ready))
+}
+
+async fn metrics<B: Backend>(State(backend): State<B>) -> Result<Response, Refusal> {
+    let text = in_time(ANSWER, backend.metrics()).await?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+async fn only_on_the_unix_socket() -> Refusal {
+    Refusal {
+        status: StatusCode::FORBIDDEN,
+        body: ApiError::new("a reload is not accepted over TCP, which anybody may call")
+            .hint("use the Unix socket (`bgpctl reload` on the node) or SIGHUP"),
+    }
+}
+
+async fn unknown_path(uri: Uri) -> Refusal {
+    Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
+        "known are /v1/{version,summary,neighbors,neighbors/NAME,routes,nodes,fib,reload}, \
+         /livez, /readyz and /metrics",
+    ))
+}
+
+async fn wrong_method(uri: Uri) -> Refusal {
+    let hint = if uri.path() == "/v1/reload" { "use POST" } else { "use GET" };
+    Refusal {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        body: ApiError::new(format!("`{}` does not take this method", uri.path())).hint(hint),
+    }
+}
+
+// ---- What they share ------------------------------------------------------------------------
+
+async fn in_time<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        Err(Refusal::unavailable(
+            ApiError::new(format!("the daemon has not answered within {} s", limit.as_secs()))
+                .hint("its log says whether it is busy or stuck; /livez answers 503 when stuck"),
+        ))
+    })
+}
+
+/// `value` as one line of JSON; the newline is for people with `curl`.
+fn json<T: serde::Serialize>(status: StatusCode, value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(mut body) => {
+            body.push(b'\n');
+            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        Err(e) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot encode: {e}\n")).into_response()
+        }
+    }
+}
+
+/// Refuses a query where none is understood: answering the whole table to somebody who filtered
+/// it would be a lie. Not used for probes and metrics, to which callers add parameters at will.
+struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoQuery, Refusal> {
+        match parts.uri.query() {
+            None | Some("") => Ok(NoQuery),
+            Some(query) => Err(Refusal::bad_request(
+                ApiError::new(format!("`{}` takes no query, got `{query}`", parts.uri.path()))
+                    .hint("only /v1/routes takes one: prefix=, address=, from=, detail="),
+            )),
+        }
+    }
+}

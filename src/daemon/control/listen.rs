@@ -1,0 +1,224 @@
+//! The sockets of the control API: who may connect, how many, and for how long.
+//!
+//! A Unix socket carries everything and is open to root and its group; a TCP socket carries what
+//! changes nothing. The socket file appears in one step with its final permissions (bound beside
+//! its place, then renamed), never under a running daemon, and is removed at the end unless it
+//! has become another's by then.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{Backend, read_only_router, router};
+
+/// Connections at a time and socket; more wait in the kernel's queue.
+const CONNECTIONS: usize = 128;
+
+/// How long a connection may take to say what it wants, and may idle between two requests.
+const HEADER: Duration = Duration::from_secs(30);
+
+/// How long one TCP connection may last, a table's reader included: a caller that never reads
+/// must not hold a place for ever. On the Unix socket somebody may sit before `less`.
+const TCP_LIFE: Duration = Duration::from_secs(600);
+
+/// How long answers under way may take after the daemon was told to stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody answers there.
+    #[error(
+        "another starlingd answers on {path}: stop it first, or give this one a socket of its own"
+    )]
+    AnotherDaemon {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something that is not a socket is there.
+    #[error("{path} exists and is not a socket; it is left alone: remove it or name another path")]
+    NotASocket {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A step failed.
+    #[error("cannot {step} {place}: {source}")]
+    Failed {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        place: String,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// A bound socket that serves the control API once [`Listener::serve`] is called.
+#[derive(Debug)]
+pub struct Listener(Socket);
+
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixListener, SocketFile),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Binds the Unix socket `path`, mode 0660; makes its directory, replaces a socket on which
+    /// nobody answers any more. Two daemons that start within the same millisecond may both
+    /// succeed, the later one having the path; the BGP port then tells them apart.
+    ///
+    /// # Errors
+    /// Where another daemon answers, where `path` is no socket, and where the system refuses.
+    pub async fn unix(path: &Path) -> Result<Listener, ListenError> {
+        let failed = |step| {
+            move |source| ListenError::Failed { step, place: path.display().to_string(), source }
+        };
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(failed("make the directory of"))?;
+        }
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(ListenError::NotASocket { path: path.to_owned() });
+            }
+            Ok(_) if tokio::net::UnixStream::connect(path).await.is_ok() => {
+                return Err(ListenError::AnotherDaemon { path: path.to_owned() });
+            }
+            _ => {}
+        }
+        // Beside its place: until the mode is right nobody finds it.
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}", std::process::id()));
+        let beside = PathBuf::from(beside);
+        let _ = std::fs::remove_file(&beside);
+        let listener = UnixListener::bind(&beside).map_err(failed("bind"))?;
+        let placed = std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o660))
+            .and_then(|()| std::fs::symlink_metadata(&beside))
+            .and_then(|meta| std::fs::rename(&beside, path).map(|()| meta));
+        match placed {
+            Ok(meta) => {
+                let file = SocketFile { path: path.to_owned(), inode: (meta.dev(), meta.ino()) };
+                Ok(Listener(Socket::Unix(listener, file)))
+            }
+            Err(e) => {
+                let _ = std::fs::remove_file(&beside);
+                Err(failed("put in place")(e))
+            }
+        }
+    }
+
+    /// Binds `address` for the read-only part.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub async fn tcp(address: SocketAddr) -> Result<Listener, ListenError> {
+        let listener = TcpListener::bind(address).await.map_err(|source| ListenError::Failed {
+            step: "listen on",
+            place: address.to_string(),
+            source,
+        })?;
+        Ok(Listener(Socket::Tcp(listener)))
+    }
+
+    /// The TCP address, with the port that the system chose for port 0; none for a Unix socket.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Socket::Unix(..) => None,
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+        }
+    }
+
+    /// Serves until `shutdown` resolves and answers under way are finished (at most 2 s more).
+    pub async fn serve<B: Backend>(self, backend: B, shutdown: impl Future<Output = ()>) {
+        match self.0 {
+            // `_file` is dropped, and so the path unlinked, when serving has ended.
+            Socket::Unix(listener, _file) => {
+                let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
+                accept_loop(accept, router(backend), Duration::MAX, shutdown).await;
+            }
+            Socket::Tcp(listener) => {
+                let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
+                accept_loop(accept, read_only_router(backend), TCP_LIFE, shutdown).await;
+            }
+        }
+    }
+}
+
+/// The socket's place in the file system; dropping it unlinks it, if it is still ours.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode that we bound.
+    inode: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == self.inode);
+        if ours && let Err(e) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), "cannot remove the control socket: {e}");
+        }
+    }
+}
+
+async fn accept_loop<S>(
+    mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>>,
+    router: Router,
+    life: Duration,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER).half_close(false);
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let next = async {
+            // Never closed, so this always yields a place.
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            (place, poll_fn(&mut accept).await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => continue,
+            next = next => next,
+        };
+        match accepted {
+            Ok(stream) => {
+                let service = TowerToHyperService::new(router.clone());
+                let connection =
+                    graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+                connections.spawn(async move {
+                    // How a connection ends concerns only its caller, who sees it.
+                    let _ = tokio::time::timeout(life, connection).await;
+                    drop(place);
+                });
+            }
+            Err(e) => {
+                // Mostly EMFILE: waiting may help, spinning does not.
+                tracing::warn!("control socket: cannot accept: {e}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+}

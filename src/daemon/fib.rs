@@ -1,0 +1,121 @@
+//! The Fib's thread, and its words for operators in the log.
+
+use starling_bgp::msg::{NexthopNews, RibIn};
+use starling_fib::Fib;
+use starling_fib::netlink::Options;
+use starling_fib::netlink::task::{self, Command, News};
+use starling_fib::types::{FibIn, Report, RouteOp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::rib::Control;
+
+/// The way into the Fib.
+#[derive(Clone, Debug)]
+pub struct FibHandle {
+    /// Its inbox.
+    pub commands: mpsc::Sender<Command>,
+}
+
+impl FibHandle {
+    /// Tells the Fib; one that has ended hears nothing (the daemon is stopping).
+    pub async fn tell(&self, input: FibIn) {
+        if self.commands.send(Command::Fib(input)).await.is_err() {
+            tracing::debug!("the Fib has ended");
+        }
+    }
+
+    /// Asks the Fib; `None` if it has ended.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Fib) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let query = Command::Query(Box::new(move |fib| {
+            // Nobody waits for the answer any more: nothing is lost.
+            let _ = answer.send(question(fib));
+        }));
+        self.commands.send(query).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Starts the Fib on a thread of its own: writing a thousand routes must not hold up keepalives.
+/// `failed` gets the words if it ends because the kernel cannot be talked to.
+///
+/// # Errors
+/// No thread or runtime can be had.
+pub fn spawn(
+    tunnel_stand_in: bool,
+    failed: oneshot::Sender<String>,
+) -> std::io::Result<(FibHandle, mpsc::UnboundedReceiver<News>)> {
+    let (commands, inbox) = mpsc::channel(64);
+    let (news, news_in) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let options = Options { accept_any_tunnel_kind: tunnel_stand_in, ..Options::default() };
+    std::thread::Builder::new().name("fib".into()).spawn(move || {
+        if let Err(error) = runtime.block_on(task::run(options, inbox, news)) {
+            // Nobody listens when the daemon is stopping anyway.
+            let _ = failed.send(error.to_string());
+        }
+    })?;
+    Ok((FibHandle { commands }, news_in))
+}
+
+/// Brings the Fib's news to the Rib and into the log, until either is gone.
+pub async fn bring_news(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<Control>) {
+    while let Some(news) = news.recv().await {
+        match news {
+            News::Nexthops(costs) => {
+                let news = costs
+                    .into_iter()
+                    .map(|(address, metric)| NexthopNews { address, metric })
+                    .collect();
+                if rib.send(Control::In(RibIn::Nexthops(news))).await.is_err() {
+                    return;
+                }
+            }
+            News::Report(report) => log(&report),
+        }
+    }
+}
+
+/// One line a report; the Fib says each thing once.
+fn log(report: &Report) {
+    match report {
+        Report::Disease { next_hop, prefix, why, .. } => tracing::warn!(
+            %prefix, %next_hop,
+            "pods there may not be reachable: {why}; set the pool's ipip to \"cross-subnet\" or \
+             make the gateway a BGP peer"
+        ),
+        Report::Cured { next_hop } => {
+            tracing::info!(%next_hop, "no longer leaning on a gateway that is no BGP peer");
+        }
+        Report::Refused(failure) => {
+            let (RouteOp::Add(route)
+            | RouteOp::Replace { new: route, .. }
+            | RouteOp::Delete(route)) = &failure.op;
+            tracing::error!(
+                prefix = %route.key.prefix, errno = failure.errno,
+                "the kernel refused a route: {}; it is tried again", failure.reason
+            );
+        }
+        Report::Drift { prefix, what } => {
+            tracing::warn!(%prefix, "somebody else changed a route of ours, put back: {what}");
+        }
+        Report::Occupied { key, protocol } => tracing::warn!(
+            prefix = %key.prefix, protocol,
+            "a route that is not ours sits under our key; it is left alone, and ours is not there"
+        ),
+        Report::Tunnel(error) => tracing::error!("no tunnel: {error}"),
+        Report::Subnet { why, .. } => tracing::warn!("{why}"),
+        Report::ForwardingOff(sysctl) => tracing::error!(
+            "{sysctl} is off: this node forwards nothing to its pods; `sysctl -w {sysctl}=1`"
+        ),
+        Report::Adopted(routes) => {
+            tracing::info!(routes, "adopted a predecessor's routes");
+        }
+        Report::Swept(routes) => {
+            tracing::info!(routes, "removed a predecessor's routes that nobody announced again");
+        }
+    }
+}

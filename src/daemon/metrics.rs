@@ -1,0 +1,157 @@
+//! `/metrics`: the daemon's state as OpenMetrics text.
+//!
+//! Every scrape builds its metrics from the same snapshot that `bgpctl show summary` shows, so
+//! the two never disagree, a neighbour that was removed leaves no stale series, and nothing on
+//! the route path counts for the sake of a scrape.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::{KernelState, SessionState, Summary, Version};
+
+/// What one scrape shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scrape {
+    /// The program.
+    pub version: Version,
+    /// The node and its sessions.
+    pub summary: Summary,
+    /// Destinations by their state in the kernel; a state that is missing counts as 0.
+    pub fib: BTreeMap<KernelState, u64>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByState {
+    state: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByPeer {
+    peer: String,
+    address: String,
+    asn: u32,
+    kind: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByReason {
+    code: String,
+    subject: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Build {
+    version: String,
+    commit: String,
+}
+
+impl Scrape {
+    /// The OpenMetrics text.
+    ///
+    /// # Errors
+    /// Where a label cannot be encoded, which no value of these types causes.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("starling");
+        self.describe_daemon(&mut registry);
+        self.describe_sessions(&mut registry);
+        self.describe_fib(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+
+    fn describe_daemon(&self, registry: &mut Registry) {
+        let commit = self.version.commit.clone().unwrap_or_default();
+        let build = Build { version: self.version.version.clone(), commit };
+        registry.register("build", "The program that runs", Info::new(build));
+        let uptime = gauge(self.summary.uptime_s);
+        registry.register_with_unit("uptime", "Since the daemon started", Unit::Seconds, uptime);
+        registry.register(
+            "config_generation",
+            "The configuration in force: 1 at the start, one more at every successful reload",
+            gauge(self.summary.generation),
+        );
+        registry.register(
+            "ready",
+            "1 if the node does its job",
+            gauge(u64::from(self.summary.ready.ready)),
+        );
+        let trouble = Family::<ByReason, Gauge>::default();
+        for reason in &self.summary.ready.reasons {
+            let labels = ByReason { code: reason.code.clone(), subject: reason.subject.clone() };
+            trouble.get_or_create(&labels).set(1);
+        }
+        registry.register("trouble", "1 for each thing that is wrong, as in /readyz", trouble);
+    }
+
+    fn describe_sessions(&self, registry: &mut Registry) {
+        let sessions = Family::<ByState, Gauge>::default();
+        for state in SessionState::ALL {
+            sessions.get_or_create(&ByState { state: state.to_string() }).set(0);
+        }
+        let up = Family::<ByPeer, Gauge>::default();
+        let since = Family::<ByPeer, Gauge>::default();
+        let received = Family::<ByPeer, Gauge>::default();
+        let accepted = Family::<ByPeer, Gauge>::default();
+        let sent = Family::<ByPeer, Gauge>::default();
+        for peer in &self.summary.peers {
+            sessions.get_or_create(&ByState { state: peer.state.to_string() }).inc();
+            let labels = ByPeer {
+                peer: peer.name.clone(),
+                address: peer.address.to_string(),
+                asn: peer.asn,
+                kind: peer.kind.to_string(),
+            };
+            let established = u64::from(peer.state == SessionState::Established);
+            for (family, value) in [
+                (&up, established),
+                (&since, peer.since_s),
+                (&received, peer.received),
+                (&accepted, peer.accepted),
+                (&sent, peer.sent),
+            ] {
+                family.get_or_create(&labels).set(signed(value));
+            }
+        }
+        registry.register("sessions", "BGP sessions by state (RFC 4271)", sessions);
+        registry.register("peer_up", "1 if the session is Established", up);
+        let help = "For how long the session has been in its state";
+        registry.register_with_unit("peer_state_age", help, Unit::Seconds, since);
+        registry.register("peer_prefixes_received", "Prefixes a peer has announced", received);
+        registry.register(
+            "peer_prefixes_accepted",
+            "Prefixes of a peer that the import policy lets pass",
+            accepted,
+        );
+        registry.register("peer_prefixes_sent", "Prefixes announced to a peer", sent);
+    }
+
+    fn describe_fib(&self, registry: &mut Registry) {
+        let entries = Family::<ByState, Gauge>::default();
+        for state in KernelState::ALL {
+            let count = self.fib.get(&state).copied().unwrap_or(0);
+            entries.get_or_create(&ByState { state: state.to_string() }).set(signed(count));
+        }
+        registry.register("fib_routes", "Destinations by their state in the kernel", entries);
+    }
+}
+
+fn gauge(value: u64) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(signed(value));
+    gauge
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+use super::*;
+use crate::api::{PeerKind, PeerSummary, Ready, Reason};
+
+fn peer(name: &str, state: SessionState, received: u64) -> PeerSummary {
+    PeerSummary {
+        name: name.to_owned(),
+        address: "10.1.5.11".parse().unwrap(),
+        asn: 64512,
+        kind: PeerKind::Mesh,
+        state,
+        since_s: 7,
+        received,
+        accepted: received - 1,
+        sent: 2,
+        reason: None,
+    }
+}
+
+#[test]
+fn every_series_is_there_and_labels_are_escaped() {
+    let scrape = Scrape {
+        version: Version {
+            name: "starling".to_owned(),
+            version: "1.2.3".to_owned(),
+            commit: Some("abc".to_owned()),
+            api: 1,
+        },
+        summary: Summary {
+            node: "server1".to_owned(),
+            asn: 64512,
+            router_id: "10.1.5.10".parse().unwrap(),
+            uptime_s: 60,
+            generation: 3,
+            ready: Ready {
+                ready: false,
+                reasons: vec![Reason {
+                    code: "no_ipip".to_owned(),
+                    subject: "tunl0".to_owned(),
+                    text: "…".to_owned(),
+                }],
+            },
+            peers: vec![
+                peer("a \"quoted\" \\ name", SessionState::Established, 9),
+                peer("server3", SessionState::Active, 1),
+            ],
+        },
+        fib: [(KernelState::Installed, 5)].into(),
+    };
+    let text = scrape.text().unwrap();
+    for line in [
+        "starling_build_info{version=\"1.2.3\",commit=\"abc\"} 1",
+        "starling_uptime_seconds 60",
+        "starling_config_generation 3",
+        "starling_ready 0",
+        "starling_trouble{code=\"no_ipip\",subject=\"tunl0\"} 1",
+        "starling_sessions{state=\"Established\"} 1",
+        "starling_sessions{state=\"Idle\"} 0",
+        "starling_fib_routes{state=\"installed\"} 5",
+        "starling_fib_routes{state=\"refused\"} 0",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    let quoted = "peer=\"a \\\"quoted\\\" \\\\ name\",address=\"10.1.5.11\"";
+    assert!(
+        text.lines()
+            .any(|l| l.contains("prefixes_accepted") && l.contains(quoted) && l.ends_with(" 8")),
+        "{text}"
+    );
+    assert!(text.ends_with("# EOF\n"));
+}

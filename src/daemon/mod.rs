@@ -1,0 +1,57 @@
+//! The daemon: actors, the pumps that move their messages, and the world they meet.
+//!
+//! ```text
+//!   listen ──connection──► peer (a task a neighbour) ──routes──► rib (a thread)
+//!   watch, SIGHUP ─┐            ▲   ▲                    │  ▲        │
+//!   control ───────┴► Supervisor┘   └──────frames────────┘  └─next   ▼ best routes
+//!     │ asks peers, rib, fib                                  hops── fib (a task) ──► kernel
+//!     ▼
+//!   bgpctl, probes, scrapes
+//! ```
+//!
+//! This crate is the only one with tasks, signals, files and BGP's sockets.
+
+pub mod check;
+pub mod clock;
+mod conn;
+pub mod control;
+pub mod events;
+mod fib;
+mod identity;
+mod listen;
+pub mod log;
+mod metrics;
+mod neighbours;
+mod peer;
+mod rib;
+mod supervisor;
+mod view;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How the daemon was called.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The cluster's configuration.
+    pub config: PathBuf,
+    /// Which node this is, if said.
+    pub node: Option<String>,
+    /// The control socket, if said.
+    pub control: Option<PathBuf>,
+    /// Accept a device of any kind as the tunnel.
+    pub tunnel_stand_in: bool,
+}
+
+/// Runs until a signal ends it.
+pub fn main(options: Options) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return check::fail(&format!("cannot start: {error}")),
+    };
+    match runtime.block_on(supervisor::run(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => check::fail(&error),
+    }
+}

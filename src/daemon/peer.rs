@@ -1,0 +1,386 @@
+//! A neighbour's pump: its task, its sockets, its one Peer actor.
+//!
+//! ```text
+//!   sockets ─bytes─► Peer ─PeerOut─► sockets, the log, and in order into the Rib's inbox
+//!   Rib ─Frames, Wake─► this session's own channel ─► socket, as fast as it takes them
+//! ```
+//!
+//! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
+//! nothing is pulled. Timers and commands are served throughout.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
+use starling_bgp::peer::Peer;
+use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
+use starling_bgp::types::PeerId;
+use starling_bgp::wire::Notification;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::conn::{self, Conn};
+use super::events;
+use super::rib::{FromPeer, ToPeer};
+
+/// Pull when less than this is queued on the socket …
+const LOW_WATER: usize = 64 * 1024;
+/// … and about this much at a time.
+const PULL: usize = 256 * 1024;
+/// Notes kept for `bgpctl`.
+const NOTES: usize = 10;
+
+/// What the daemon tells a neighbour's pump.
+#[derive(Debug)]
+pub enum Command {
+    /// Begin.
+    Start,
+    /// New settings, and the neighbour's port.
+    Configure(Box<PeerConfig>, u16),
+    /// The neighbour opened this connection.
+    Accepted(TcpStream, SocketAddr),
+    /// How are you?
+    Status(oneshot::Sender<Report>),
+    /// Say this to the neighbour, then end the task.
+    Retire(Notification),
+}
+
+/// How a neighbour is.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What its actor says.
+    pub status: PeerStatus,
+    /// What an operator should know beside that, the latest last.
+    pub notes: Vec<String>,
+}
+
+/// The way to a neighbour's pump.
+#[derive(Clone, Debug)]
+pub struct PeerHandle {
+    /// Its number.
+    pub id: PeerId,
+    /// Its inbox.
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// Starts a neighbour's task, idle until `Command::Start`. `seed` is for its jitter alone.
+pub fn spawn(
+    clock: Clock,
+    config: PeerConfig,
+    port: u16,
+    seed: u64,
+    rib: mpsc::Sender<FromPeer>,
+) -> (PeerHandle, tokio::task::JoinHandle<()>) {
+    let (commands, inbox) = mpsc::channel(16);
+    let handle = PeerHandle { id: config.id, commands };
+    let pump = Pump {
+        peer: Peer::new(config, seed),
+        port,
+        clock,
+        dialled: None,
+        accepted: None,
+        calling: None,
+        dialling: None,
+        live: None,
+        to_rib: VecDeque::new(),
+        updates_sent: 0,
+        notes: VecDeque::new(),
+        retiring: false,
+    };
+    (handle, tokio::spawn(pump.run(inbox, rib)))
+}
+
+/// An Established session's side of the pull protocol.
+struct Live {
+    slot: Slot,
+    from_rib: mpsc::Receiver<ToPeer>,
+    /// A pull is unanswered.
+    pulling: bool,
+    /// The Rib had nothing more; it will say `Wake`.
+    drained: bool,
+}
+
+type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+struct Pump {
+    peer: Peer,
+    port: u16,
+    clock: Clock,
+    dialled: Option<Conn>,
+    accepted: Option<Conn>,
+    /// A second accepted connection, until the actor has said which one stays.
+    calling: Option<Conn>,
+    dialling: Option<Dial>,
+    live: Option<Live>,
+    to_rib: VecDeque<FromPeer>,
+    updates_sent: u64,
+    notes: VecDeque<String>,
+    retiring: bool,
+}
+
+impl Pump {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Command>, rib: mpsc::Sender<FromPeer>) {
+        let mut out = Vec::new();
+        while !(self.retiring && self.to_rib.is_empty()) {
+            let read = self.to_rib.is_empty();
+            tokio::select! {
+                command = inbox.recv(), if !self.retiring => match command {
+                    Some(command) => self.command(command, &mut out),
+                    None => return,
+                },
+                result = dialled(&mut self.dialling) => {
+                    self.dialling = None;
+                    self.connected(result, &mut out);
+                }
+                result = progress(&mut self.dialled, read) => {
+                    self.progressed(Slot::Dialled, result, &mut out);
+                }
+                result = progress(&mut self.accepted, read) => {
+                    self.progressed(Slot::Accepted, result, &mut out);
+                }
+                message = from_rib(&mut self.live) => self.from_rib(message),
+                permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
+                    Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
+                        permit.send(message);
+                    },
+                    Err(_) => return,
+                },
+                () = self.clock.sleep_until(self.peer.next_deadline()) => self.tick(&mut out),
+            }
+            self.carry_out(&mut out);
+            self.pull();
+        }
+    }
+
+    fn handle(&mut self, input: PeerIn<'_>, out: &mut Vec<PeerOut>) {
+        self.peer.handle(self.clock.now(), input, out);
+    }
+
+    fn command(&mut self, command: Command, out: &mut Vec<PeerOut>) {
+        match command {
+            Command::Start => self.handle(PeerIn::Start, out),
+            Command::Configure(config, port) => {
+                self.port = port;
+                self.handle(PeerIn::Configure(config), out);
+            }
+            Command::Accepted(stream, remote) => self.accept(stream, remote, out),
+            Command::Status(answer) => {
+                let mut status = self.peer.status();
+                status.sent.updates += self.updates_sent;
+                // Whoever asked may have gone away.
+                let _ = answer.send(Report { status, notes: self.notes.iter().cloned().collect() });
+            }
+            Command::Retire(notification) => {
+                self.handle(PeerIn::Stop(notification), out);
+                self.retiring = true;
+            }
+        }
+    }
+
+    fn accept(&mut self, stream: TcpStream, remote: SocketAddr, out: &mut Vec<PeerOut>) {
+        let Ok(local) = stream.local_addr() else { return };
+        let conn = Some(Conn::new(stream));
+        match self.accepted {
+            None => self.accepted = conn,
+            Some(_) => self.calling = conn,
+        }
+        self.handle(PeerIn::Accepted { local, remote }, out);
+    }
+
+    fn connected(&mut self, result: io::Result<TcpStream>, out: &mut Vec<PeerOut>) {
+        let connected = result.and_then(|stream| {
+            let ends = (stream.local_addr()?, stream.peer_addr()?);
+            Ok((stream, ends))
+        });
+        match connected {
+            Ok((stream, (local, remote))) => {
+                self.dialled = Some(Conn::new(stream));
+                self.handle(PeerIn::Connected { local, remote }, out);
+            }
+            Err(error) => {
+                self.handle(PeerIn::ConnectFailed { reason: conn::words(&error) }, out);
+            }
+        }
+    }
+
+    fn progressed(&mut self, slot: Slot, result: io::Result<bool>, out: &mut Vec<PeerOut>) {
+        let now = self.clock.now();
+        let conn = match slot {
+            Slot::Dialled => &mut self.dialled,
+            Slot::Accepted => &mut self.accepted,
+        };
+        match result {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Some(conn) = conn {
+                    self.peer.handle(now, PeerIn::Received { slot, bytes: &mut conn.input }, out);
+                }
+            }
+            Err(error) => {
+                *conn = None;
+                let reason = conn::words(&error);
+                self.peer.handle(now, PeerIn::Closed { slot, reason }, out);
+            }
+        }
+    }
+
+    /// Before the actor may judge that the neighbour is silent, it sees what waits in the socket.
+    fn tick(&mut self, out: &mut Vec<PeerOut>) {
+        let resting = !self.to_rib.is_empty();
+        if !resting && let Some(slot) = self.live.as_ref().map(|live| live.slot) {
+            let result = self.conn(slot).as_mut().map(Conn::read);
+            if let Some(result) = result {
+                self.progressed(slot, result, out);
+                self.carry_out(out);
+            }
+        }
+        self.handle(PeerIn::Tick { unread: resting }, out);
+    }
+
+    fn conn(&mut self, slot: Slot) -> &mut Option<Conn> {
+        match slot {
+            Slot::Dialled => &mut self.dialled,
+            Slot::Accepted => &mut self.accepted,
+        }
+    }
+
+    fn carry_out(&mut self, out: &mut Vec<PeerOut>) {
+        for message in out.drain(..) {
+            match message {
+                PeerOut::Dial => {
+                    let config = self.peer.config();
+                    let remote = SocketAddr::new(config.address, self.port);
+                    self.dialling = Some(Box::pin(conn::dial(config.local_address, remote)));
+                }
+                PeerOut::Send { slot, bytes } => {
+                    if let Some(conn) = self.conn(slot) {
+                        conn.send(bytes);
+                    }
+                }
+                PeerOut::Close { slot } => {
+                    if slot == Slot::Dialled {
+                        self.dialling = None;
+                    }
+                    if let Some(conn) = self.conn(slot).take() {
+                        conn.finish();
+                    }
+                    if slot == Slot::Accepted {
+                        self.accepted = self.calling.take();
+                    }
+                }
+                PeerOut::Refuse(notification) => {
+                    if let Some(mut conn) = self.calling.take().or_else(|| self.accepted.take()) {
+                        let mut message = BytesMut::new();
+                        notification.put(&mut message);
+                        conn.send(message.freeze());
+                        conn.finish();
+                    }
+                }
+                PeerOut::Up { slot, up } => {
+                    let (to_session, from_rib) = mpsc::channel(4);
+                    self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
+                    self.to_rib.push_back(FromPeer::Up(up, to_session));
+                }
+                PeerOut::Down(reason) => {
+                    self.live = None;
+                    self.to_rib.push_back(FromPeer::In(RibIn::PeerDown(self.peer.config().id)));
+                    events::down(self.peer.config(), &reason);
+                }
+                PeerOut::Routes(batch) => {
+                    self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));
+                }
+                PeerOut::Refresh(family) => {
+                    let peer = self.peer.config().id;
+                    self.to_rib.push_back(FromPeer::In(RibIn::Refresh { peer, family }));
+                }
+                PeerOut::Event(event) => {
+                    events::peer(self.peer.config(), &event);
+                    self.note(event);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: PeerEvent) {
+        if let PeerEvent::Malformed(what) | PeerEvent::Mismatch(what) = event
+            && self.notes.back() != Some(&what)
+        {
+            if self.notes.len() == NOTES {
+                self.notes.pop_front();
+            }
+            self.notes.push_back(what);
+        }
+    }
+
+    fn from_rib(&mut self, message: Option<ToPeer>) {
+        let Some(live) = &mut self.live else { return };
+        match message {
+            Some(ToPeer::Wake) => live.drained = false,
+            Some(ToPeer::Frames { frames, drained }) => {
+                live.pulling = false;
+                live.drained = drained;
+                let slot = live.slot;
+                for frame in frames {
+                    self.updates_sent += messages(&frame);
+                    if let Some(conn) = self.conn(slot) {
+                        conn.send(frame);
+                    }
+                }
+            }
+            // The Rib's thread is gone: the daemon is stopping.
+            None => self.live = None,
+        }
+    }
+
+    fn pull(&mut self) {
+        let Some(live) = &self.live else { return };
+        let (slot, idle) = (live.slot, !live.pulling && !live.drained);
+        let room = self.conn(slot).as_ref().is_some_and(|conn| conn.queued() < LOW_WATER);
+        if idle
+            && room
+            && let Some(live) = &mut self.live
+        {
+            live.pulling = true;
+            let peer = self.peer.config().id;
+            self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
+        }
+    }
+}
+
+/// Whole messages in a frame, by their length fields (RFC 4271 §4.1).
+fn messages(frame: &Bytes) -> u64 {
+    let mut rest: &[u8] = frame;
+    let mut count = 0;
+    while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, ..] = rest {
+        count += 1;
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        rest = rest.get(length.max(19)..).unwrap_or(&[]);
+    }
+    count
+}
+
+async fn dialled(dialling: &mut Option<Dial>) -> io::Result<TcpStream> {
+    match dialling {
+        Some(dial) => dial.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn progress(conn: &mut Option<Conn>, read: bool) -> io::Result<bool> {
+    match conn {
+        Some(conn) => conn.progress(read).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn from_rib(live: &mut Option<Live>) -> Option<ToPeer> {
+    match live {
+        Some(live) => live.from_rib.recv().await,
+        None => std::future::pending().await,
+    }
+}

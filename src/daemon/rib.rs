@@ -1,0 +1,180 @@
+//! The Rib's pump: one OS thread that owns the Rib and moves its messages.
+//!
+//! ```text
+//!   peers ──routes (bounded)──►┐
+//!   fib, control ──control───► │ Rib │ ──ToPeer──► each session's own channel
+//!                              │     │ ──Command─► the Fib's inbox (bounded)
+//! ```
+//!
+//! Two inboxes keep it free of deadlock: while the Fib's inbox is full, `routes` rests (so peers
+//! stop reading and TCP pushes back) but `control` is still served, and the Fib, which only ever
+//! waits for `control`, can go on.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use starling_bgp::msg::{FibBest, FibRoute, PeerUp, RibIn, RibOut};
+use starling_bgp::rib::Rib;
+use starling_bgp::types::PeerId;
+use starling_fib::netlink::task::Command;
+use starling_fib::types::{FibIn, RouteChange, Target};
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+
+/// Messages that wait for the Fib before the Rib stops taking routes.
+const FIB_BACKLOG: usize = 16;
+
+/// What the Rib tells a session's pump.
+#[derive(Debug)]
+pub enum ToPeer {
+    /// Something new can be pulled.
+    Wake,
+    /// The answer to a pull.
+    Frames { frames: Vec<Bytes>, drained: bool },
+}
+
+/// What comes from peers.
+#[derive(Debug)]
+pub enum FromPeer {
+    /// A session is up; this is where its frames go until it is down.
+    Up(Box<PeerUp>, mpsc::Sender<ToPeer>),
+    /// A message for the Rib as it is.
+    In(RibIn),
+}
+
+/// What comes from the rest of the daemon.
+pub enum Control {
+    /// A message for the Rib as it is.
+    In(RibIn),
+    /// A question: runs on the Rib's thread, so it must be short.
+    Ask(Box<dyn FnOnce(&Rib) + Send>),
+}
+
+/// The ways into the Rib.
+#[derive(Clone, Debug)]
+pub struct RibHandle {
+    /// For peers.
+    pub routes: mpsc::Sender<FromPeer>,
+    /// For everybody else.
+    pub control: mpsc::Sender<Control>,
+}
+
+impl RibHandle {
+    /// Asks the Rib; `None` if its thread is gone (the daemon is stopping).
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Rib) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let ask = Control::Ask(Box::new(move |rib| {
+            // Nobody waits for the answer any more: nothing is lost.
+            let _ = answer.send(question(rib));
+        }));
+        self.control.send(ask).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Starts the thread. It ends when every `RibHandle` is gone.
+pub fn spawn(clock: Clock, fib: mpsc::Sender<Command>) -> std::io::Result<RibHandle> {
+    let (routes, routes_in) = mpsc::channel(256);
+    let (control, control_in) = mpsc::channel(256);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name("rib".into()).spawn(move || {
+        let pump =
+            Pump { rib: Rib::new(), clock, sessions: BTreeMap::new(), to_fib: VecDeque::new() };
+        runtime.block_on(pump.run(routes_in, control_in, fib));
+    })?;
+    Ok(RibHandle { routes, control })
+}
+
+struct Pump {
+    rib: Rib,
+    clock: Clock,
+    sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
+    to_fib: VecDeque<FibIn>,
+}
+
+impl Pump {
+    async fn run(
+        mut self,
+        mut routes: mpsc::Receiver<FromPeer>,
+        mut control: mpsc::Receiver<Control>,
+        fib: mpsc::Sender<Command>,
+    ) {
+        let mut out = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                message = control.recv() => match message {
+                    Some(Control::In(input)) => self.rib.handle(self.clock.now(), input, &mut out),
+                    Some(Control::Ask(question)) => question(&self.rib),
+                    None => return,
+                },
+                permit = fib.reserve(), if !self.to_fib.is_empty() => match permit {
+                    Ok(permit) => if let Some(message) = self.to_fib.pop_front() {
+                        permit.send(Command::Fib(message));
+                    },
+                    Err(_) => return,
+                },
+                message = routes.recv(), if self.to_fib.len() < FIB_BACKLOG => match message {
+                    Some(FromPeer::Up(up, session)) => {
+                        self.sessions.insert(up.peer, session);
+                        self.rib.handle(self.clock.now(), RibIn::PeerUp(up), &mut out);
+                    }
+                    Some(FromPeer::In(input)) => {
+                        if let RibIn::PeerDown(peer) = &input {
+                            self.sessions.remove(peer);
+                        }
+                        self.rib.handle(self.clock.now(), input, &mut out);
+                    }
+                    None => return,
+                },
+                () = self.clock.sleep_until(self.rib.next_deadline()) => {
+                    self.rib.handle(self.clock.now(), RibIn::Tick, &mut out);
+                }
+            }
+            for message in out.drain(..) {
+                self.deliver(message);
+            }
+        }
+    }
+
+    fn deliver(&mut self, message: RibOut) {
+        match message {
+            RibOut::Wake(peer) => self.tell(peer, ToPeer::Wake),
+            RibOut::Frames { peer, frames, drained } => {
+                self.tell(peer, ToPeer::Frames { frames, drained });
+            }
+            RibOut::Fib(batch) => {
+                let changes = batch.routes.into_iter().map(change).collect();
+                self.to_fib.push_back(FibIn::Routes(changes));
+            }
+            RibOut::Track(addresses) => self.to_fib.push_back(FibIn::Track(addresses)),
+            RibOut::Untrack(addresses) => self.to_fib.push_back(FibIn::Untrack(addresses)),
+            RibOut::Settled => self.to_fib.push_back(FibIn::Settled),
+        }
+    }
+
+    /// One pull is under way at most and a wake comes at most once between pulls, so the
+    /// session's channel never fills; a closed one means that its `PeerDown` is on the way.
+    fn tell(&self, peer: PeerId, message: ToPeer) {
+        let Some(session) = self.sessions.get(&peer) else { return };
+        if let Err(mpsc::error::TrySendError::Full(lost)) = session.try_send(message) {
+            tracing::error!(
+                ?peer,
+                ?lost,
+                "a session's channel is full: the pull protocol is broken"
+            );
+        }
+    }
+}
+
+fn change(route: FibRoute) -> RouteChange {
+    let target = route.best.map(|best| match best {
+        FibBest::Own => Target::Own,
+        FibBest::Via { next_hop, .. } => Target::Nexthops(vec![next_hop]),
+    });
+    RouteChange { prefix: route.prefix, target }
+}

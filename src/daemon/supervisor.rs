@@ -1,0 +1,254 @@
+//! The supervisor: starts everything in its order, applies configurations, ends it.
+//!
+//! It owns the running configuration and its generation number. Whoever wants to see them reads
+//! the published [`Roster`]; whoever wants them changed sends a [`Request`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use starling_bgp::msg::RibIn;
+use starling_config::{Config, NodePlan, PeerPlan};
+use starling_fib::types::FibIn;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::clock::Clock;
+use super::control::Listener;
+use super::fib::FibHandle;
+use super::listen::{self, Callers};
+use super::neighbours::Neighbours;
+use super::peer::PeerHandle;
+use super::rib::{self, Control, RibHandle};
+use super::view::View;
+use super::watch::ConfigWatch;
+use super::{Options, fib, identity};
+use crate::api::ReloadResult;
+
+/// What the supervisor is asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Read the configuration again and apply it.
+    Reload(oneshot::Sender<ReloadResult>),
+}
+
+/// The running configuration, as others may see it.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    /// What this node does.
+    pub plan: Arc<NodePlan>,
+    /// Counts applied configurations, from 1.
+    pub generation: u64,
+    /// The neighbours and the ways to their tasks.
+    pub peers: Vec<(PeerPlan, PeerHandle)>,
+    /// Why the newest configuration on disk is not the running one.
+    pub rejected: Option<String>,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What kept it from starting, for people.
+pub async fn run(options: Options) -> Result<(), String> {
+    let clock = Clock::start();
+    let host = identity::host().await.map_err(|error| error.to_string())?;
+    let (config, plan) = load(&options, &host).map_err(|errors| errors.join("\n"))?;
+    tracing::info!(
+        node = %plan.name, asn = %plan.asn, router_id = %plan.router_id,
+        peers = plan.peers.len(), "starlingd {} starts", env!("CARGO_PKG_VERSION")
+    );
+
+    let (kernel_lost, mut lost_kernel) = oneshot::channel();
+    let (fib, news) =
+        fib::spawn(options.tunnel_stand_in, kernel_lost).map_err(|error| error.to_string())?;
+    let rib = rib::spawn(clock, fib.commands.clone()).map_err(|error| error.to_string())?;
+    tokio::spawn(fib::bring_news(news, rib.control.clone()));
+
+    let callers = Callers::default();
+    let listeners = listen::bind(plan.listen.as_deref(), plan.port).map_err(|e| e.to_string())?;
+    let mut services = JoinSet::new();
+    for listener in listeners {
+        services.spawn(listen::serve(listener, Arc::clone(&callers)));
+    }
+
+    let (changed, mut changes) = mpsc::channel(1);
+    let watch = match ConfigWatch::start(changed) {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::warn!(%error, "cannot watch the configuration: changes need SIGHUP or `bgpctl reload`");
+            None
+        }
+    };
+    let seed = getrandom::u64().map_err(|error| error.to_string())?;
+    let neighbours = Neighbours::new(clock, rib.routes.clone(), callers, seed);
+    let roster = Roster { plan: Arc::new(plan), generation: 0, peers: Vec::new(), rejected: None };
+    let mut supervisor = Supervisor {
+        options,
+        config,
+        neighbours,
+        rib: rib.clone(),
+        fib: fib.clone(),
+        watch,
+        roster: watch::Sender::new(roster.clone()),
+    };
+    supervisor.apply(&roster.plan).await;
+
+    let (requests, mut inbox) = mpsc::channel(8);
+    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, requests);
+    let (stop, stopping) = watch::channel(false);
+    let socket = supervisor.socket();
+    let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;
+    services.spawn(control.serve(view.clone(), told(stopping.clone())));
+    let http = supervisor.roster.borrow().plan.http.clone();
+    for address in http {
+        let listener = Listener::tcp(address).await.map_err(|error| error.to_string())?;
+        services.spawn(listener.serve(view.clone(), told(stopping.clone())));
+    }
+
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    notify_supervisor(&[sd_notify::NotifyState::Ready]);
+    loop {
+        tokio::select! {
+            Some(Request::Reload(answer)) = inbox.recv() => {
+                // Whoever asked may have hung up; the reload is done all the same.
+                let _ = answer.send(supervisor.reload("bgpctl reload").await);
+            }
+            _ = hangup.recv() => { supervisor.reload("SIGHUP").await; }
+            Some(()) = changes.recv() => supervisor.changed().await,
+            Ok(error) = &mut lost_kernel => return Err(error),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("stopping: the kernel's routes stay");
+    notify_supervisor(&[sd_notify::NotifyState::Stopping]);
+    supervisor.neighbours.shut_down().await;
+    // The receivers may be gone already.
+    let _ = stop.send(true);
+    let closing = async { while services.join_next().await.is_some() {} };
+    // Listeners accept for ever; the control sockets close by themselves.
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(200), closing).await;
+    Ok(())
+}
+
+struct Supervisor {
+    options: Options,
+    config: Config,
+    neighbours: Neighbours,
+    rib: RibHandle,
+    fib: FibHandle,
+    watch: Option<ConfigWatch>,
+    roster: watch::Sender<Roster>,
+}
+
+impl Supervisor {
+    fn socket(&self) -> PathBuf {
+        let configured = || self.roster.borrow().plan.control.clone();
+        self.options.control.clone().unwrap_or_else(configured)
+    }
+
+    /// The files' folders had changes: reload if the contents differ.
+    async fn changed(&mut self) {
+        if Config::load(&self.options.config).is_ok_and(|config| config == self.config) {
+            return;
+        }
+        self.reload("the file changed").await;
+    }
+
+    async fn reload(&mut self, why: &str) -> ReloadResult {
+        notify_supervisor(&[sd_notify::NotifyState::Reloading]);
+        let result = self.try_reload(why).await;
+        notify_supervisor(&[sd_notify::NotifyState::Ready]);
+        result
+    }
+
+    async fn try_reload(&mut self, why: &str) -> ReloadResult {
+        let host = match identity::host().await {
+            Ok(host) => host,
+            Err(error) => return self.reject(why, vec![error.to_string()]),
+        };
+        let (config, plan) = match load(&self.options, &host) {
+            Ok(loaded) => loaded,
+            Err(errors) => return self.reject(why, errors),
+        };
+        let changes: Vec<String> = {
+            let roster = self.roster.borrow();
+            lines(&starling_config::diff(&roster.plan, &plan))
+        };
+        self.config = config;
+        self.apply(&plan).await;
+        let generation = self.roster.borrow().generation;
+        tracing::info!(generation, changes = changes.len(), "reloaded ({why})");
+        for change in &changes {
+            tracing::info!("  {change}");
+        }
+        ReloadResult { ok: true, generation, changes, errors: Vec::new() }
+    }
+
+    fn reject(&mut self, why: &str, errors: Vec<String>) -> ReloadResult {
+        let text = errors.join("\n");
+        tracing::error!("configuration rejected ({why}), the running one stays:\n{text}");
+        self.roster.send_modify(|roster| roster.rejected = Some(text));
+        let generation = self.roster.borrow().generation;
+        ReloadResult { ok: false, generation, changes: Vec::new(), errors }
+    }
+
+    /// Makes `plan` the running one. The kernel's side first: a route must never be programmed
+    /// by the old pools once a session runs by the new ones.
+    async fn apply(&mut self, plan: &NodePlan) {
+        self.neighbours.prepare(plan);
+        let neighbours = &self.neighbours;
+        let rib = plan.rib_config(|peer| neighbours.id(peer.address));
+        self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
+        // A closed channel means that the Rib's thread has ended: the daemon is stopping.
+        let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
+        self.neighbours.settle(plan).await;
+        if let Some(watch) = &mut self.watch {
+            let config = &self.config;
+            watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
+        }
+        let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
+        self.roster.send_modify(|roster| {
+            roster.plan = Arc::new(plan.clone());
+            roster.generation += 1;
+            roster.peers = peers;
+            roster.rejected = None;
+        });
+    }
+}
+
+/// Reads the configuration and says what this node does by it.
+fn load(options: &Options, host: &identity::Host) -> Result<(Config, NodePlan), Vec<String>> {
+    let config = Config::load(&options.config)
+        .map_err(|errors| errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let identity = host.identity(options.node.clone());
+    let plan = match config.node(&identity) {
+        Ok(node) => config.plan(node),
+        Err(error) => return Err(vec![error.to_string()]),
+    };
+    Ok((config, plan))
+}
+
+/// A text's lines, without empty ones.
+fn lines(text: &impl ToString) -> Vec<String> {
+    let text = text.to_string();
+    text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+}
+
+/// Waits until the daemon is told to stop.
+async fn told(mut stopping: watch::Receiver<bool>) {
+    // An error means that nobody is left to tell, which says the same.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Tells systemd, where it listens; elsewhere this does nothing.
+fn notify_supervisor(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "sd_notify");
+    }
+}

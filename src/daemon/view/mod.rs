@@ -1,0 +1,136 @@
+//! What the daemon shows: answers to the control API, asked of the actors when they are asked of
+//! us.
+//!
+//! Nothing is stored for it. Neighbours, Rib and Fib are each asked by message, in pieces so
+//! small that routing does not notice; a slow reader slows its own answer alone.
+
+mod neighbors;
+mod nodes;
+mod reached;
+mod ready;
+mod routes;
+
+use starling_bgp::types::Time;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::Clock;
+use super::control::{Backend, Refusal, Rows};
+use super::fib::FibHandle;
+use super::metrics::Scrape;
+use super::rib::RibHandle;
+use super::supervisor::{Request, Roster};
+use crate::api::{
+    ApiError, FibEntry, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
+};
+
+/// The daemon, as the control API sees it.
+#[derive(Clone, Debug)]
+pub struct View {
+    clock: Clock,
+    roster: watch::Receiver<Roster>,
+    rib: RibHandle,
+    fib: FibHandle,
+    supervisor: mpsc::Sender<Request>,
+}
+
+impl View {
+    /// A view of these.
+    pub fn new(
+        clock: Clock,
+        roster: watch::Receiver<Roster>,
+        rib: RibHandle,
+        fib: FibHandle,
+        supervisor: mpsc::Sender<Request>,
+    ) -> View {
+        View { clock, roster, rib, fib, supervisor }
+    }
+
+    fn roster(&self) -> Roster {
+        self.roster.borrow().clone()
+    }
+
+    fn seconds_since(&self, then: Time) -> u64 {
+        self.clock.now().since(then).as_secs()
+    }
+}
+
+/// An actor that does not answer has ended: the daemon is stopping.
+fn stopping() -> Refusal {
+    Refusal::unavailable(ApiError::new("the daemon is stopping"))
+}
+
+/// A neighbour that is asked for and not there.
+fn no_such_neighbor(name: &str, roster: &Roster) -> Refusal {
+    let names: Vec<&str> = roster.peers.iter().map(|(plan, _)| plan.name.as_str()).collect();
+    let hint = match names.len() {
+        0 => "no neighbour is configured".to_owned(),
+        1..=20 => format!("known are {}", names.join(", ")),
+        n => format!("{n} are known: `bgpctl show summary` lists them"),
+    };
+    Refusal::not_found(ApiError::new(format!("no neighbour is called `{name}`")).hint(hint))
+}
+
+impl Backend for View {
+    async fn summary(&self) -> Result<Summary, Refusal> {
+        let roster = self.roster();
+        let peers = self.peer_summaries(&roster).await?;
+        Ok(Summary {
+            node: roster.plan.name.clone(),
+            asn: roster.plan.asn.0,
+            router_id: roster.plan.router_id,
+            uptime_s: self.seconds_since(Time::ZERO),
+            generation: roster.generation,
+            ready: self.readiness(&roster, &peers).await?,
+            peers,
+        })
+    }
+
+    async fn neighbors(&self) -> Result<Vec<Neighbor>, Refusal> {
+        let roster = self.roster();
+        self.all_neighbors(&roster).await
+    }
+
+    async fn neighbor(&self, name: &str) -> Result<Neighbor, Refusal> {
+        let roster = self.roster();
+        let all = self.all_neighbors(&roster).await?;
+        let called = |n: &Neighbor| n.summary.name == name || n.summary.address.to_string() == name;
+        all.into_iter().find(called).ok_or_else(|| no_such_neighbor(name, &roster))
+    }
+
+    async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
+        self.route_rows(query).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
+        self.all_nodes().await
+    }
+
+    async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
+        Ok(self.fib_rows())
+    }
+
+    async fn reload(&self) -> Result<ReloadResult, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.supervisor.send(Request::Reload(answer)).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
+    }
+
+    async fn ready(&self) -> Result<Ready, Refusal> {
+        let roster = self.roster();
+        let peers = self.peer_summaries(&roster).await?;
+        self.readiness(&roster, &peers).await
+    }
+
+    async fn live(&self) -> Result<(), Refusal> {
+        let rib = self.rib.ask(|_| ()).await;
+        let fib = self.fib.ask(|_| ()).await;
+        rib.and(fib).ok_or_else(stopping)
+    }
+
+    async fn metrics(&self) -> Result<String, Refusal> {
+        let summary = self.summary().await?;
+        let fib = self.fib_states().await?;
+        let scrape = Scrape { version: self.version(), summary, fib };
+        scrape.text().map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
+    }
+}

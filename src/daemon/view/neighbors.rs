@@ -1,0 +1,162 @@
+//! Neighbours: what their tasks say of themselves, beside what the Rib counts.
+
+use starling_bgp::msg::Export;
+use starling_bgp::rib::show::PeerCounts;
+use starling_bgp::session::{PeerStatus, State};
+use starling_bgp::types::Families;
+use starling_config::PeerPlan;
+use tokio::sync::oneshot;
+
+use super::{Refusal, View, stopping};
+use crate::api::{Agreed, Configured, LastDown, Neighbor, PeerSummary};
+use crate::daemon::events;
+use crate::daemon::peer::{self, Command, PeerHandle};
+use crate::daemon::supervisor::Roster;
+
+impl View {
+    pub(super) async fn peer_summaries(
+        &self,
+        roster: &Roster,
+    ) -> Result<Vec<PeerSummary>, Refusal> {
+        let reports = self.reports(roster).await?;
+        Ok(reports.iter().map(|report| self.summarise(report)).collect())
+    }
+
+    pub(super) async fn all_neighbors(&self, roster: &Roster) -> Result<Vec<Neighbor>, Refusal> {
+        let reports = self.reports(roster).await?;
+        Ok(reports.iter().map(|report| self.describe(report)).collect())
+    }
+
+    /// All tasks are asked before the first is waited for; one that ended meanwhile (a reload
+    /// removed it) is left out.
+    async fn reports<'a>(&self, roster: &'a Roster) -> Result<Vec<Report<'a>>, Refusal> {
+        let mut asked = Vec::new();
+        for (plan, handle) in &roster.peers {
+            if let Some(answer) = ask(handle).await {
+                asked.push((plan, handle.id, answer));
+            }
+        }
+        let ids: Vec<_> = asked.iter().map(|(_, id, _)| *id).collect();
+        let counts = self.rib.ask(move |rib| -> Vec<PeerCounts> {
+            ids.into_iter().map(|id| rib.peer_counts(id)).collect()
+        });
+        let counts = counts.await.ok_or_else(stopping)?;
+        let mut reports = Vec::new();
+        for ((plan, _, answer), counts) in asked.into_iter().zip(counts) {
+            if let Ok(peer::Report { status, notes }) = answer.await {
+                reports.push(Report { plan, status, notes, counts });
+            }
+        }
+        Ok(reports)
+    }
+
+    fn summarise(&self, report: &Report<'_>) -> PeerSummary {
+        let Report { plan, status, counts, .. } = report;
+        let down = status.last_down.as_ref().filter(|_| status.state != State::Established);
+        PeerSummary {
+            name: plan.name.clone(),
+            address: plan.address,
+            asn: plan.asn.0,
+            kind: plan.kind.into(),
+            state: status.state.into(),
+            since_s: self.seconds_since(status.since),
+            received: both(counts.received),
+            accepted: both(counts.accepted),
+            sent: both(counts.sent),
+            reason: down.map(|(reason, _)| events::words(reason)).or_else(|| silence(plan, status)),
+        }
+    }
+
+    fn describe(&self, report: &Report<'_>) -> Neighbor {
+        let Report { plan, status, notes, .. } = report;
+        let last_down = status.last_down.as_ref().map(|(reason, at)| LastDown {
+            text: events::words(reason),
+            ago_s: self.seconds_since(*at),
+        });
+        let agreed = status.negotiated.as_ref().map(|n| Agreed {
+            router_id: n.router_id,
+            asn: n.asn.0,
+            families: families(n.families),
+            four_octet_as: n.as4,
+            route_refresh: n.refresh,
+            end_of_rib: n.end_of_rib,
+            hold_s: n.hold.as_secs(),
+            keepalive_s: n.hold.as_secs() / 3,
+        });
+        Neighbor {
+            summary: self.summarise(report),
+            local_address: plan.local_address,
+            local_asn: plan.local_asn.0,
+            configured: Configured {
+                families: families(plan.families),
+                hold_s: plan.hold.as_secs(),
+                connect_retry_s: plan.connect_retry.as_secs(),
+                passive: plan.passive,
+            },
+            agreed,
+            messages_received: status.received.into(),
+            messages_sent: status.sent.into(),
+            last_received_s: status.last_received.map(|at| self.seconds_since(at)),
+            last_down,
+            flaps: u64::from(status.flaps),
+            import: import(plan),
+            export: match plan.export {
+                Export::Own => "own blocks".to_owned(),
+                Export::All if plan.kind.is_internal() => {
+                    "own blocks and routes learned by eBGP".to_owned()
+                }
+                Export::All => "every best route".to_owned(),
+            },
+            notes: notes.clone(),
+        }
+    }
+}
+
+/// One neighbour, from all who know of it.
+struct Report<'a> {
+    plan: &'a PeerPlan,
+    status: PeerStatus,
+    notes: Vec<String>,
+    counts: PeerCounts,
+}
+
+async fn ask(handle: &PeerHandle) -> Option<oneshot::Receiver<peer::Report>> {
+    let (answer, answered) = oneshot::channel();
+    handle.commands.send(Command::Status(answer)).await.ok()?;
+    Some(answered)
+}
+
+/// Why there is no session where nothing has failed yet.
+fn silence(plan: &PeerPlan, status: &PeerStatus) -> Option<String> {
+    match status.state {
+        State::Established => None,
+        State::Active | State::Idle if plan.passive => {
+            Some("waiting to be called (passive); the neighbour has not called yet".to_owned())
+        }
+        State::Idle | State::Active | State::Connect => Some("connecting".to_owned()),
+        State::OpenSent | State::OpenConfirm => {
+            Some("the sessions' terms are exchanged".to_owned())
+        }
+    }
+}
+
+fn import(plan: &PeerPlan) -> String {
+    if plan.import.within.is_empty() {
+        return "nothing: no `import` is set (RFC 8212)".to_owned();
+    }
+    let list =
+        |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let within = list(&plan.import.within);
+    match plan.import.except.is_empty() {
+        true => format!("within {within}"),
+        false => format!("within {within}, but not {}", list(&plan.import.except)),
+    }
+}
+
+fn families(families: Families) -> Vec<String> {
+    families.iter().map(|family| family.to_string()).collect()
+}
+
+fn both(counts: [u32; 2]) -> u64 {
+    counts.into_iter().map(u64::from).sum()
+}

@@ -1,0 +1,134 @@
+//! The nodes of the cluster as seen from this one: how their pods are reached, and why.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use starling_bgp::rib::show::RouteFilter;
+use starling_bgp::types::PeerId;
+use starling_config::PeerPlan;
+use starling_fib::Fib;
+
+use super::{Refusal, View, reached, stopping};
+use crate::api::{How, Node, PeerSummary, Reach, Reached};
+
+/// Routes looked at in one question to the Rib.
+const CHUNK: usize = 1024;
+
+/// What a node announces and we use: the block, and its next hop.
+type Blocks = BTreeMap<PeerId, Vec<(IpNet, IpAddr)>>;
+
+impl View {
+    pub(super) async fn all_nodes(&self) -> Result<Vec<Node>, Refusal> {
+        let roster = self.roster();
+        let sessions = self.peer_summaries(&roster).await?;
+        let sessions: BTreeMap<IpAddr, PeerSummary> =
+            sessions.into_iter().map(|peer| (peer.address, peer)).collect();
+        let mut blocks = self.blocks_in_use().await?;
+        let asked: Vec<(PeerPlan, Vec<(IpNet, IpAddr)>)> = roster
+            .peers
+            .iter()
+            .filter(|(plan, _)| plan.node)
+            .map(|(plan, handle)| (plan.clone(), blocks.remove(&handle.id).unwrap_or_default()))
+            .collect();
+        let pools: Vec<IpNet> = roster.plan.pools.iter().map(|pool| pool.cidr).collect();
+        let answer = self.fib.ask(move |fib| -> Vec<Node> {
+            asked.into_iter().map(|(plan, blocks)| node(fib, &plan, &blocks, &pools)).collect()
+        });
+        let mut nodes = vec![self.this_node(&roster.plan)];
+        for mut node in answer.await.ok_or_else(stopping)? {
+            if let Some(session) = sessions.get(&node.address) {
+                node.session = Some(session.state);
+                node.since_s = Some(session.since_s);
+                node.reason.clone_from(&session.reason);
+            }
+            nodes.push(node);
+        }
+        nodes.sort_by(|a, b| a.address.cmp(&b.address));
+        Ok(nodes)
+    }
+
+    fn this_node(&self, plan: &starling_config::NodePlan) -> Node {
+        let address = plan.addresses.first().map(|own| own.address);
+        Node {
+            name: plan.name.clone(),
+            address: address.unwrap_or_else(|| plan.router_id.into()),
+            reach: Reach::Local,
+            through: None,
+            why: "this node".to_owned(),
+            session: None,
+            since_s: None,
+            reason: None,
+            blocks: plan.blocks.clone(),
+            warning: None,
+        }
+    }
+
+    async fn blocks_in_use(&self) -> Result<Blocks, Refusal> {
+        let mut blocks = Blocks::new();
+        let mut cursor = None;
+        loop {
+            let question = RouteFilter::default();
+            let answer = self.rib.ask(move |rib| rib.routes(&question, cursor, CHUNK)).await;
+            let (routes, next) = answer.ok_or_else(stopping)?;
+            for route in routes {
+                for path in route.paths.iter().filter(|path| path.best) {
+                    if let Some(next_hop) = path.next_hop {
+                        blocks.entry(path.peer).or_default().push((route.prefix, next_hop));
+                    }
+                }
+            }
+            match next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(blocks),
+            }
+        }
+    }
+}
+
+/// A node that has announced nothing is judged by what its pods would be: the pools.
+fn node(fib: &Fib, plan: &PeerPlan, blocks: &[(IpNet, IpAddr)], pools: &[IpNet]) -> Node {
+    let supposed = || {
+        let same_family = |pool: &&IpNet| pool.addr().is_ipv4() == plan.address.is_ipv4();
+        pools.iter().filter(same_family).map(|pool| (*pool, plan.address)).collect()
+    };
+    let asked: Vec<(IpNet, IpAddr)> = if blocks.is_empty() { supposed() } else { blocks.to_vec() };
+    let mut ways: Vec<Reached> = Vec::new();
+    for (prefix, next_hop) in asked {
+        let way = reached::reached(&fib.resolution_of(prefix, next_hop));
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    let reach = match ways.as_slice() {
+        [] => Reach::Unreachable,
+        [first, rest @ ..] if rest.iter().all(|way| way.how == first.how) => kind(first.how),
+        _ => Reach::Mixed,
+    };
+    let through = ways.first().and_then(|way| {
+        way.gateway.map(|gateway| gateway.to_string()).or_else(|| way.device.clone())
+    });
+    let whys: Vec<&str> = ways.iter().map(|way| way.why.as_str()).collect();
+    Node {
+        name: plan.name.clone(),
+        address: plan.address,
+        reach,
+        through,
+        why: if whys.is_empty() { "no pool is configured".to_owned() } else { whys.join("; ") },
+        session: None,
+        since_s: None,
+        reason: None,
+        blocks: blocks.iter().map(|(prefix, _)| *prefix).collect(),
+        warning: ways.iter().find_map(|way| way.warning.clone()),
+    }
+}
+
+fn kind(how: How) -> Reach {
+    match how {
+        How::Direct => Reach::Direct,
+        How::Tunnel => Reach::Tunnel,
+        How::Gateway => Reach::Gateway,
+        How::Blackhole => Reach::Local,
+        How::Unreachable => Reach::Unreachable,
+    }
+}

@@ -1,0 +1,72 @@
+//! Whether the node does its job: its kernel holds what it should, and somebody is heard.
+
+use starling_fib::tunnel::TunnelState;
+use starling_fib::types::TunnelError;
+
+use super::{Refusal, View, stopping};
+use crate::api::{PeerSummary, Ready, Reason, SessionState};
+use crate::daemon::supervisor::Roster;
+
+/// Neighbours that are named one by one before the rest is a number.
+const NAMED: usize = 10;
+
+impl View {
+    /// Not ready: the kernel's table is not as wanted, the tunnel that a pool needs is not to be
+    /// had, or not one session of several configured ones is up. A single neighbour that is down
+    /// is a reason to look, not to take the node out.
+    pub(super) async fn readiness(
+        &self,
+        roster: &Roster,
+        peers: &[PeerSummary],
+    ) -> Result<Ready, Refusal> {
+        let answer = self.fib.ask(|fib| (fib.healthy(), fib.tunnel_state())).await;
+        let (healthy, tunnel) = answer.ok_or_else(stopping)?;
+        let mut reasons = Vec::new();
+        if let Err(words) = healthy {
+            reasons.extend(words.into_iter().map(|text| kernel_reason(text, &tunnel)));
+        }
+        let down: Vec<&PeerSummary> =
+            peers.iter().filter(|peer| peer.state != SessionState::Established).collect();
+        let cut_off = !peers.is_empty() && down.len() == peers.len();
+        let ready = reasons.is_empty() && !cut_off;
+        reasons.extend(down.iter().take(NAMED).map(|peer| Reason {
+            code: "session_down".to_owned(),
+            subject: peer.name.clone(),
+            text: format!(
+                "no session with {} ({}): {}",
+                peer.name,
+                peer.address,
+                peer.reason.as_deref().unwrap_or("not established")
+            ),
+        }));
+        if let Some(more) = down.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            reasons.push(Reason {
+                code: "sessions_down".to_owned(),
+                subject: more.to_string(),
+                text: format!("and {more} more neighbours without a session"),
+            });
+        }
+        if let Some(rejected) = &roster.rejected {
+            reasons.push(Reason {
+                code: "config_rejected".to_owned(),
+                subject: format!("generation {}", roster.generation),
+                text: format!(
+                    "the newest configuration was rejected, an older one runs:\n{rejected}"
+                ),
+            });
+        }
+        Ok(Ready { ready, reasons })
+    }
+}
+
+fn kernel_reason(text: String, tunnel: &TunnelState) -> Reason {
+    let (code, subject) = match tunnel {
+        TunnelState::Failed(error) if error.to_string() == text => match error {
+            TunnelError::NoModule { .. } => ("no_ipip", "ipip"),
+            TunnelError::WrongKind { .. } | TunnelError::Failed { .. } => ("no_tunnel", "tunnel"),
+        },
+        TunnelState::Pending(why) if *why == text => ("tunnel_pending", "tunnel"),
+        _ => ("kernel", "fib"),
+    };
+    Reason { code: code.to_owned(), subject: subject.to_owned(), text }
+}

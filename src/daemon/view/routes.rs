@@ -1,0 +1,255 @@
+//! Routes and the kernel's table, streamed: a chunk from the Rib, what the Fib makes of it, a
+//! chunk to the reader, and only then the next.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use starling_bgp::attrs::{AttrSet, Origin};
+use starling_bgp::rib::show::{PathView, RouteFilter, RouteView};
+use starling_bgp::types::PeerId;
+use starling_bgp::wire::attr;
+use starling_fib::Fib;
+use starling_fib::table::{Entry, EntryState};
+use starling_fib::types::Resolution;
+use starling_fib::view;
+
+use super::{Refusal, View, no_such_neighbor, reached, stopping};
+use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery};
+use crate::daemon::control::rows::{self, CHUNK};
+use crate::daemon::control::{Rows, RowsSender};
+
+impl View {
+    pub(super) async fn route_rows(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
+        let roster = self.roster();
+        let from = match &query.from {
+            Some(name) => {
+                let called = |(plan, _): &&(starling_config::PeerPlan, _)| {
+                    plan.name == *name || plan.address.to_string() == *name
+                };
+                let known = roster.peers.iter().find(called).map(|(_, handle)| handle.id);
+                let own = (name == "local").then_some(PeerId::LOCAL);
+                let id = known.or(own).ok_or_else(|| no_such_neighbor(name, &roster))?;
+                Some(id)
+            }
+            None => None,
+        };
+        let mut filter = RouteFilter { from, ..RouteFilter::default() };
+        match query.lookup {
+            Some(Lookup::Prefix(prefix)) => filter.prefix = Some(prefix),
+            Some(Lookup::Address(address)) => filter.covering = Some(address),
+            None => {}
+        }
+        let (sender, rows) = rows::rows();
+        tokio::spawn(self.clone().stream_routes(filter, query.detail, sender));
+        Ok(rows)
+    }
+
+    async fn stream_routes(self, filter: RouteFilter, detail: bool, rows: RowsSender<Route>) {
+        let mut cursor = None;
+        loop {
+            let question = filter.clone();
+            let answer = self.rib.ask(move |rib| rib.routes(&question, cursor, CHUNK)).await;
+            let Some((routes, next)) = answer else {
+                // The reader may have gone as well.
+                let _ = rows.send(Err(stopping().body)).await;
+                return;
+            };
+            let Some(fates) = self.fates(&routes).await else { return };
+            let chunk: Vec<Route> = routes
+                .iter()
+                .zip(fates)
+                .map(|(route, fate)| self.route(route, fate, detail))
+                .collect();
+            if !chunk.is_empty() && rows.send(Ok(chunk)).await.is_err() {
+                return;
+            }
+            match next {
+                Some(next) => cursor = Some(next),
+                None => return,
+            }
+        }
+    }
+
+    /// What the Fib makes of each route and of each of its paths.
+    async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
+        let asked: Vec<(IpNet, Vec<Option<IpAddr>>)> = routes
+            .iter()
+            .map(|route| (route.prefix, route.paths.iter().map(|path| path.next_hop).collect()))
+            .collect();
+        self.fib
+            .ask(move |fib| {
+                asked
+                    .into_iter()
+                    .map(|(prefix, next_hops)| Fate {
+                        kernel: kernel(fib, prefix),
+                        resolutions: next_hops
+                            .into_iter()
+                            .map(|hop| Some(fib.resolution_of(prefix, hop?)))
+                            .collect(),
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    fn route(&self, route: &RouteView, fate: Fate, detail: bool) -> Route {
+        let paths = route.paths.iter().zip(&fate.resolutions);
+        let shown = if detail { usize::MAX } else { 1 };
+        Route {
+            prefix: route.prefix,
+            paths: paths.take(shown).map(|(path, how)| self.path(path, how, detail)).collect(),
+            kernel: fate.kernel,
+        }
+    }
+
+    fn path(&self, path: &PathView, resolution: &Option<Resolution>, detail: bool) -> Path {
+        let attrs = &path.attrs;
+        let bare = Path {
+            from: path.name.clone(),
+            next_hop: path.next_hop,
+            reached: resolution.as_ref().map_or_else(reached::own, reached::reached),
+            age_s: self.seconds_since(path.received),
+            best: path.best,
+            why: path.why.clone(),
+            filtered: path.filtered.clone(),
+            origin: None,
+            local_pref: None,
+            med: None,
+            as_path: None,
+            communities: Vec::new(),
+            large_communities: Vec::new(),
+            extended_communities: Vec::new(),
+            other_attributes: Vec::new(),
+        };
+        if !detail {
+            return bare;
+        }
+        Path {
+            origin: Some(match attrs.origin() {
+                Origin::Igp => crate::api::Origin::Igp,
+                Origin::Egp => crate::api::Origin::Egp,
+                Origin::Incomplete => crate::api::Origin::Incomplete,
+            }),
+            local_pref: attrs.local_pref(),
+            med: attrs.med(),
+            as_path: Some(attrs.as_path().to_string()),
+            communities: attrs.communities().iter().map(|c| c.to_string()).collect(),
+            large_communities: attrs.large_communities().iter().map(|c| c.to_string()).collect(),
+            extended_communities: attrs
+                .extended_communities()
+                .iter()
+                .map(|c| c.to_string())
+                .collect(),
+            other_attributes: others(attrs),
+            ..bare
+        }
+    }
+
+    pub(super) fn fib_rows(&self) -> Rows<FibEntry> {
+        let (sender, rows) = rows::rows();
+        tokio::spawn(self.clone().stream_fib(sender));
+        rows
+    }
+
+    async fn stream_fib(self, rows: RowsSender<FibEntry>) {
+        let mut after = None;
+        loop {
+            let answer = self.fib.ask(move |fib| fib.entries(after, CHUNK)).await;
+            let Some(entries) = answer else {
+                // The reader may have gone as well.
+                let _ = rows.send(Err(stopping().body)).await;
+                return;
+            };
+            let Some(last) = entries.last() else { return };
+            after = Some(last.prefix);
+            let chunk = entries.into_iter().map(entry).collect();
+            if rows.send(Ok(chunk)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// How many destinations there are in each state.
+    pub(super) async fn fib_states(&self) -> Result<BTreeMap<KernelState, u64>, Refusal> {
+        let mut states = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let answer = self.fib.ask(move |fib| fib.entries(after, 16 * CHUNK)).await;
+            let entries = answer.ok_or_else(stopping)?;
+            let Some(last) = entries.last() else { return Ok(states) };
+            after = Some(last.prefix);
+            for entry in &entries {
+                *states.entry(entry_state(&entry.state).0).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// What the Fib makes of one route.
+struct Fate {
+    kernel: Kernel,
+    resolutions: Vec<Option<Resolution>>,
+}
+
+fn kernel(fib: &Fib, prefix: IpNet) -> Kernel {
+    match fib.view_of(prefix) {
+        Some(route) => {
+            let (state, why) = state(&route.state);
+            Kernel { state, why }
+        }
+        None => Kernel { state: KernelState::Unresolved, why: Some("no usable path".to_owned()) },
+    }
+}
+
+fn entry(entry: Entry) -> FibEntry {
+    let (state, why) = entry_state(&entry.state);
+    let why = why.or_else(|| entry.why.filter(|_| state != KernelState::Installed));
+    FibEntry { prefix: entry.prefix, want: entry.want, have: entry.have, state, why }
+}
+
+fn entry_state(entry: &EntryState) -> (KernelState, Option<String>) {
+    match entry {
+        EntryState::Wanted(wanted) => state(wanted),
+        EntryState::Leftover => (
+            KernelState::Stale,
+            Some("a predecessor's; kept until the neighbours have spoken".to_owned()),
+        ),
+    }
+}
+
+fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
+    match state {
+        view::KernelState::Installed => (KernelState::Installed, None),
+        view::KernelState::Pending => (KernelState::Pending, None),
+        view::KernelState::Refused(words) => (KernelState::Refused, Some(words.clone())),
+        view::KernelState::Occupied(protocol) => (
+            KernelState::Occupied,
+            Some(format!("a route of protocol {protocol} sits there; it is left alone")),
+        ),
+        view::KernelState::Unreachable => (KernelState::Unresolved, None),
+    }
+}
+
+/// Attributes that have no field of their own.
+fn others(attrs: &AttrSet) -> Vec<String> {
+    let mut others = Vec::new();
+    if attrs.atomic_aggregate() {
+        others.push("ATOMIC_AGGREGATE".to_owned());
+    }
+    if let Some((asn, address)) = attrs.aggregator() {
+        others.push(format!("AGGREGATOR {asn} {address}"));
+    }
+    if let Some(originator) = attrs.rank().originator {
+        others.push(format!("ORIGINATOR_ID {originator}"));
+    }
+    let clusters: Vec<String> = attrs.cluster_list().map(|id| id.to_string()).collect();
+    if !clusters.is_empty() {
+        others.push(format!("CLUSTER_LIST {}", clusters.join(" ")));
+    }
+    others.extend(attrs.iter().filter(|a| attr::spec(a.code).is_none()).map(|attr| {
+        let partial = if attr.flags & 0x20 != 0 { ", partial" } else { "" };
+        format!("type {}, {} octets{partial}", attr.code, attr.value.len())
+    }));
+    others
+}

@@ -1,0 +1,122 @@
+//! A daemon in memory: says what [`crate::sample`] holds, misbehaves on request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use starling::api::{
+    ApiError, FibEntry, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
+};
+use starling::daemon::control::rows::{CHUNK, in_memory, rows};
+use starling::daemon::control::{Backend, Refusal, Rows};
+
+use crate::sample;
+
+#[derive(Clone, Default)]
+pub(crate) struct Memory(pub(crate) Arc<Behaviour>);
+
+#[derive(Default)]
+pub(crate) struct Behaviour {
+    /// Rows that `routes` makes up, instead of the sample's.
+    pub(crate) made_up: AtomicU64,
+    /// Rows that were handed over so far.
+    pub(crate) produced: AtomicU64,
+    /// The producer of a table saw its reader go away.
+    pub(crate) abandoned: AtomicBool,
+    /// The table stops half-way with an error.
+    pub(crate) breaks: AtomicBool,
+    /// The configuration file has errors.
+    pub(crate) bad_file: AtomicBool,
+    /// An actor is stuck.
+    pub(crate) stuck: AtomicBool,
+}
+
+impl Backend for Memory {
+    async fn summary(&self) -> Result<Summary, Refusal> {
+        Ok(sample::summary())
+    }
+
+    async fn neighbors(&self) -> Result<Vec<Neighbor>, Refusal> {
+        Ok(sample::neighbors())
+    }
+
+    async fn neighbor(&self, name: &str) -> Result<Neighbor, Refusal> {
+        let found = sample::neighbors()
+            .into_iter()
+            .find(|n| n.summary.name == name || n.summary.address.to_string() == name);
+        found.ok_or_else(|| {
+            Refusal::not_found(
+                ApiError::new(format!("there is no neighbour `{name}`"))
+                    .hint("known are server2 and gw0"),
+            )
+        })
+    }
+
+    async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
+        if query.from.as_deref() == Some("nobody") {
+            return Err(Refusal::not_found(ApiError::new("there is no neighbour `nobody`")));
+        }
+        let made_up = self.0.made_up.load(Ordering::SeqCst);
+        if made_up == 0 {
+            return Ok(in_memory(if query.detail { sample::detailed() } else { sample::routes() }));
+        }
+        let (sender, rows) = rows();
+        let behaviour = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let template = sample::routes().remove(1);
+            let mut made = 0;
+            while made < made_up {
+                let until = made_up.min(made + CHUNK as u64);
+                let chunk = (made..until)
+                    .map(|i| {
+                        let address = std::net::Ipv4Addr::from(0x0a00_0000 + i as u32);
+                        let prefix = ipnet::IpNet::new(address.into(), 32).unwrap();
+                        Route { prefix, ..template.clone() }
+                    })
+                    .collect();
+                if sender.send(Ok(chunk)).await.is_err() {
+                    behaviour.abandoned.store(true, Ordering::SeqCst);
+                    return;
+                }
+                behaviour.produced.fetch_add(until - made, Ordering::SeqCst);
+                made = until;
+            }
+            if behaviour.breaks.load(Ordering::SeqCst) {
+                let _ = sender.send(Err(ApiError::new("the daemon is stopping"))).await;
+            }
+        });
+        Ok(rows)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
+        Ok(sample::nodes())
+    }
+
+    async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
+        Ok(in_memory(sample::fib()))
+    }
+
+    async fn reload(&self) -> Result<ReloadResult, Refusal> {
+        let bad = self.0.bad_file.load(Ordering::SeqCst);
+        let (changes, errors) = if bad {
+            (Vec::new(), vec!["cluster.toml:7:8: unknown mode".to_owned()])
+        } else {
+            (vec!["pool 10.244.0.0/16: ipip never, now cross-subnet".to_owned()], Vec::new())
+        };
+        Ok(ReloadResult { ok: !bad, generation: 3 + u64::from(!bad), changes, errors })
+    }
+
+    async fn ready(&self) -> Result<Ready, Refusal> {
+        Ok(sample::summary().ready)
+    }
+
+    async fn live(&self) -> Result<(), Refusal> {
+        if self.0.stuck.load(Ordering::SeqCst) {
+            return Err(Refusal::unavailable(ApiError::new("the RIB has not answered for 30 s")));
+        }
+        Ok(())
+    }
+
+    async fn metrics(&self) -> Result<String, Refusal> {
+        Ok("# EOF\n".to_owned())
+    }
+}

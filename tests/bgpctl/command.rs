@@ -1,0 +1,195 @@
+//! The built `bgpctl` against a daemon in memory: output, exit codes, what it says in trouble.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use starling::api::{FibEntry, Route, Summary, Version};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::http::Daemon;
+use crate::sample;
+
+fn bgpctl(socket: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bgpctl"));
+    command.env("STARLING_SOCKET", socket).env_remove("COLUMNS").stdin(Stdio::null());
+    command.kill_on_drop(true);
+    command
+}
+
+async fn run(socket: &Path, line: &str) -> (i32, String, String) {
+    let Output { status, stdout, stderr } =
+        bgpctl(socket).args(line.split_whitespace()).output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().expect("no signal"), text(stdout), text(stderr))
+}
+
+#[tokio::test]
+async fn tables_are_plain_in_a_pipe_and_json_is_the_daemons() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "sh su").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("connection refused") && !out.contains('\x1b'), "{out}");
+    for line in ["show summary", "show neighbors", "sh nei gw0", "sh no", "sh ro --detail", "sh f"]
+    {
+        let (code, out, err) = run(&daemon.socket, line).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        assert!(out.lines().count() > 2, "{line}: {out}");
+    }
+    let (_, out, _) = run(&daemon.socket, "show summary --json").await;
+    assert_eq!(serde_json::from_str::<Summary>(&out).unwrap(), sample::summary());
+    let (_, out, _) = run(&daemon.socket, "-j show routes").await;
+    let rows: Vec<Route> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows, sample::routes());
+    let (_, out, _) = run(&daemon.socket, "--json show fib").await;
+    let rows: Vec<FibEntry> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows, sample::fib());
+    let (_, out, _) = run(&daemon.socket, "version -j").await;
+    assert_eq!(serde_json::from_str::<Version>(&out).unwrap(), Version::this());
+}
+
+#[tokio::test]
+async fn the_width_of_the_page_is_kept() {
+    let daemon = Daemon::start().await;
+    let output = bgpctl(&daemon.socket)
+        .args(["show", "routes"])
+        .env("COLUMNS", "90")
+        .output()
+        .await
+        .unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.lines().all(|l| l.chars().count() <= 90), "{out}");
+    assert!(out.contains("(!) 192.168.169.192/26 and 1 more: next hop 10.39.3.75"), "{out}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_exit_code_1_with_its_hint() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "show neighbors a/b?c").await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("error: there is no neighbour `a/b?c`"), "{err}");
+    assert!(err.contains("hint: known are server2 and gw0"), "{err}");
+    let (code, ..) = run(&daemon.socket, "show routes --from nobody").await;
+    assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn a_reload_tells_what_changed_or_what_is_wrong() {
+    let daemon = Daemon::start().await;
+    let (code, out, _) = run(&daemon.socket, "reload").await;
+    assert_eq!(code, 0);
+    assert!(out.contains("configuration 4 is in force") && out.contains("ipip never"), "{out}");
+    daemon.backend.0.bad_file.store(true, Ordering::SeqCst);
+    for line in ["reload", "reload --json"] {
+        let (code, out, _) = run(&daemon.socket, line).await;
+        assert_eq!(code, 1);
+        assert!(out.contains("cluster.toml:7:8: unknown mode"), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn usage_is_exit_code_2() {
+    for line in ["show n", "frobnicate", "show routes 10.1.1.1/24", "show", "--nonsense", ""] {
+        let (code, out, err) = run(Path::new("/nonexistent"), line).await;
+        assert_eq!((code, out.as_str()), (2, ""), "{line}");
+        assert!(!err.is_empty());
+    }
+    let (code, out, err) = run(Path::new("/nonexistent"), "--help").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("Exit codes"), "{out}");
+}
+
+#[tokio::test]
+async fn where_no_daemon_is_the_reason_is_told_with_exit_code_3() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let (code, _, err) = run(&path, "show summary").await;
+    assert_eq!(code, 3);
+    assert!(err.contains(path.to_str().unwrap()) && err.contains("no such file"), "{err}");
+    assert!(err.contains("systemctl status starlingd") && err.contains("--socket"), "{err}");
+
+    std::fs::write(&path, "").unwrap();
+    let (code, _, err) = run(&path, "show routes").await;
+    assert_eq!(code, 3);
+    assert!(err.contains("not a socket"), "{err}");
+    std::fs::remove_file(&path).unwrap();
+
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let (code, _, err) = run(&path, "reload").await;
+    assert_eq!(code, 3);
+    assert!(err.contains("no daemon listens behind it"), "{err}");
+
+    // Its own version needs no daemon.
+    let (code, out, _) = run(&path, "version").await;
+    assert_eq!(code, 3);
+    assert!(out.starts_with("bgpctl "), "{out}");
+}
+
+#[tokio::test]
+async fn somebody_without_permission_is_told_whose_it_is() {
+    let daemon = Daemon::start().await;
+    let mut inside = daemon.socket.as_path();
+    while let Some(directory) = inside.parent().filter(|d| d.starts_with(std::env::temp_dir())) {
+        if directory != std::env::temp_dir() {
+            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        inside = directory;
+    }
+    // The build directory may be closed to others.
+    let copy = daemon.socket.with_file_name("bgpctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_bgpctl"), &copy).unwrap();
+    let mut command = Command::new(&copy);
+    command.arg("--socket").arg(&daemon.socket).args(["show", "summary"]);
+    if std::fs::metadata(&copy).unwrap().uid() == 0 {
+        // Root may open everything, and become somebody who may not.
+        command.uid(65534).gid(65534);
+    } else {
+        std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o000)).unwrap();
+    }
+    let output = command.output().await.unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(err.contains("its mode is") && err.contains("gid") && err.contains("sudo"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_big_table_begins_at_once_and_may_be_cut_short() {
+    let daemon = Daemon::start().await;
+    daemon.backend.0.made_up.store(10_000_000, Ordering::SeqCst);
+    for json in [&[][..], &["--json"]] {
+        let started = Instant::now();
+        let mut child = bgpctl(&daemon.socket)
+            .args(["show", "routes"])
+            .args(json)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..3 {
+            lines.next_line().await.unwrap().expect("a line");
+        }
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        // As `head` does.
+        drop(lines);
+        let output = child.wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_ends_unfinished_is_an_error() {
+    let daemon = Daemon::start().await;
+    daemon.backend.0.made_up.store(1000, Ordering::SeqCst);
+    daemon.backend.0.breaks.store(true, Ordering::SeqCst);
+    for line in ["show routes", "show routes --json"] {
+        let (code, out, err) = run(&daemon.socket, line).await;
+        assert_eq!(code, 1, "{line}");
+        assert!(err.contains("error: the daemon is stopping"), "{err}");
+        assert!(!out.contains("stopping"), "{line} wrote the error among the rows");
+    }
+}

@@ -1,0 +1,160 @@
+//! Snapshots of every table: piped (no limit, no colour), 80 and 120 columns, coloured.
+//!
+//! A change of looks shows as a changed file: `cargo insta review`, or read the diff.
+
+use std::io;
+
+use starling::api::{ApiError, FibEntry, ReloadResult, Route, Version};
+use starling::ctl::render::{self, Listing, Page};
+
+use crate::sample;
+
+fn text(
+    width: Option<usize>,
+    render: impl FnOnce(&Page, &mut Vec<u8>) -> io::Result<()>,
+) -> String {
+    let mut out = Vec::new();
+    render(&Page { width }, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+/// The snapshots of one command.
+fn looks(name: &str, render: impl Fn(&Page, &mut Vec<u8>) -> io::Result<()>) {
+    for width in [80, 120] {
+        let shown = plain(&text(Some(width), &render));
+        let overflow: Vec<_> = shown.lines().filter(|l| l.chars().count() > width).collect();
+        assert!(overflow.is_empty(), "wider than {width}: {overflow:#?}");
+        insta::assert_snapshot!(format!("{name}-{width}"), shown);
+    }
+    let piped = plain(&text(None, &render));
+    assert!(piped.lines().all(|l| l == l.trim_end()), "trailing spaces in\n{piped}");
+    insta::assert_snapshot!(format!("{name}-piped"), piped);
+    // Escape is spelled out so that a reader of the file sees it.
+    let coloured = text(Some(120), &render);
+    assert!(!coloured.contains("\x1b[2J"), "a neighbour's words reached the terminal raw");
+    insta::assert_snapshot!(format!("{name}-coloured"), coloured.replace('\x1b', "␛"));
+}
+
+#[test]
+fn summary() {
+    looks("summary", |page, out| render::summary(page, &sample::summary(), out));
+}
+
+#[test]
+fn neighbors() {
+    looks("neighbors", |page, out| render::neighbors(page, &sample::neighbors(), out));
+}
+
+#[test]
+fn nodes() {
+    looks("nodes", |page, out| render::nodes(page, &sample::nodes(), out));
+}
+
+#[test]
+fn routes() {
+    looks("routes", |page, out| {
+        let mut table = render::RouteTable::new(page, "no routes".to_owned());
+        table.rows(&sample::routes(), out)?;
+        table.finish(out)
+    });
+}
+
+#[test]
+fn routes_in_detail() {
+    looks("routes-detail", |page, out| {
+        let mut blocks = render::RouteBlocks::new(page, "no routes".to_owned());
+        blocks.rows(&sample::detailed(), out)?;
+        blocks.finish(out)
+    });
+}
+
+#[test]
+fn fib() {
+    looks("fib", |page, out| {
+        let mut table = render::FibTable::new(page);
+        table.rows(&sample::fib(), out)?;
+        table.finish(out)
+    });
+}
+
+#[test]
+fn reload() {
+    looks("reload", |page, out| {
+        let changed = ReloadResult {
+            ok: true,
+            generation: 4,
+            changes: vec!["pool 10.244.0.0/16: ipip never, now cross-subnet".to_owned()],
+            errors: Vec::new(),
+        };
+        render::reload(page, &changed, out)?;
+        render::reload(page, &ReloadResult { changes: Vec::new(), ..changed }, out)?;
+        let bad = ReloadResult {
+            ok: false,
+            generation: 4,
+            changes: Vec::new(),
+            errors: vec![
+                "/etc/starling/cluster.toml:7:8: unknown mode `crosssubnet`\n  ipip = \
+                 \"crosssubnet\"\n  hint: did you mean \"cross-subnet\"?"
+                    .to_owned(),
+                "/etc/starling/cluster.toml:9:1: peer `gw0` has no asn".to_owned(),
+            ],
+        };
+        render::reload(page, &bad, out)
+    });
+}
+
+#[test]
+fn versions_and_errors() {
+    looks("version", |page, out| {
+        let version = Version {
+            name: "starling".to_owned(),
+            version: "1.2.3".to_owned(),
+            commit: Some("0123abc".to_owned()),
+            api: 1,
+        };
+        render::version("starlingd", &version, out)?;
+        let error = ApiError::new("there is no neighbour `gw9`")
+            .hint("known are server2, server3, gw0 and transit; `bgpctl show summary` lists them");
+        render::error(page, &error, out)
+    });
+}
+
+#[test]
+fn a_table_keeps_the_widths_of_its_first_rows() {
+    let all = sample::routes();
+    let whole = text(None, |page, out| {
+        let mut table = render::RouteTable::new(page, String::new());
+        table.rows(&all, out)?;
+        table.finish(out)
+    });
+    let in_pieces = text(None, |page, out| {
+        let mut table = render::RouteTable::new(page, String::new());
+        // The last row holds the widest cells of some columns.
+        let (first, rest) = all.split_at(9);
+        table.rows(first, out)?;
+        for row in rest {
+            table.rows(std::slice::from_ref(row), out)?;
+        }
+        table.finish(out)
+    });
+    assert_eq!(plain(&whole).lines().count(), plain(&in_pieces).lines().count());
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&whole), words(&in_pieces));
+}
+
+#[test]
+fn nothing_is_said_in_words() {
+    let routes = text(None, |page, out| {
+        let mut table = render::RouteTable::new(page, "no route leads to 10.9.9.9".to_owned());
+        Listing::<Route>::rows(&mut table, &[], out)?;
+        table.finish(out)
+    });
+    assert_eq!(routes, "no route leads to 10.9.9.9\n");
+    let fib =
+        text(None, |page, out| Listing::<FibEntry>::finish(&mut render::FibTable::new(page), out));
+    assert_eq!(fib, "no routes wanted, none of ours present\n");
+}

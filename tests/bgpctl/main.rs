@@ -1,0 +1,12 @@
+//! `bgpctl` and the control API, from the outside: what people see (snapshots at widths of 80 and
+//! 120, piped and coloured), what HTTP says, and both ends over a real Unix socket.
+
+// clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod backend;
+mod command;
+mod http;
+mod look;
+mod sample;
+mod socket;

@@ -1,0 +1,359 @@
+//! What a daemon might say, in the five networks of the documentation's examples.
+
+use starling::api::{
+    Agreed, Configured, Counters, FibEntry, How, Kernel, KernelState, LastDown, Neighbor, Node,
+    Origin, Path, PeerKind, PeerSummary, Reach, Reached, Ready, Reason, Route, SessionState,
+    Summary,
+};
+
+fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
+    PeerSummary {
+        name: name.to_owned(),
+        address: address.parse().unwrap(),
+        asn,
+        kind,
+        state: SessionState::Established,
+        since_s: 192,
+        received: 1,
+        accepted: 1,
+        sent: 1,
+        reason: None,
+    }
+}
+
+fn down(mut peer: PeerSummary, state: SessionState, reason: &str) -> PeerSummary {
+    peer.state = state;
+    peer.since_s = 4;
+    (peer.received, peer.accepted, peer.sent) = (0, 0, 0);
+    peer.reason = Some(reason.to_owned());
+    peer
+}
+
+pub(crate) fn summary() -> Summary {
+    Summary {
+        node: "server1".to_owned(),
+        asn: 64512,
+        router_id: "10.1.5.10".parse().unwrap(),
+        uptime_s: 187_200,
+        generation: 3,
+        ready: Ready {
+            ready: false,
+            reasons: vec![Reason {
+                code: "no_ipip".to_owned(),
+                subject: "tunl0".to_owned(),
+                text: "this kernel has no IPIP: module `ipip` is neither built in nor loadable; \
+                       load it (`modprobe ipip`) or set the pool's ipip to \"never\""
+                    .to_owned(),
+            }],
+        },
+        peers: vec![
+            peer("server2", "10.1.5.11", 64512, PeerKind::Mesh),
+            down(
+                peer("server3", "10.1.8.10", 64512, PeerKind::Mesh),
+                SessionState::Active,
+                "connection refused",
+            ),
+            down(
+                peer("gw0", "10.1.5.1", 65000, PeerKind::External),
+                SessionState::Idle,
+                "AS mismatch: it says 65001, the configuration 65000",
+            ),
+            PeerSummary {
+                received: 1_048_576,
+                accepted: 1_048_570,
+                sent: 12,
+                since_s: 187_200,
+                ..peer("transit", "2001:db8::1", 4_200_000_001, PeerKind::External)
+            },
+        ],
+    }
+}
+
+pub(crate) fn neighbors() -> Vec<Neighbor> {
+    let summary = summary();
+    let up = Neighbor {
+        summary: summary.peers[0].clone(),
+        local_address: Some("10.1.5.10".parse().unwrap()),
+        local_asn: 64512,
+        configured: Configured {
+            families: vec!["ipv4".to_owned(), "ipv6".to_owned()],
+            hold_s: 90,
+            connect_retry_s: 5,
+            passive: false,
+        },
+        agreed: Some(Agreed {
+            router_id: "10.1.5.11".parse().unwrap(),
+            asn: 64512,
+            families: vec!["ipv4".to_owned()],
+            four_octet_as: true,
+            route_refresh: true,
+            end_of_rib: true,
+            hold_s: 90,
+            keepalive_s: 30,
+        }),
+        messages_received: Counters {
+            opens: 1,
+            updates: 12,
+            keepalives: 7,
+            notifications: 0,
+            refreshes: 0,
+            octets: 1234,
+        },
+        messages_sent: Counters {
+            opens: 1,
+            updates: 3,
+            keepalives: 7,
+            notifications: 1,
+            refreshes: 0,
+            octets: 567,
+        },
+        last_received_s: Some(2),
+        last_down: Some(LastDown {
+            // A neighbour's own words may hold anything.
+            text: "it said: Cease, administrative shutdown (\"bye\x1b[2J\")".to_owned(),
+            ago_s: 200,
+        }),
+        flaps: 2,
+        import: "prefixes inside the pools 10.244.0.0/16 and fd00:244::/48".to_owned(),
+        export: "own blocks".to_owned(),
+        notes: vec!["no ipv6: the neighbour does not offer it".to_owned()],
+    };
+    let refused = Neighbor {
+        summary: summary.peers[2].clone(),
+        local_address: None,
+        agreed: None,
+        messages_received: Counters::default(),
+        messages_sent: Counters::default(),
+        last_received_s: None,
+        last_down: None,
+        flaps: 0,
+        import: "nothing: no import in the configuration (RFC 8212)".to_owned(),
+        notes: Vec::new(),
+        ..up.clone()
+    };
+    vec![up, refused]
+}
+
+fn reached(how: How, device: &str, why: &str) -> Reached {
+    let device = (!device.is_empty()).then(|| device.to_owned());
+    Reached { how, device, gateway: None, why: why.to_owned(), warning: None }
+}
+
+fn path(from: &str, next_hop: &str, reached: Reached, why: &str) -> Path {
+    Path {
+        from: from.to_owned(),
+        next_hop: next_hop.parse().ok(),
+        reached,
+        age_s: 192,
+        best: true,
+        why: why.to_owned(),
+        filtered: None,
+        origin: None,
+        local_pref: None,
+        med: None,
+        as_path: None,
+        communities: Vec::new(),
+        large_communities: Vec::new(),
+        extended_communities: Vec::new(),
+        other_attributes: Vec::new(),
+    }
+}
+
+fn route(prefix: &str, path: Path, state: KernelState, why: Option<&str>) -> Route {
+    let kernel = Kernel { state, why: why.map(str::to_owned) };
+    Route { prefix: prefix.parse().unwrap(), paths: vec![path], kernel }
+}
+
+fn diseased() -> Reached {
+    Reached {
+        gateway: "10.39.0.1".parse().ok(),
+        warning: Some(
+            "next hop 10.39.3.75 is outside 10.39.0.0/24 of eth0, pool 192.168.0.0/16 has ipip = \
+             \"never\": the route leans on gateway 10.39.0.1, which is not a BGP peer. Set the \
+             pool's ipip to cross-subnet."
+                .to_owned(),
+        ),
+        ..reached(How::Gateway, "eth0", "10.39.3.75 is outside 10.39.0.0/24 of eth0")
+    }
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    use KernelState::{Installed, Occupied, Pending, Refused, Unresolved};
+    let same = "10.1.5.11 is inside 10.1.5.0/24 of net0";
+    let other = "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is cross-subnet";
+    let own = reached(How::Blackhole, "", "own block");
+    let direct = || reached(How::Direct, "net0", same);
+    let tunnel = || reached(How::Tunnel, "tunl0", other);
+    let filtered = Path {
+        best: false,
+        filtered: Some("outside every pool".to_owned()),
+        ..path("server2", "10.1.5.11", direct(), "filtered")
+    };
+    let nowhere = Path {
+        best: false,
+        ..path(
+            "gw0",
+            "10.9.9.9",
+            reached(How::Unreachable, "", "no route of this node's kernel leads to 10.9.9.9"),
+            "next hop cannot be reached",
+        )
+    };
+    let older = "older than the path from transit";
+    vec![
+        route("10.244.1.0/26", path("local", "-", own, "own block"), Installed, None),
+        route(
+            "10.244.1.64/26",
+            path("server2", "10.1.5.11", direct(), "only path"),
+            Installed,
+            None,
+        ),
+        route(
+            "10.244.2.0/26",
+            path("server3", "10.1.8.10", tunnel(), "only path"),
+            Pending,
+            Some("waits for tunl0"),
+        ),
+        route(
+            "10.244.2.64/26",
+            path("server4", "10.1.8.11", tunnel(), "only path"),
+            Refused,
+            Some("Network is unreachable (ENETUNREACH)"),
+        ),
+        route(
+            "10.250.0.0/16",
+            path("gw0", "10.1.5.1", direct(), older),
+            Occupied,
+            Some("a route of protocol static holds the key; it is left alone"),
+        ),
+        route("10.251.0.0/16", filtered, Unresolved, None),
+        route("10.252.0.0/16", nowhere, Unresolved, None),
+        route(
+            "192.168.169.192/26",
+            path("server5", "10.39.3.75", diseased(), "only path"),
+            Installed,
+            None,
+        ),
+        route(
+            "192.168.170.0/26",
+            path("server5", "10.39.3.75", diseased(), "only path"),
+            Installed,
+            None,
+        ),
+        route(
+            "fd00:244:0:1::/64",
+            path("server2", "fd00:5::11", direct(), "higher LOCAL_PREF than gw0"),
+            Installed,
+            None,
+        ),
+    ]
+}
+
+pub(crate) fn detailed() -> Vec<Route> {
+    let mut routes = routes();
+    let mut contested = routes.remove(1);
+    let best = &mut contested.paths[0];
+    best.why = "higher LOCAL_PREF than gw0 (100 against 50)".to_owned();
+    best.origin = Some(Origin::Igp);
+    best.local_pref = Some(100);
+    best.as_path = Some(String::new());
+    best.communities = vec!["64512:100".to_owned(), "no-export".to_owned()];
+    best.large_communities = vec!["64512:1:2".to_owned()];
+    best.other_attributes = vec!["type 40, 7 octets, partial".to_owned()];
+    let mut second = best.clone();
+    second.from = "gw0".to_owned();
+    second.next_hop = "10.1.5.1".parse().ok();
+    second.reached.why = "10.1.5.1 is inside 10.1.5.0/24 of net0".to_owned();
+    second.best = false;
+    second.why = "lower LOCAL_PREF than server2 (50 against 100)".to_owned();
+    second.origin = Some(Origin::Incomplete);
+    second.local_pref = Some(50);
+    second.med = Some(10);
+    second.as_path = Some("65000 64999 {64801 64802}".to_owned());
+    second.communities.clear();
+    second.large_communities.clear();
+    second.other_attributes.clear();
+    let mut third = second.clone();
+    third.from = "transit".to_owned();
+    third.why = "the import policy drops it".to_owned();
+    third.filtered = Some("the AS path holds our own AS 64512".to_owned());
+    contested.paths.extend([second, third]);
+    let diseased = routes.remove(6);
+    vec![contested, diseased]
+}
+
+pub(crate) fn nodes() -> Vec<Node> {
+    let node = |name: &str, address: &str, reach, through: Option<&str>, why: &str| Node {
+        name: name.to_owned(),
+        address: address.parse().unwrap(),
+        reach,
+        through: through.map(str::to_owned),
+        why: why.to_owned(),
+        session: Some(SessionState::Established),
+        since_s: Some(192),
+        reason: None,
+        blocks: vec!["10.244.1.64/26".parse().unwrap()],
+        warning: None,
+    };
+    let same = "10.1.5.11 is inside 10.1.5.0/24 of net0";
+    let other = "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is cross-subnet";
+    vec![
+        Node {
+            session: None,
+            since_s: None,
+            ..node("server1", "10.1.5.10", Reach::Local, None, "found by its hostname")
+        },
+        node("server2", "10.1.5.11", Reach::Direct, Some("net0"), same),
+        Node {
+            blocks: vec!["10.244.2.0/26".parse().unwrap(), "10.244.3.0/26".parse().unwrap()],
+            ..node("server3", "10.1.8.10", Reach::Tunnel, Some("tunl0"), other)
+        },
+        Node {
+            session: Some(SessionState::Connect),
+            since_s: Some(3),
+            reason: Some("no route to host".to_owned()),
+            blocks: Vec::new(),
+            ..node("server4", "10.1.8.11", Reach::Tunnel, Some("tunl0"), other)
+        },
+        Node {
+            warning: diseased().warning,
+            ..node("server5", "10.39.3.75", Reach::Gateway, Some("10.39.0.1"), "off-subnet")
+        },
+    ]
+}
+
+pub(crate) fn fib() -> Vec<FibEntry> {
+    let entry = |prefix: &str, state, want: &str, have: &str, why: &str| FibEntry {
+        prefix: prefix.parse().unwrap(),
+        want: (!want.is_empty()).then(|| want.to_owned()),
+        have: (!have.is_empty()).then(|| have.to_owned()),
+        state,
+        why: (!why.is_empty()).then(|| why.to_owned()),
+    };
+    let tunnel = "via 10.1.8.10 dev tunl0 onlink";
+    vec![
+        entry("10.244.1.0/26", KernelState::Installed, "blackhole", "blackhole", ""),
+        entry("10.244.2.0/26", KernelState::Installed, tunnel, tunnel, ""),
+        entry(
+            "10.244.2.64/26",
+            KernelState::Pending,
+            tunnel,
+            "via 10.1.5.1 dev net0",
+            "to be replaced: the pool's ipip changed",
+        ),
+        entry("10.244.3.0/26", KernelState::Refused, tunnel, "", "Network is unreachable"),
+        entry(
+            "10.250.0.0/16",
+            KernelState::Occupied,
+            "via 10.1.5.1 dev net0",
+            "via 10.1.5.254 dev net0 proto static",
+            "it is not ours",
+        ),
+        entry(
+            "10.251.0.0/16",
+            KernelState::Stale,
+            "",
+            "via 10.1.5.11 dev net0",
+            "of a predecessor; goes when the neighbours have spoken",
+        ),
+    ]
+}
