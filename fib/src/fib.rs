@@ -229,6 +229,9 @@ impl Fib {
         } else if news.doubt {
             self.reading.eventually(now);
         }
+        if self.sure && !news.doubt && self.world.is_former_gone() {
+            self.world.forget_former();
+        }
         self.review_tunnel(false, now, out);
         self.resolve_all();
         if first {
@@ -480,8 +483,9 @@ impl Fib {
                 self.sweep();
             }
             self.apply(now, out);
-            if self.dirty.is_empty() && self.flying.is_empty() {
-                self.world.forget_former();
+            let is_done = self.dirty.is_empty() && self.flying.is_empty();
+            if is_done && self.reading.deadline().is_none() && self.world.is_former_gone() {
+                self.reading.eventually(now);
             }
         }
         if self.swept > 0 && self.sweeping.is_empty() {
@@ -582,3 +586,5 @@ fn prefix_of(op: &RouteOp) -> IpNet {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth;

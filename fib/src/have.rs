@@ -191,6 +191,13 @@ impl Have {
         self.routes.keys().map(|key| key.prefix)
     }
 
+    /// rtm_protocol and table of every route.
+    pub fn owners(&self) -> impl Iterator<Item = (u8, u32)> {
+        self.routes.iter().flat_map(|(key, held)| {
+            held.shapes().iter().map(|shape| (shape.protocol, key.table))
+        })
+    }
+
     /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.
     pub fn uses(&self, device: u32) -> bool {
         self.shapes.iter().any(|shape| {
