@@ -9,6 +9,10 @@
 //! follows. News that may be lost, and every failed op, make what the kernel holds unknown: then
 //! nothing is written before a dump came. Routes found at the start are a predecessor's: wrong
 //! ones whose prefix is wanted are put right at once, unwanted ones stay until `Settled`.
+//!
+//! After a reload with another protocol or table, routes under the former marks are ours until a
+//! dump shows none. One limit: dumps show main and the configured table only, so what somebody
+//! else does in a former table of ours beside main, while we leave it, goes unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,7 +20,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::echo::Echoes;
+use crate::echo::{Echo, Echoes};
 use crate::learn::{News, World};
 use crate::plan::{Batch, Desired, Verdict, plan};
 use crate::retry::{Reading, Retry};
@@ -285,8 +289,12 @@ impl Fib {
         let mut were_right = BTreeSet::new();
         let mut strays = BTreeSet::new();
         for event in events {
-            if self.echoes.is_echo(&event, now) {
-                continue;
+            let is_idle = matches!(self.work, Work::Idle);
+            match self.echoes.hear(&event, now) {
+                Echo::Stale => continue,
+                // As confirmed: the common case, and cheap.
+                Echo::Last if is_idle && self.world.agrees(&event) => continue,
+                Echo::Last | Echo::News => {}
             }
             if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
                 let prefix = route.key.prefix;

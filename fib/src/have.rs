@@ -193,9 +193,9 @@ impl Have {
 
     /// rtm_protocol and table of every route.
     pub fn owners(&self) -> impl Iterator<Item = (u8, u32)> {
-        self.routes.iter().flat_map(|(key, held)| {
-            held.shapes().iter().map(|shape| (shape.protocol, key.table))
-        })
+        self.routes
+            .iter()
+            .flat_map(|(key, held)| held.shapes().iter().map(|shape| (shape.protocol, key.table)))
     }
 
     /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.

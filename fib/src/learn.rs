@@ -135,8 +135,8 @@ impl World {
             .filter(move |route| route.key == key && route.tos == 0)
     }
 
-    /// Takes a dump for the whole truth. It covers main and our table; routes of a former self in
-    /// another table, which it does not show, stay as they were known.
+    /// Takes a dump for the whole truth. It shows main and our table; routes of a former self in
+    /// another table stay as they were known.
     /// What was known before is handed back.
     pub fn replace(&mut self, dump: Dump) -> World {
         let new = World { owners: self.owners.clone(), read: true, ..World::default() };
@@ -179,6 +179,15 @@ impl World {
             KernelEvent::Route(route) => self.route_is(route, news),
             KernelEvent::RouteGone(route) => self.route_gone(route, news),
             KernelEvent::Lost => news.lost = true,
+        }
+    }
+
+    /// Whether an event about a route of ours tells nothing new.
+    pub fn agrees(&self, event: &KernelEvent) -> bool {
+        match event {
+            KernelEvent::Route(route) => self.have.holds(route),
+            KernelEvent::RouteGone(route) => self.is_ours(route) && !self.have.holds(route),
+            _ => false,
         }
     }
 
@@ -242,7 +251,13 @@ impl World {
         if self.have.uses(device) {
             // Ours are dear: what was read into silence is confirmed by a dump.
             news.doubt = true;
-            let taken = self.have.take_if(|route| touches(route) && wholly(route));
+            // Where no dump would correct a reading that came too late, an attempt to delete will.
+            let owner = self.owners.first().copied();
+            let is_shown =
+                |table: u32| table == MAIN || owner.is_some_and(|owner| owner.table == table);
+            let taken = self
+                .have
+                .take_if(|route| touches(route) && wholly(route) && is_shown(route.key.table));
             news.ours.extend(taken.iter().map(|route| route.key.prefix));
         }
     }

@@ -113,9 +113,10 @@ impl Rig {
             Some(FibOut::Apply(ops)) => {
                 let mut foreign = self.foreign();
                 // A replace cannot spare what came under its key a moment ago, unheard of.
-                let replaces = |r: &KernelRoute| ops.iter().any(|op| {
-                    matches!(op, RouteOp::Replace { new, .. } if new.key == r.key)
-                });
+                let replaces = |r: &KernelRoute| {
+                    ops.iter()
+                        .any(|op| matches!(op, RouteOp::Replace { new, .. } if new.key == r.key))
+                };
                 foreign.retain(|r| {
                     !replaces(r) || self.fib.world.others_at(r.key).any(|other| other == r)
                 });

@@ -152,6 +152,12 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         }
         Deed::Settled => rig.tell(FibIn::Settled),
         Deed::Configure { never, protocol, table, metric } => {
+            // No dump shows a former table, so a doubt about it could not be settled any more:
+            // only a calm Fib leaves no route behind there.
+            if table != rig.config.table {
+                rig.kernel.heal();
+                rig.pass(Duration::from_secs(100));
+            }
             let pools = pools(never);
             let config = FibConfig { pools, protocol, table, metric, ..rig.config.clone() };
             rig.configure(config);
@@ -189,8 +195,8 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         }
         // Beside main only what we know of can be left in order: once another table is ours, no
         // dump shows the former one, so nobody else touches our routes there.
-        Deed::OursChanges(_) | Deed::OursAppears(_) | Deed::ForeignReplaces(_)
-            if table != MAIN => {}
+        Deed::OursChanges(_) | Deed::OursAppears(_) | Deed::ForeignReplaces(_) if table != MAIN => {
+        }
         Deed::ForeignReplaces(prefix) => {
             let _ = kernel.replace(somebodys(prefix, metric, 4, table));
         }
@@ -313,7 +319,7 @@ fn like(key: RouteKey, config: &FibConfig) -> KernelRoute {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {
