@@ -82,7 +82,7 @@ fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
 #[derive(Clone, Debug)]
 enum Held {
     One(Arc<Shape>),
-    Many(Box<Vec<Arc<Shape>>>),
+    Many(Box<[Arc<Shape>]>),
 }
 
 impl Held {
@@ -129,7 +129,7 @@ impl Have {
             Some(held) => {
                 let mut all = held.shapes().to_vec();
                 all.push(shape);
-                *held = Held::Many(Box::new(all));
+                *held = Held::Many(all.into());
             }
         }
     }
@@ -148,7 +148,7 @@ impl Have {
             Some(last) if rest.is_empty() => *held = Held::One(last),
             Some(last) => {
                 rest.push(last);
-                *held = Held::Many(Box::new(rest));
+                *held = Held::Many(rest.into());
             }
         }
         found
