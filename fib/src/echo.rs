@@ -2,24 +2,36 @@
 //!
 //! The kernel announces our own changes like anybody's, before or after it confirms them. An echo
 //! that comes late would read as somebody setting back what we have changed again since. So every
-//! write leaves here the digest of the event that it will cause; an event that matches is taken
-//! out and otherwise ignored. Echoes that never come (the write changed nothing) are forgotten
-//! after a while, so that they hide no real change.
+//! write leaves here the digest of the event that it will cause, and an event that matches is
+//! taken out. The last one that is outstanding for a key is worth hearing all the same: it is
+//! newer than any news that came before it. Echoes that never come (the write changed nothing)
+//! are forgotten after a while, so that they hide no real change.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use crate::types::{KernelEvent, KernelRoute, RouteOp};
+use crate::types::{KernelEvent, KernelRoute, RouteKey, RouteOp};
 
 const LIFETIME: Duration = Duration::from_secs(10);
 
-/// Echoes that are still to come.
+/// What an event is to our own writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Echo {
+    /// Somebody else's doing.
+    News,
+    /// Of a write after which we wrote under the same key again.
+    Stale,
+    /// Of our last write under the key.
+    Last,
+}
+
+/// Echoes that are still to come, as digests by key.
 #[derive(Clone, Default, Debug)]
 pub struct Echoes {
-    /// Digest → how many; those younger than the last turn, and those older.
-    young: BTreeMap<u64, u32>,
-    old: BTreeMap<u64, u32>,
+    young: BTreeMap<RouteKey, Vec<u64>>,
+    /// Those that were young when a lifetime ended: dropped when the next one does.
+    old: BTreeMap<RouteKey, Vec<u64>>,
     turned: Duration,
 }
 
@@ -27,21 +39,32 @@ impl Echoes {
     /// An op was handed to the kernel.
     pub fn expect(&mut self, op: &RouteOp, now: Duration) {
         self.turn(now);
-        *self.young.entry(digest_of_op(op)).or_insert(0) += 1;
+        let (key, digest) = of_op(op);
+        self.young.entry(key).or_default().push(digest);
     }
 
     /// It was refused: nothing will come of it.
     pub fn refused(&mut self, op: &RouteOp) {
-        self.take(digest_of_op(op));
+        let (key, digest) = of_op(op);
+        self.take(key, digest);
     }
 
-    /// Whether this event is an echo; each is one only once.
-    pub fn is_echo(&mut self, event: &KernelEvent, now: Duration) -> bool {
+    /// What an event is; each write has one echo.
+    pub fn hear(&mut self, event: &KernelEvent, now: Duration) -> Echo {
         self.turn(now);
-        match event {
-            KernelEvent::Route(route) => self.take(digest(true, route)),
-            KernelEvent::RouteGone(route) => self.take(digest(false, route)),
-            _ => false,
+        let (is_there, route) = match event {
+            KernelEvent::Route(route) => (true, route),
+            KernelEvent::RouteGone(route) => (false, route),
+            _ => return Echo::News,
+        };
+        let key = route.key;
+        let is_expected = self.young.contains_key(&key) || self.old.contains_key(&key);
+        if !is_expected || !self.take(key, digest(is_there, route)) {
+            Echo::News
+        } else if self.young.contains_key(&key) || self.old.contains_key(&key) {
+            Echo::Stale
+        } else {
+            Echo::Last
         }
     }
 
@@ -51,14 +74,17 @@ impl Echoes {
         self.old.clear();
     }
 
-    fn take(&mut self, digest: u64) -> bool {
-        [&mut self.old, &mut self.young].into_iter().any(|echoes| match echoes.get_mut(&digest) {
-            None => false,
-            Some(1) => echoes.remove(&digest).is_some(),
-            Some(times) => {
-                *times -= 1;
-                true
+    fn take(&mut self, key: RouteKey, digest: u64) -> bool {
+        [&mut self.old, &mut self.young].into_iter().any(|echoes| {
+            let Some(digests) = echoes.get_mut(&key) else { return false };
+            let Some(place) = digests.iter().position(|other| *other == digest) else {
+                return false;
+            };
+            digests.remove(place);
+            if digests.is_empty() {
+                echoes.remove(&key);
             }
+            true
         })
     }
 
@@ -72,10 +98,10 @@ impl Echoes {
     }
 }
 
-fn digest_of_op(op: &RouteOp) -> u64 {
+fn of_op(op: &RouteOp) -> (RouteKey, u64) {
     match op {
-        RouteOp::Add(new) | RouteOp::Replace { new, .. } => digest(true, new),
-        RouteOp::Delete(old) => digest(false, old),
+        RouteOp::Add(new) | RouteOp::Replace { new, .. } => (new.key, digest(true, new)),
+        RouteOp::Delete(old) => (old.key, digest(false, old)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::*;
 use crate::mem::{EEXIST, ENETUNREACH, Kernel};
 use crate::rig::{Rig, config, ip, net, pool, route};
 use crate::tunnel::TunnelState;

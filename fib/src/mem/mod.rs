@@ -44,6 +44,8 @@ pub const EHOSTUNREACH: i32 = 113;
 #[derive(Clone, Debug)]
 pub struct Kernel {
     links: BTreeMap<u32, Link>,
+    /// The last index given; none is given twice.
+    last_index: u32,
     addresses: BTreeSet<Address>,
     /// Per table; the routes of a prefix in the order of their metrics, then of their coming.
     tables: BTreeMap<u32, JointPrefixMap<IpNet, Vec<KernelRoute>>>,
@@ -60,6 +62,7 @@ impl Default for Kernel {
     fn default() -> Kernel {
         Kernel {
             links: BTreeMap::new(),
+            last_index: 0,
             addresses: BTreeSet::new(),
             tables: BTreeMap::new(),
             events: Vec::new(),
@@ -200,17 +203,21 @@ impl Kernel {
         Ok(())
     }
 
-    /// `ip route change`: instead of the first of its key, whosever that is.
+    /// `ip route change`: instead of the first of its key, whosever that is; EEXIST where
+    /// the same route is a later one.
     pub fn replace(&mut self, route: KernelRoute) -> Result<(), i32> {
         let route = self.checked(route)?;
         let there = self.of(&route);
-        let Some(first) = there.iter_mut().find(|other| is_key_mate(other, &route)) else {
+        let twin = there.iter().position(|other| same(other, &route));
+        let Some(first) = there.iter().position(|other| is_key_mate(other, &route)) else {
             return Err(ENOENT);
         };
-        if same(first, &route) {
-            return Ok(());
+        match (twin, there.get_mut(first)) {
+            (Some(twin), _) if twin == first => return Ok(()),
+            (Some(_), _) => return Err(EEXIST),
+            (None, Some(place)) => *place = route.clone(),
+            (None, None) => return Err(ENOENT),
         }
-        *first = route.clone();
         self.say(KernelEvent::Route(route));
         Ok(())
     }
