@@ -43,8 +43,4 @@ check: ## Formatting and lints, warnings denied
 fuzz: ## Fuzz every decoder, FUZZ_SECONDS (60) each
 	@$(ROOT) tests/vm/install fuzz
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	@# Coverage instrumentation is behind -Z flags; the toolchain here may be stable.
-	set -e; for target in $$(cargo fuzz list --fuzz-dir tests/fuzz); do \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz "$$target" \
-			-- -max_total_time=$(FUZZ_SECONDS); \
-	done
+	SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run

@@ -180,10 +180,11 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     session.put("router-id", (&old.router_id, &new.router_id), false, |v| v.to_string());
     session.put("families", (&old.families, &new.families), false, |v| list(v.iter()));
     session.put("hold", (&old.hold, &new.hold), false, |v| format!("{v:?}"));
-    session.put("port", (&old.port, &new.port), false, |v| v.to_string());
     session.put("local-address", (&old.local_address, &new.local_address), false, |v| {
         v.map_or("any".to_owned(), |v| v.to_string())
     });
+    // A router became a node or the reverse, or the AS makes it one of ours.
+    session.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
     let mut policy = Compare(Vec::new());
     policy.put("import", (&old.import.within, &new.import.within), false, |v| list(v));
     policy.put("never imported", (&old.import.except, &new.import.except), false, |v| list(v));
@@ -200,8 +201,8 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     live.put("connect-retry", (&old.connect_retry, &new.connect_retry), false, |v| {
         format!("{v:?}")
     });
-    // A router became a node or the reverse, in the same AS: it is Mesh or Internal now.
-    live.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
+    // For the next time that it is dialled.
+    live.put("port", (&old.port, &new.port), false, |v| v.to_string());
     let (session, policy, live) = (session.0, policy.0, live.0);
     let any = !(session.is_empty() && policy.is_empty() && live.is_empty());
     any.then(|| PeerChange { peer: named(new), session, policy, live })
@@ -209,7 +210,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
 
 fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     let mut all = Compare(Vec::new());
-    all.put("node", (&old.name, &new.name), true, Clone::clone);
+    all.put("node", (&old.name, &new.name), false, Clone::clone);
     all.put("address", (&old.addresses, &new.addresses), false, |v| {
         list(v.iter().map(|a| match a.subnet {
             Some(subnet) => format!("{}/{}", a.address, subnet.prefix_len()),
@@ -219,20 +220,18 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("asn", (&old.asn, &new.asn), false, |v| v.to_string());
     all.put("router-id", (&old.router_id, &new.router_id), false, |v| v.to_string());
     let (from, to) = (&old.fib, &new.fib);
-    // Routes with the old key would be nobody's: a restart leaves them too, but knowingly.
-    all.put("[kernel] protocol", (&from.protocol, &to.protocol), true, |v| v.to_string());
-    all.put("[kernel] table", (&from.table, &to.table), true, |v| v.to_string());
-    all.put("[kernel] metric", (&from.metric, &to.metric), true, |v| v.to_string());
-    all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), true, Clone::clone);
+    // The Fib writes the routes under their new key before it removes those under the old one.
+    all.put("[kernel] protocol", (&from.protocol, &to.protocol), false, |v| v.to_string());
+    all.put("[kernel] table", (&from.table, &to.table), false, |v| v.to_string());
+    all.put("[kernel] metric", (&from.metric, &to.metric), false, |v| v.to_string());
+    all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);
     all.put("[tunnel] mtu", (&from.tunnel.mtu, &to.tunnel.mtu), false, |v| {
         v.map_or("underlay - 20".to_owned(), |v| v.to_string())
     });
     all.put("tunnel-address", (&from.tunnel.address, &to.tunnel.address), false, |v| {
         v.map_or("none".to_owned(), |v| v.to_string())
     });
-    all.put("[tunnel] manage", (&old.tunnel_managed, &new.tunnel_managed), false, |v| {
-        v.to_string()
-    });
+    all.put("[tunnel] manage", (&from.tunnel.manage, &to.tunnel.manage), false, |v| v.to_string());
     all.put("[timers] settle", (&old.timers.settle, &new.timers.settle), false, |v| {
         format!("{v:?}")
     });

@@ -226,8 +226,6 @@ impl Config {
         let mut here = Vec::new();
         for node in &self.nodes {
             for own in &node.addresses {
-                // A loopback address in the file is on every host and tells nothing… unless it
-                // is the only one there is, which `Several` sorts out.
                 if addresses.contains(&own.address) {
                     here.push((node, own.address));
                 }

@@ -32,7 +32,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         protocol: 12,
         table: MAIN,
         metric: 0,
-        tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None },
+        tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None, manage: true },
         peers: Vec::new(),
     }
 }

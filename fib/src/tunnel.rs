@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::learn::World;
-use crate::types::{FibConfig, FibOut, Mode, Report, TunnelError, TunnelSpec};
+use crate::types::{FibConfig, FibOut, Mode, Report, TunnelConfig, TunnelError, TunnelSpec};
 
 /// What IP in IP adds (RFC 2003 §3).
 const OUTER_HEADER: u32 = 20;
@@ -79,7 +79,8 @@ pub fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
             link.mtu.saturating_sub(OUTER_HEADER)
         }
     };
-    Some(TunnelSpec { device: config.tunnel.device.clone(), mtu, address: config.tunnel.address })
+    let TunnelConfig { device, address, manage, .. } = &config.tunnel;
+    Some(TunnelSpec { device: device.clone(), mtu, address: *address, manage: *manage })
 }
 
 impl Tunnel {
@@ -193,6 +194,6 @@ fn is_as_told(spec: &TunnelSpec, world: &World) -> bool {
             let places = world.addresses.get(&IpAddr::V4(wanted));
             places.into_iter().flatten().any(|place| place.device == link.index)
         });
-        link.up && link.mtu == spec.mtu && addressed
+        link.up && (!spec.manage || link.mtu == spec.mtu && addressed)
     })
 }

@@ -2,8 +2,7 @@
 
 use starling_bgp::msg::{NexthopNews, RibIn};
 use starling_fib::Fib;
-use starling_fib::netlink::Options;
-use starling_fib::netlink::task::{self, Command, News};
+use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{FibIn, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,7 +52,7 @@ pub fn spawn(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = Options { accept_any_tunnel_kind: tunnel_stand_in, ..Options::default() };
     std::thread::Builder::new().name("fib".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(task::run(options, inbox, news)) {
+        if let Err(error) = runtime.block_on(netlink::run(options, inbox, news)) {
             // Nobody listens when the daemon is stopping anyway.
             let _ = failed.send(error.to_string());
         }

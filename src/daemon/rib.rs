@@ -16,7 +16,7 @@ use bytes::Bytes;
 use starling_bgp::msg::{FibBest, FibRoute, PeerUp, RibIn, RibOut};
 use starling_bgp::rib::Rib;
 use starling_bgp::types::PeerId;
-use starling_fib::netlink::task::Command;
+use starling_fib::netlink::Command;
 use starling_fib::types::{FibIn, RouteChange, Target};
 use tokio::sync::{mpsc, oneshot};
 

@@ -67,10 +67,13 @@ impl ChunkCache {
     }
 }
 
+/// Attributes as chosen, source, prefix.
+type Announced<P> = (AttrId, PeerId, P);
+
 /// What is read from a stretch of the log.
 struct Stretch<P> {
     end: u64,
-    announced: Vec<(AttrId, PeerId, P)>,
+    announced: Vec<Announced<P>>,
     withdrawn: Vec<P>,
     /// Prefixes that went from elsewhere to this reader itself, for private chunks.
     moved: Vec<P>,
@@ -177,7 +180,7 @@ fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> B
     }
     stretch.announced.sort_by_key(|(attr, _, _)| *attr);
     // Different sets may go out as the same one.
-    let mut runs: Vec<(AttrSet, &[(AttrId, PeerId, P)])> = Vec::new();
+    let mut runs: Vec<(AttrSet, &[Announced<P>])> = Vec::new();
     for run in stretch.announced.chunk_by(|a, b| a.0 == b.0) {
         let set = run.first().and_then(|(attr, _, _)| sets.get(*attr));
         let exported = set.and_then(|set| key.exported(P::FAMILY, set));

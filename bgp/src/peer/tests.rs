@@ -1,12 +1,14 @@
-//! `alone`: one peer, message by message. `codes`: what each malformed message is answered.
+//! `alone`, `collision`, `routes`: one peer, message by message. `codes`: what each malformed message is answered.
 //! `pair`: two peers over a simulated network. `any`: any sequence of inputs.
 //! All of them check what holds always: see [`Watch`].
 
 mod alone;
 mod any;
 mod codes;
+mod collision;
 mod net;
 mod pair;
+mod routes;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -112,7 +112,7 @@ impl Routes<'_> {
         }
         let mut attributes = Attributes::of(raw, context);
         attributes.read()?;
-        let announces = !nlri.is_empty() || attributes.has_reach();
+        let announces = !nlri.is_empty() || attributes.announces();
         let next_hop = if announces { attributes.conclude(!nlri.is_empty()) } else { None };
         if let Some(fault) = &attributes.fault
             && !announces
@@ -161,7 +161,7 @@ impl Routes<'_> {
         // A neighbour with much to say of one set says it in many messages.
         let known = sets.last().is_some_and(|s| s.next_hop() == next_hop && *s.bytes() == *bytes);
         if !known {
-            sets.push(AttrSet::from_parts(next_hop, attributes.rank(), bytes));
+            sets.push(AttrSet::from_parts(next_hop, attributes.rank, bytes));
         }
         // There are as many sets as messages at most, so that a u32 holds their number.
         Fate::Announced(u32::try_from(sets.len()).unwrap_or(u32::MAX).saturating_sub(1))

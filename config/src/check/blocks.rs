@@ -100,10 +100,9 @@ fn overlaps(raw: &Raw, problems: &mut Problems) {
         if let Some(outer) = enclosing.last() {
             // Told at the one that came later in the files.
             let (first, later) = if outer.1 < block.1 { (outer, &block) } else { (&block, outer) };
-            let same = if first.0 == later.0 { "is also a block" } else { "overlaps" };
             let message = match first.0 == later.0 {
-                true => format!("block {} {same} of {}", later.0, called(first.2)),
-                false => format!("block {} {same} {} of {}", later.0, first.0, called(first.2)),
+                true => format!("block {} is also a block of {}", later.0, called(first.2)),
+                false => format!("block {} overlaps {} of {}", later.0, first.0, called(first.2)),
             };
             problems
                 .error(later.1, message)

@@ -1,12 +1,15 @@
-//! How another node's pods would be reached: the mode table, asked of the file and the host's
-//! interfaces instead of the kernel.
+//! How another node's pods would be reached: the mode table of `starling_fib`, the one that the
+//! daemon asks, here with subnets from the file and the host's interfaces.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
-use starling_bgp::types::{Family, family_of};
-use starling_fib::types::{Mode, Pool};
+use starling_bgp::types::family_of;
+use starling_fib::resolve::{Class, Path, path_of};
+use starling_fib::types::Mode;
+use starling_fib::underlay::{Subnet, SubnetSource};
 
 use super::AddressReport;
 use crate::model::Node;
@@ -19,7 +22,7 @@ pub struct NodeReport {
     pub name: String,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
-    /// How its blocks are reached, one entry a pool (or block outside every pool).
+    /// How its blocks are reached: one entry for all that are reached alike.
     pub ways: Vec<WayTo>,
 }
 
@@ -57,90 +60,63 @@ pub enum Way {
 impl NodeReport {
     /// How `other` is reached from a node with these addresses.
     pub(super) fn new(other: &Node, own: &[AddressReport], plan: &NodePlan) -> NodeReport {
-        let mut ways: Vec<WayTo> = Vec::new();
+        let mut ways: BTreeMap<(Class, Option<IpNet>), WayTo> = BTreeMap::new();
         for block in &other.blocks {
-            let pool = longest(&plan.pools, *block);
-            let cidr = pool.map(|pool| pool.cidr);
-            let family = family_of(block.addr());
-            let known = ways.iter_mut().find(|way| {
-                way.pool == cidr && way.blocks.iter().all(|b| family_of(b.addr()) == family)
+            // The class of IPv6 names no pool (no mode applies); people still want to see it.
+            let around = plan.pools.iter().map(|pool| pool.cidr).filter(|p| p.contains(block));
+            let pool = around.max_by_key(|pool| pool.prefix_len());
+            let class = Class::of(*block, &plan.pools);
+            let way = ways.entry((class, pool)).or_insert_with(|| {
+                let family = family_of(block.addr());
+                let next_hop = other.address(family);
+                let mine = own.iter().find(|a| family_of(a.address) == family);
+                let (way, why) = match (next_hop, mine) {
+                    (Some(next_hop), Some(mine)) => judge(next_hop, class, mine, plan),
+                    _ => (Way::Never, format!("one of the two nodes has no {family} address")),
+                };
+                WayTo { pool, blocks: Vec::new(), next_hop, way, why }
             });
-            match known {
-                Some(way) => way.blocks.push(*block),
-                None => ways.push(way(other, *block, pool, own, plan)),
-            }
+            way.blocks.push(*block);
         }
         let addresses = other.addresses.iter().map(|a| a.address).collect();
-        NodeReport { name: other.name.clone(), addresses, ways }
+        NodeReport { name: other.name.clone(), addresses, ways: ways.into_values().collect() }
     }
 }
 
-/// The pool that decides about a prefix: the longest that contains it.
-fn longest(pools: &[Pool], prefix: IpNet) -> Option<&Pool> {
-    let around = pools.iter().filter(|pool| pool.cidr.contains(&prefix));
-    around.max_by_key(|pool| pool.cidr.prefix_len())
+fn judge(next_hop: IpAddr, class: Class, mine: &AddressReport, plan: &NodePlan) -> (Way, String) {
+    let subnet = mine.subnet();
+    let (path, why) = path_of(class, next_hop, subnet.as_ref());
+    let always = class.pool.is_some_and(|pool| pool.mode == Mode::Always);
+    match (path, &subnet) {
+        (Path::Tunnel, _) if always => (Way::Tunnel, why),
+        (_, None) => {
+            let own = mine.address;
+            (Way::Unknown, format!("it depends on the subnet of {own}, which is not on this host"))
+        }
+        (Path::Tunnel, Some(_)) => (Way::Tunnel, why),
+        (Path::Direct, Some(_)) => (Way::Direct, why),
+        (Path::Gateway, Some(subnet)) => (Way::Gateway, format!("{why}: {}", doubt(subnet, plan))),
+    }
 }
 
-fn way(
-    other: &Node,
-    block: IpNet,
-    pool: Option<&Pool>,
-    own: &[AddressReport],
-    plan: &NodePlan,
-) -> WayTo {
-    let family = family_of(block.addr());
-    let next_hop = other.address(family);
-    let mine = own.iter().find(|a| family_of(a.address) == family);
-    let (way, why) = match (next_hop, mine) {
-        (Some(next_hop), Some(mine)) => judge(next_hop, pool, mine, plan),
-        _ => (Way::Never, format!("one of the two nodes has no {family} address")),
-    };
-    WayTo { pool: pool.map(|pool| pool.cidr), blocks: vec![block], next_hop, way, why }
+/// What may be wrong with a way through a gateway: network D's disease, before it breaks out.
+fn doubt(subnet: &Subnet, plan: &NodePlan) -> String {
+    let near = |address| subnet.net.contains(&IpNet::from(address));
+    let routers = plan.peers.iter().filter(|peer| !peer.node && near(peer.address));
+    let routers: Vec<&str> = routers.map(|peer| peer.name.as_str()).collect();
+    match routers.is_empty() {
+        true => "no BGP router is on the subnet, so the gateway must know the pods anyhow".into(),
+        false => format!("it works if the gateway is {}", routers.join(" or ")),
+    }
 }
 
-fn judge(
-    next_hop: IpAddr,
-    pool: Option<&Pool>,
-    mine: &AddressReport,
-    plan: &NodePlan,
-) -> (Way, String) {
-    let device = mine.interface.as_deref().unwrap_or("an interface that is not on this host");
-    let same = mine.subnet.map(|subnet| (subnet, subnet.contains(&next_hop)));
-    let where_it_is = match same {
-        Some((subnet, inside)) => {
-            let lies = if inside { "is in" } else { "is outside" };
-            let source = if mine.configured { "as configured" } else { device };
-            format!("{next_hop} {lies} {subnet} ({source})")
-        }
-        None => format!("the subnet is unknown: {} is on no interface here", mine.address),
-    };
-    let v4 = family_of(next_hop) == Family::Ipv4;
-    let mode = pool.map(|pool| pool.mode).filter(|_| v4);
-    let said = match (pool, mode) {
-        (Some(_), Some(mode)) => format!("ipip is {mode}"),
-        (Some(_), None) => "there is no IPIP for IPv6".to_owned(),
-        (None, _) => "no pool holds the block".to_owned(),
-    };
-    let inside = same.map(|(_, inside)| inside);
-    let way = match (mode, inside) {
-        (Some(Mode::Always), _) | (Some(Mode::CrossSubnet), Some(false)) => Way::Tunnel,
-        (_, Some(true)) => Way::Direct,
-        (_, Some(false)) => Way::Gateway,
-        (_, None) => Way::Unknown,
-    };
-    let why = match way {
-        Way::Tunnel if mode == Some(Mode::Always) => said,
-        Way::Gateway => {
-            let near = |address| mine.subnet.is_some_and(|subnet| subnet.contains(&address));
-            let routers = plan.peers.iter().filter(|peer| !peer.node && near(peer.address));
-            let routers: Vec<&str> = routers.map(|peer| peer.name.as_str()).collect();
-            let gateway = match routers.is_empty() {
-                true => "no BGP router on the subnet, so its gateway cannot know the pods".into(),
-                false => format!("it works if the gateway is {}", routers.join(" or ")),
-            };
-            format!("{where_it_is}, {said}: {gateway}")
-        }
-        _ => format!("{where_it_is}, {said}"),
-    };
-    (way, why)
+impl AddressReport {
+    fn subnet(&self) -> Option<Subnet> {
+        let source = match (self.configured, &self.interface) {
+            (true, _) => SubnetSource::Configured,
+            (false, Some(name)) => SubnetSource::Interface(name.clone()),
+            (false, None) => return None,
+        };
+        self.subnet.map(|net| Subnet { net, source })
+    }
 }

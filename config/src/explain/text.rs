@@ -83,7 +83,7 @@ impl Report {
             return Ok(());
         }
         let tunnel = self.tunnel.as_ref().map_or("tunnel", |tunnel| &tunnel.device);
-        let mut rows = vec![row(["NODE", "NEXT HOP", "POOL", "VIA", "WHY"])];
+        let mut rows = vec![row(["NODE", "NEXT HOP", "VIA", "WHY"])];
         for node in &self.nodes {
             rows.extend(node_rows(node, tunnel));
         }
@@ -95,13 +95,12 @@ impl Report {
 fn node_rows(node: &NodeReport, tunnel: &str) -> Vec<Vec<String>> {
     if node.ways.is_empty() {
         let address = node.addresses.first().map_or_else(String::new, |a| a.to_string());
-        return vec![row([node.name.as_str(), &address, "-", "-", "it has no blocks"])];
+        return vec![row([node.name.as_str(), &address, "-", "it has no blocks"])];
     }
     let rows = node.ways.iter().map(|way| {
         vec![
             node.name.clone(),
             way.next_hop.map_or("-".to_owned(), |a| a.to_string()),
-            way.pool.map_or("-".to_owned(), |p| p.to_string()),
             match way.way {
                 Way::Direct => "direct",
                 Way::Tunnel => tunnel,

@@ -1,6 +1,8 @@
 //! What the crate promises, asked through its public face: files in `tests/good` and
 //! `tests/bad`, and what it makes of them in `snapshots`.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this crate is nothing but tests")]
+
 mod bad;
 mod good;
 mod identity;

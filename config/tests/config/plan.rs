@@ -139,7 +139,8 @@ fn both_ends_of_every_mesh_session_agree() {
 fn the_typed_values_say_the_same() {
     let plan = plan(&good("everything"), "server1");
     let id = |peer: &PeerPlan| {
-        PeerId(1 + plan.peers.iter().position(|p| p.address == peer.address).unwrap() as u32)
+        let position = plan.peers.iter().position(|p| p.address == peer.address);
+        position.map(|position| PeerId(1 + position as u32))
     };
     let rib = plan.rib_config(id);
     assert_eq!(
@@ -150,7 +151,7 @@ fn the_typed_values_say_the_same() {
     assert_eq!(strings(&rib.addresses), ["10.1.5.10", "fd00:5::10"]);
     assert_eq!(rib.peers.len(), plan.peers.len());
     for (peer, (number, policy)) in plan.peers.iter().zip(&rib.peers) {
-        assert_eq!(*number, id(peer));
+        assert_eq!(Some(*number), id(peer));
         assert_eq!(
             (&policy.name, policy.export, policy.families),
             (&peer.name, peer.export, peer.families)
@@ -193,6 +194,6 @@ fn a_tunnel_that_others_manage_is_left_alone() {
                 [[node]]\nname = \"a\"\naddress = \"10.1.5.10\"\nblocks = [\"10.244.1.0/26\"]\n";
     let config = starling_config::parse(text).unwrap();
     let plan = config.plan(&config.nodes[0]);
-    assert!(!plan.tunnel_managed);
+    assert!(!plan.fib.tunnel.manage);
     assert_eq!((plan.fib.tunnel.mtu, plan.fib.tunnel.address), (None, None));
 }

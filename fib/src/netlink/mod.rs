@@ -23,12 +23,13 @@ mod encode;
 mod events;
 mod forwarding;
 mod socket;
-pub mod task;
+mod task;
 mod tunnel;
 
 use std::io;
 
 pub use events::Events;
+pub use task::{Command, News, run};
 
 use crate::types::{Dump, OpFailure, RouteOp, TunnelError, TunnelSpec};
 use decode::Tables;

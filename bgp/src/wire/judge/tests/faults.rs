@@ -134,6 +134,9 @@ fn section_5_2_without_reachable_routes_a_fault_resets() {
         &[1],
     );
     assert_eq!(unreach.reset(&internal()), (3, 5));
+    let reach =
+        Message::good().with(0x40, code::ORIGIN, &[9]).attr(0x80, code::MP_REACH_NLRI, &reach(&[]));
+    assert_eq!(Message { nlri: Vec::new(), ..reach }.reset(&internal()), (3, 6));
     // What is merely discarded changes nothing.
     let discard = Message::new().withdrawn(&[8, 10]).attr(0xc0, code::AGGREGATOR, &[1]);
     let (_, batch) = discard.judged(&internal()).unwrap();
