@@ -177,6 +177,13 @@ fn what_others_change_is_put_back_and_their_own_is_left_alone() {
             kernel.lose_events();
         });
         figures.time("deleted unheard, put back", converge(&mut cluster, 2 * SECOND));
+        // What we ourselves have written and withdrawn a moment ago, another may take away.
+        cluster.crash(2);
+        converge(&mut cluster, SECOND);
+        cluster.start(2);
+        converge(&mut cluster, 15 * SECOND);
+        cluster.edit(1, |kernel| kernel.delete(&right).expect("it is back"));
+        figures.time("back, deleted, put back", converge(&mut cluster, SECOND));
         // Somebody else's route in our place stays, whatever BGP says; then ours comes back.
         assert!(cluster.take_over(1, &right, 4));
         cluster.run(SECOND);

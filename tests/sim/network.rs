@@ -5,7 +5,7 @@
 //! TCP keeps trying, and passes some time after the partition has healed. A host that loses its
 //! power says nothing; when it is back, it answers what it does not know with a reset.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +14,8 @@ use starling_bgp::msg::Slot;
 /// A node, by its place in the cluster.
 pub type NodeIx = usize;
 
-/// A connection's number; never reused.
-pub type ConnId = u64;
+/// A connection's number, by which it is found; never reused.
+pub type ConnId = usize;
 
 /// One end of a connection: which neighbour of which node holds it, and in which slot. `life`
 /// tells a restarted daemon's connections from its predecessor's.
@@ -83,8 +83,7 @@ pub struct Network {
     far: BTreeSet<NodeIx>,
     /// Nodes without power or with a dead NIC.
     cut: BTreeSet<NodeIx>,
-    connections: BTreeMap<ConnId, Connection>,
-    last: ConnId,
+    connections: Vec<Option<Box<Connection>>>,
 }
 
 impl Network {
@@ -115,34 +114,32 @@ impl Network {
 
     /// How many connections at least one end holds.
     pub fn len(&self) -> usize {
-        self.connections.len()
+        self.connections.iter().flatten().count()
     }
 
     /// A new connection.
     pub fn open(&mut self, ends: [End; 2], latency: Duration) -> ConnId {
         let socket = Socket { grip: Grip::Held, inbox: VecDeque::new(), stalled: VecDeque::new() };
-        self.last += 1;
         let connection = Connection { ends, latency, sockets: [socket.clone(), socket] };
-        self.connections.insert(self.last, connection);
-        self.last
+        self.connections.push(Some(Box::new(connection)));
+        self.connections.len() - 1
     }
 
     /// The called daemon has found which neighbour it is from.
     pub fn claim(&mut self, id: ConnId, side: usize) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.get_mut(id) {
             connection.ends[1].side = side;
         }
     }
 
     /// Its ends.
     pub fn ends(&self, id: ConnId) -> Option<[End; 2]> {
-        Some(self.connections.get(&id)?.ends)
+        Some(self.get(id)?.ends)
     }
 
     /// Connections that a node holds an end of, and which end.
     pub fn of(&self, node: NodeIx) -> Vec<(ConnId, usize)> {
-        let sides = self.connections.iter().flat_map(|(id, c)| [(*id, 0, c), (*id, 1, c)]);
-        sides
+        self.sides()
             .filter(|(_, side, c)| {
                 c.ends[*side].node == node && c.sockets[*side].grip == Grip::Held
             })
@@ -152,10 +149,10 @@ impl Network {
 
     /// Something is sent from `side`.
     pub fn send(&mut self, id: ConnId, side: usize, what: &Option<Bytes>) -> Fate {
-        let Some(connection) = self.connections.get(&id) else { return Fate::Waits };
+        let Some(connection) = self.get(id) else { return Fate::Waits };
         let [a, b] = connection.ends;
         let passes = self.passes(a.node, b.node);
-        let Some(connection) = self.connections.get_mut(&id) else { return Fate::Waits };
+        let Some(connection) = self.get_mut(id) else { return Fate::Waits };
         let receiver = &mut connection.sockets[1 - side];
         if passes && receiver.stalled.is_empty() {
             return Fate::Arrives(connection.latency);
@@ -166,7 +163,7 @@ impl Network {
 
     /// Something arrives at `side`.
     pub fn arrive(&mut self, id: ConnId, side: usize, what: Option<Bytes>) -> Arrival {
-        let Some(connection) = self.connections.get_mut(&id) else { return Arrival::Lost };
+        let Some(connection) = self.get_mut(id) else { return Arrival::Lost };
         let socket = &mut connection.sockets[side];
         match socket.grip {
             Grip::Held => {
@@ -180,13 +177,12 @@ impl Network {
 
     /// What `side` reads next.
     pub fn read(&mut self, id: ConnId, side: usize) -> Option<Option<Bytes>> {
-        self.connections.get_mut(&id)?.sockets[side].inbox.pop_front()
+        self.get_mut(id)?.sockets[side].inbox.pop_front()
     }
 
     /// Directions in which something waits for the way to be free, and now may pass.
     pub fn stalled(&self) -> Vec<(ConnId, usize)> {
-        let sides = self.connections.iter().flat_map(|(id, c)| [(*id, 0, c), (*id, 1, c)]);
-        sides
+        self.sides()
             .filter(|(_, side, c)| {
                 !c.sockets[*side].stalled.is_empty() && self.passes(c.ends[0].node, c.ends[1].node)
             })
@@ -197,7 +193,7 @@ impl Network {
     /// TCP tries again towards `side`: what gets through, and how long it travels.
     pub fn resume(&mut self, id: ConnId, side: usize) -> (Duration, VecDeque<Option<Bytes>>) {
         let passes = self.ends(id).is_some_and(|[a, b]| self.passes(a.node, b.node));
-        match self.connections.get_mut(&id) {
+        match self.get_mut(id) {
             Some(connection) if passes => {
                 (connection.latency, std::mem::take(&mut connection.sockets[side].stalled))
             }
@@ -216,11 +212,25 @@ impl Network {
     }
 
     fn let_go(&mut self, id: ConnId, side: usize, grip: Grip) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.get_mut(id) else { return };
         connection.sockets[side].grip = grip;
         connection.sockets[side].inbox.clear();
         if connection.sockets.iter().all(|socket| socket.grip != Grip::Held) {
-            self.connections.remove(&id);
+            self.connections[id] = None;
         }
+    }
+
+    fn get(&self, id: ConnId) -> Option<&Connection> {
+        self.connections.get(id)?.as_deref()
+    }
+
+    fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
+        self.connections.get_mut(id)?.as_deref_mut()
+    }
+
+    fn sides(&self) -> impl Iterator<Item = (ConnId, usize, &Connection)> {
+        let all = self.connections.iter().enumerate();
+        let open = all.filter_map(|(id, connection)| Some((id, connection.as_deref()?)));
+        open.flat_map(|(id, connection)| [(id, 0, connection), (id, 1, connection)])
     }
 }

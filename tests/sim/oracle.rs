@@ -26,7 +26,15 @@ pub struct Route {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Path {
     Blackhole,
-    Via { gateway: IpAddr, device: String, onlink: bool },
+    Via { gateway: IpAddr, device: Device, onlink: bool },
+}
+
+/// By name, whatever number it has.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Device {
+    Net0,
+    Tunl0,
+    Other(String),
 }
 
 /// The routes by which `node` reaches the pods of `other`.
@@ -35,8 +43,8 @@ pub fn routes_between(cluster: &Cluster, node: NodeIx, other: NodeIx) -> [Route;
     let (nh4, nh6) = (IpAddr::V4(topology::v4(other)), IpAddr::V6(topology::v6(other)));
     let (gw4, gw6) = topology::gateways(node);
     let (gw4, gw6) = (IpAddr::V4(gw4), IpAddr::V6(gw6));
-    let clear = |gateway| Path::Via { gateway, device: "net0".to_owned(), onlink: false };
-    let tunnel = |gateway| Path::Via { gateway, device: "tunl0".to_owned(), onlink: true };
+    let clear = |gateway| Path::Via { gateway, device: Device::Net0, onlink: false };
+    let tunnel = |gateway| Path::Via { gateway, device: Device::Tunl0, onlink: true };
 
     let same_subnet = topology::rack_mates(node, other);
     let path4 = match (cluster.nodes[node].settings.ipip, same_subnet) {
@@ -107,14 +115,16 @@ fn is_taken(kernel: &Kernel, prefix: IpNet) -> bool {
 }
 
 fn read(kernel: &Kernel, route: &KernelRoute) -> Route {
-    let name = |index| {
-        kernel.links().find(|link| link.index == index).map_or("?".to_owned(), |l| l.name.clone())
+    let device = |index| match kernel.links().find(|link| link.index == index) {
+        Some(link) if link.name == "net0" => Device::Net0,
+        Some(link) if link.name == "tunl0" => Device::Tunl0,
+        other => Device::Other(format!("{other:?}")),
     };
     let path = match (route.kind, route.hops.as_slice()) {
         (Kind::Blackhole, []) => Path::Blackhole,
         (Kind::Unicast, [hop]) => Path::Via {
             gateway: hop.gateway.expect("ours have gateways"),
-            device: name(hop.device),
+            device: device(hop.device),
             onlink: hop.onlink,
         },
         (kind, hops) => panic!("{}: {kind:?} with {hops:?}", route.key.prefix),

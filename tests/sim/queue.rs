@@ -1,6 +1,6 @@
 //! Everything that will happen, in the order of virtual time.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -143,50 +143,37 @@ fn mark_fib(input: &FibIn, trace: &mut Trace) {
     }
 }
 
-struct Queued {
-    at: Time,
-    seq: u64,
-    event: Event,
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    /// The earliest is the greatest: `BinaryHeap` gives that first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.seq).cmp(&(self.at, self.seq))
-    }
-}
-
 /// The events to come. Those of one moment happen in the order in which they were put.
+///
+/// The heap orders small keys (moment, number, place); the events lie still in a slab.
 #[derive(Default)]
 pub struct Queue {
-    heap: BinaryHeap<Queued>,
-    seq: u64,
+    heap: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    free: Vec<usize>,
+    count: u64,
     trace: Trace,
 }
 
 impl Queue {
     pub fn put(&mut self, at: Time, event: Event) {
-        self.seq += 1;
-        self.heap.push(Queued { at, seq: self.seq, event });
+        self.count += 1;
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[place] = Some(event);
+        self.heap.push(Reverse((at, self.count, place)));
     }
 
     /// The next event, if it comes until then. It counts as happened.
     pub fn next(&mut self, until: Time) -> Option<(Time, Event)> {
-        if self.heap.peek()?.at > until {
+        if self.heap.peek()?.0.0 > until {
             return None;
         }
-        let Queued { at, event, .. } = self.heap.pop()?;
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        self.free.push(place);
+        let event = self.events[place].take()?;
         at.hash(&mut self.trace);
         event.mark(&mut self.trace);
         Some((at, event))
