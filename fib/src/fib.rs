@@ -23,7 +23,6 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::echo::Echoes;
 use crate::learn::World;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
@@ -58,7 +57,6 @@ pub struct Fib {
     flying: BTreeMap<IpNet, bool>,
     /// Events about them, until it is known what became of the ops.
     deferred: Vec<KernelEvent>,
-    echoes: Echoes,
     occupied: BTreeMap<RouteKey, u8>,
     settled: bool,
     to_sweep: bool,
@@ -92,7 +90,6 @@ impl Fib {
             dirty: BTreeSet::new(),
             flying: BTreeMap::new(),
             deferred: Vec::new(),
-            echoes: Echoes::default(),
             occupied: BTreeMap::new(),
             settled: false,
             to_sweep: false,
@@ -231,7 +228,7 @@ impl Fib {
             if std::mem::take(&mut self.to_sweep) {
                 self.sweep();
             }
-            self.apply(now, out);
+            self.apply(out);
             let is_done = self.dirty.is_empty() && self.flying.is_empty();
             if is_done && self.reading.deadline().is_none() && self.world.is_former_gone() {
                 self.reading.eventually(now);

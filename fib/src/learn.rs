@@ -182,15 +182,6 @@ impl World {
         }
     }
 
-    /// Whether an event about a route of ours tells nothing new.
-    pub fn agrees(&self, event: &KernelEvent) -> bool {
-        match event {
-            KernelEvent::Route(route) => self.have.holds(route),
-            KernelEvent::RouteGone(route) => self.is_ours(route) && !self.have.holds(route),
-            _ => false,
-        }
-    }
-
     /// What an op that the kernel carried out left behind.
     pub fn wrote(&mut self, old: Option<&KernelRoute>, new: Option<&KernelRoute>) {
         if let Some(old) = old {

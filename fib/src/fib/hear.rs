@@ -11,7 +11,6 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Fib, Work};
-use crate::echo::Echo;
 use crate::learn::{News, World};
 use crate::plan::Desired;
 use crate::types::{Dump, FibOut, KernelEvent, Report};
@@ -93,13 +92,6 @@ impl Fib {
         let mut were_right = BTreeSet::new();
         let mut strays = BTreeSet::new();
         for event in events {
-            let is_idle = matches!(self.work, Work::Idle);
-            match self.echoes.hear(&event, now) {
-                Echo::Stale => continue,
-                // As confirmed: the common case, and cheap.
-                Echo::Last if is_idle && self.world.agrees(&event) => continue,
-                Echo::Last | Echo::News => {}
-            }
             if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
                 let prefix = route.key.prefix;
                 if self.flying.contains_key(&prefix) {
@@ -153,7 +145,6 @@ impl Fib {
     pub(super) fn heed(&mut self, news: News, now: Duration, out: &mut Vec<FibOut>) {
         if news.lost {
             self.sure = false;
-            self.echoes.clear();
             self.reading.soon(now);
         } else if news.doubt {
             self.reading.eventually(now);

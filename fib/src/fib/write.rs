@@ -67,7 +67,6 @@ impl Fib {
         now: Duration,
         out: &mut Vec<FibOut>,
     ) {
-        self.echoes.refused(&failure.op);
         if let (RouteOp::Delete(old), ENOENT | ESRCH) = (&failure.op, failure.errno) {
             self.world.wrote(Some(old), None);
         }
@@ -94,7 +93,7 @@ impl Fib {
     }
 
     /// Plans what is dirty and hands it out.
-    pub(super) fn apply(&mut self, now: Duration, out: &mut Vec<FibOut>) {
+    pub(super) fn apply(&mut self, out: &mut Vec<FibOut>) {
         let mut batch = Batch::default();
         while batch.len() < BATCH {
             let Some(prefix) = self.dirty.pop_first() else { break };
@@ -114,9 +113,6 @@ impl Fib {
             return;
         }
         let ops = batch.into_ops();
-        for op in &ops {
-            self.echoes.expect(op, now);
-        }
         self.work = Work::Applying(ops.clone());
         out.push(FibOut::Apply(ops));
     }

@@ -50,6 +50,8 @@ pub struct Kernel {
     /// Per table; the routes of a prefix in the order of their metrics, then of their coming.
     tables: BTreeMap<u32, JointPrefixMap<IpNet, Vec<KernelRoute>>>,
     events: Vec<KernelEvent>,
+    /// What happens now is our own doing.
+    silent: bool,
     /// More waiting events than this are lost, as in a socket's receive buffer.
     capacity: usize,
     ops: u64,
@@ -66,6 +68,7 @@ impl Default for Kernel {
             addresses: BTreeSet::new(),
             tables: BTreeMap::new(),
             events: Vec::new(),
+            silent: false,
             capacity: usize::MAX,
             ops: 0,
             op_faults: BTreeMap::new(),
@@ -81,15 +84,20 @@ impl Kernel {
         Kernel::default()
     }
 
-    /// Carries ops out in order; the failures, in order.
+    /// Carries ops out in order; the failures, in order. No event tells of them, as the netlink
+    /// side hears none of its own changes.
     pub fn apply(&mut self, ops: &[RouteOp]) -> Vec<OpFailure> {
-        ops.iter()
+        self.silent = true;
+        let failures = ops
+            .iter()
             .filter_map(|op| {
                 let errno = self.apply_one(op).err()?;
                 let reason = format!("errno {errno}");
                 Some(OpFailure { op: op.clone(), errno, reason })
             })
-            .collect()
+            .collect();
+        self.silent = false;
+        failures
     }
 
     fn apply_one(&mut self, op: &RouteOp) -> Result<(), i32> {
@@ -286,6 +294,9 @@ impl Kernel {
     }
 
     fn say(&mut self, event: KernelEvent) {
+        if self.silent {
+            return;
+        }
         if self.events.len() < self.capacity {
             self.events.push(event);
         } else {
