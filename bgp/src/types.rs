@@ -181,6 +181,7 @@ impl fmt::Debug for Families {
 }
 
 /// A packed prefix: a small `Copy` key whose host bits are zero. RIB code is written once over it.
+#[expect(clippy::len_without_is_empty, reason = "a length in bits: no prefix is empty")]
 pub trait Prefix:
     Copy + Eq + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static
 {
