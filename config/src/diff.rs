@@ -210,7 +210,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
 
 fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     let mut all = Compare(Vec::new());
-    all.put("node", (&old.name, &new.name), true, Clone::clone);
+    all.put("node", (&old.name, &new.name), false, Clone::clone);
     all.put("address", (&old.addresses, &new.addresses), false, |v| {
         list(v.iter().map(|a| match a.subnet {
             Some(subnet) => format!("{}/{}", a.address, subnet.prefix_len()),
@@ -220,20 +220,18 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("asn", (&old.asn, &new.asn), false, |v| v.to_string());
     all.put("router-id", (&old.router_id, &new.router_id), false, |v| v.to_string());
     let (from, to) = (&old.fib, &new.fib);
-    // Routes with the old key would be nobody's: a restart leaves them too, but knowingly.
-    all.put("[kernel] protocol", (&from.protocol, &to.protocol), true, |v| v.to_string());
-    all.put("[kernel] table", (&from.table, &to.table), true, |v| v.to_string());
-    all.put("[kernel] metric", (&from.metric, &to.metric), true, |v| v.to_string());
-    all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), true, Clone::clone);
+    // The Fib writes the routes under their new key before it removes those under the old one.
+    all.put("[kernel] protocol", (&from.protocol, &to.protocol), false, |v| v.to_string());
+    all.put("[kernel] table", (&from.table, &to.table), false, |v| v.to_string());
+    all.put("[kernel] metric", (&from.metric, &to.metric), false, |v| v.to_string());
+    all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);
     all.put("[tunnel] mtu", (&from.tunnel.mtu, &to.tunnel.mtu), false, |v| {
         v.map_or("underlay - 20".to_owned(), |v| v.to_string())
     });
     all.put("tunnel-address", (&from.tunnel.address, &to.tunnel.address), false, |v| {
         v.map_or("none".to_owned(), |v| v.to_string())
     });
-    all.put("[tunnel] manage", (&old.tunnel_managed, &new.tunnel_managed), false, |v| {
-        v.to_string()
-    });
+    all.put("[tunnel] manage", (&from.tunnel.manage, &to.tunnel.manage), false, |v| v.to_string());
     all.put("[timers] settle", (&old.timers.settle, &new.timers.settle), false, |v| {
         format!("{v:?}")
     });

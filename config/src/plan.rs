@@ -38,9 +38,6 @@ pub struct NodePlan {
     pub peers: Vec<PeerPlan>,
     /// How it programs its kernel.
     pub fib: FibConfig,
-    /// Whether the tunnel device is ours to make and set up. If not, `FibOut::Tunnel` is to be
-    /// answered without touching the device.
-    pub tunnel_managed: bool,
     /// Timers; those of sessions are in `peers` too.
     pub timers: Timers,
     /// Where the read-only HTTP listeners are; empty: none.
@@ -148,6 +145,7 @@ impl Config {
                 device: self.tunnel.device.clone(),
                 mtu: self.tunnel.mtu.filter(|_| self.tunnel.manage),
                 address: node.tunnel_address.filter(|_| self.tunnel.manage),
+                manage: self.tunnel.manage,
             },
             peers: peers.iter().map(|peer| peer.address).collect(),
         };
@@ -160,7 +158,6 @@ impl Config {
             pools: self.pools.clone(),
             peers,
             fib,
-            tunnel_managed: self.tunnel.manage,
             timers: self.timers,
             http: self.http.clone(),
             control: self.control.clone(),

@@ -9,6 +9,13 @@
 //! follows. News that may be lost, and every failed op, make what the kernel holds unknown: then
 //! nothing is written before a dump came. Routes found at the start are a predecessor's: wrong
 //! ones whose prefix is wanted are put right at once, unwanted ones stay until `Settled`.
+//!
+//! After a reload with another protocol or table, routes under the former marks are ours until a
+//! dump shows none. One limit: dumps show main and the configured table only, so what somebody
+//! else does in a former table of ours beside main, while we leave it, goes unseen.
+
+mod hear;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,23 +23,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::echo::Echoes;
-use crate::learn::{News, World};
-use crate::plan::{Batch, Desired, Verdict, plan};
+use crate::learn::World;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
-use crate::types::{
-    Dump, FibConfig, FibIn, FibOut, KernelEvent, OpFailure, Report, RouteChange, RouteKey, RouteOp,
-};
-use crate::want::{Context, Wants, key_of};
-
-/// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
-/// small and that other news is heard between two batches of a full table.
-const BATCH: usize = 16 * 1024;
-
-const ENOENT: i32 = 2;
-const ESRCH: i32 = 3;
-const EEXIST: i32 = 17;
+use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
+use crate::want::{Context, Wants};
 
 /// What the kernel is doing for us.
 #[derive(Debug)]
@@ -62,7 +57,6 @@ pub struct Fib {
     flying: BTreeMap<IpNet, bool>,
     /// Events about them, until it is known what became of the ops.
     deferred: Vec<KernelEvent>,
-    echoes: Echoes,
     occupied: BTreeMap<RouteKey, u8>,
     settled: bool,
     to_sweep: bool,
@@ -96,7 +90,6 @@ impl Fib {
             dirty: BTreeSet::new(),
             flying: BTreeMap::new(),
             deferred: Vec::new(),
-            echoes: Echoes::default(),
             occupied: BTreeMap::new(),
             settled: false,
             to_sweep: false,
@@ -213,250 +206,6 @@ impl Fib {
         }
     }
 
-    // ---- what the kernel tells ----------------------------------------------------------------
-
-    fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
-        let Work::Dumping(since) = std::mem::replace(&mut self.work, Work::Idle) else { return };
-        let first = !self.world.read;
-        let before = self.world.replace(dump);
-        let mut news = News::default();
-        for event in &since {
-            self.world.learn(event, &mut news);
-        }
-        self.sure = !news.lost;
-        if news.lost {
-            self.reading.soon(now);
-        } else if news.doubt {
-            self.reading.eventually(now);
-        }
-        self.review_tunnel(false, now, out);
-        self.resolve_all();
-        if first {
-            let adopted = self.world.have().len();
-            if adopted > 0 {
-                out.push(FibOut::Report(Report::Adopted(adopted)));
-            }
-        } else {
-            self.find_drift(&before, now, out);
-        }
-        self.dirty.extend(self.world.have().prefixes());
-        self.dirty.extend(self.wants.iter().map(|(prefix, _)| prefix));
-        self.wants.tidy();
-    }
-
-    /// Routes that were right before a dump and are not in it.
-    fn find_drift(&mut self, before: &World, now: Duration, out: &mut Vec<FibOut>) {
-        let Some(context) = self.context() else { return };
-        let drifted: Vec<IpNet> = self
-            .wants
-            .iter()
-            .map(|(prefix, _)| prefix)
-            .filter(|prefix| match self.wants.desired(*prefix, context) {
-                Desired::Route(want) => {
-                    before.have().holds(&want) && !self.world.have().holds(&want)
-                }
-                _ => false,
-            })
-            .collect();
-        for prefix in drifted {
-            self.drifted(prefix, now, out);
-        }
-    }
-
-    fn drifted(&mut self, prefix: IpNet, now: Duration, out: &mut Vec<FibOut>) {
-        let Some(config) = &self.config else { return };
-        let key = key_of(prefix, config);
-        let wanted = self.wants.contains(prefix);
-        let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
-            (Some(other), _) => format!("taken over by protocol {}", other.protocol),
-            (None, Some(_)) if !wanted => "added by somebody else".to_owned(),
-            (None, Some(ours)) => format!("changed to {}", crate::view::words(&ours, &self.world)),
-            (None, None) => "removed".to_owned(),
-        };
-        self.retry.drifted(prefix, now);
-        out.push(FibOut::Report(Report::Drift { prefix, what }));
-    }
-
-    fn events(&mut self, events: Vec<KernelEvent>, now: Duration, out: &mut Vec<FibOut>) {
-        let mut news = News::default();
-        let mut were_right = BTreeSet::new();
-        let mut strays = BTreeSet::new();
-        for event in events {
-            if self.echoes.is_echo(&event, now) {
-                continue;
-            }
-            if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
-                let prefix = route.key.prefix;
-                if self.flying.contains_key(&prefix) {
-                    self.deferred.push(event);
-                    continue;
-                }
-                if self.is_right(prefix) {
-                    were_right.insert(prefix);
-                }
-                if self.settled && self.world.is_ours(route) && !self.wants.contains(prefix) {
-                    strays.insert(prefix);
-                }
-            }
-            self.world.learn(&event, &mut news);
-            if let Work::Dumping(since) = &mut self.work {
-                since.push(event);
-            }
-        }
-        self.heed(news, now, out);
-        // Judged by what all the events together come to: a route that went with its interface
-        // was removed by nobody.
-        for prefix in were_right {
-            if self.is_amiss(prefix) {
-                self.drifted(prefix, now, out);
-            }
-        }
-        for prefix in strays {
-            if self.world.have().of(prefix).next().is_some() {
-                self.drifted(prefix, now, out);
-            }
-        }
-    }
-
-    /// Whether a wanted prefix should have a route that the kernel does not hold.
-    fn is_amiss(&self, prefix: IpNet) -> bool {
-        self.context().is_some_and(|context| match self.wants.desired(prefix, context) {
-            Desired::Route(want) => !self.world.have().holds(&want),
-            _ => false,
-        })
-    }
-
-    /// Whether the kernel holds what a wanted prefix should have.
-    fn is_right(&self, prefix: IpNet) -> bool {
-        self.wants.contains(prefix)
-            && self.context().is_some_and(|context| match self.wants.desired(prefix, context) {
-                Desired::Route(want) => self.world.have().holds(&want),
-                _ => false,
-            })
-    }
-
-    fn heed(&mut self, news: News, now: Duration, out: &mut Vec<FibOut>) {
-        if news.lost {
-            self.sure = false;
-            self.echoes.clear();
-            self.reading.soon(now);
-        } else if news.doubt {
-            self.reading.eventually(now);
-        }
-        self.dirty.extend(&news.ours);
-        for prefix in &news.others {
-            if self.wants.contains(*prefix) {
-                self.dirty.insert(*prefix);
-            }
-        }
-        if news.interfaces {
-            if let Work::Applying(_) = self.work {
-                // What is being written may have been flushed again: find out.
-                self.sure = false;
-                self.reading.soon(now);
-            }
-            self.review_tunnel(false, now, out);
-            self.resolve_all();
-        } else {
-            let mut concerned = BTreeSet::new();
-            if let Some((wants, context)) = self.wants_and_context() {
-                for prefix in &news.others {
-                    wants.resolve_within(*prefix, context, &mut concerned);
-                }
-            }
-            self.concern(concerned);
-        }
-    }
-
-    /// Asks everything of every next hop anew.
-    fn resolve_all(&mut self) {
-        let mut concerned = BTreeSet::new();
-        if let Some((wants, context)) = self.wants_and_context() {
-            wants.resolve_all(context, &mut concerned);
-        }
-        self.concern(concerned);
-    }
-
-    fn concern(&mut self, mut concerned: BTreeSet<IpNet>) {
-        concerned.iter().for_each(|prefix| self.retry.unblock(*prefix));
-        self.dirty.append(&mut concerned);
-    }
-
-    fn review_tunnel(&mut self, fresh: bool, now: Duration, out: &mut Vec<FibOut>) {
-        if let Some(config) = &self.config {
-            self.tunnel.review(config, &self.world, fresh, now, out);
-            self.device = self.tunnel.device(config, &self.world);
-        }
-    }
-
-    // ---- what is done about it ----------------------------------------------------------------
-
-    fn applied(&mut self, failures: Vec<OpFailure>, now: Duration, out: &mut Vec<FibOut>) {
-        let Work::Applying(ops) = std::mem::replace(&mut self.work, Work::Idle) else { return };
-        let mut failed: BTreeMap<IpNet, Vec<OpFailure>> = BTreeMap::new();
-        for failure in failures {
-            failed.entry(prefix_of(&failure.op)).or_default().push(failure);
-        }
-        for op in &ops {
-            let prefix = prefix_of(op);
-            let failure = failed.get(&prefix).and_then(|all| all.iter().find(|f| f.op == *op));
-            if let Some(failure) = failure {
-                self.refused(prefix, failure, now, out);
-                continue;
-            }
-            match op {
-                RouteOp::Add(new) => self.world.wrote(None, Some(new)),
-                RouteOp::Replace { old, new } => self.world.wrote(Some(old), Some(new)),
-                RouteOp::Delete(old) => self.world.wrote(Some(old), None),
-            }
-            if let (RouteOp::Delete(_), true) = (op, self.sweeping.remove(&prefix)) {
-                self.swept += 1;
-            }
-        }
-        for (prefix, more) in std::mem::take(&mut self.flying) {
-            if more || failed.contains_key(&prefix) {
-                self.dirty.insert(prefix);
-            } else {
-                self.retry.settled(prefix);
-            }
-        }
-        let deferred = std::mem::take(&mut self.deferred);
-        self.events(deferred, now, out);
-    }
-
-    fn refused(
-        &mut self,
-        prefix: IpNet,
-        failure: &OpFailure,
-        now: Duration,
-        out: &mut Vec<FibOut>,
-    ) {
-        self.echoes.refused(&failure.op);
-        if let (RouteOp::Delete(old), ENOENT | ESRCH) = (&failure.op, failure.errno) {
-            self.world.wrote(Some(old), None);
-        }
-        // What is there was not what we knew of: the dump will tell.
-        self.sure = false;
-        self.reading.soon(now);
-        let is_race = match failure.op {
-            RouteOp::Add(_) => failure.errno == EEXIST,
-            RouteOp::Replace { .. } | RouteOp::Delete(_) => {
-                matches!(failure.errno, ENOENT | ESRCH | EEXIST)
-            }
-        };
-        if self.retry.refused(prefix, failure.errno, &failure.reason, is_race, now) {
-            out.push(FibOut::Report(Report::Refused(failure.clone())));
-        }
-    }
-
-    /// Unwanted routes of ours are nobody's any more.
-    fn sweep(&mut self) {
-        let leftovers: Vec<IpNet> =
-            self.world.have().prefixes().filter(|prefix| !self.wants.contains(*prefix)).collect();
-        self.dirty.extend(&leftovers);
-        self.sweeping = leftovers.into_iter().collect();
-    }
-
     /// Starts whatever can be started.
     fn advance(&mut self, now: Duration, out: &mut Vec<FibOut>) {
         let device = self.device.clone();
@@ -479,9 +228,10 @@ impl Fib {
             if std::mem::take(&mut self.to_sweep) {
                 self.sweep();
             }
-            self.apply(now, out);
-            if self.dirty.is_empty() && self.flying.is_empty() {
-                self.world.forget_former();
+            self.apply(out);
+            let is_done = self.dirty.is_empty() && self.flying.is_empty();
+            if is_done && self.reading.deadline().is_none() && self.world.is_former_gone() {
+                self.reading.eventually(now);
             }
         }
         if self.swept > 0 && self.sweeping.is_empty() {
@@ -514,71 +264,9 @@ impl Fib {
             }
         }
     }
-
-    /// Plans what is dirty and hands it out.
-    fn apply(&mut self, now: Duration, out: &mut Vec<FibOut>) {
-        let mut batch = Batch::default();
-        while batch.len() < BATCH {
-            let Some(prefix) = self.dirty.pop_first() else { break };
-            if self.retry.waits(prefix) {
-                continue;
-            }
-            let before = batch.len();
-            let verdict = self.plan(prefix, &mut batch, out);
-            if batch.len() > before {
-                self.flying.insert(prefix, verdict != Verdict::Ops);
-            } else {
-                self.retry.settled(prefix);
-                self.sweeping.remove(&prefix);
-            }
-        }
-        if batch.is_empty() {
-            return;
-        }
-        let ops = batch.into_ops();
-        for op in &ops {
-            self.echoes.expect(op, now);
-        }
-        self.work = Work::Applying(ops.clone());
-        out.push(FibOut::Apply(ops));
-    }
-
-    fn plan(&mut self, prefix: IpNet, batch: &mut Batch, out: &mut Vec<FibOut>) -> Verdict {
-        let Some(context) = self.context() else { return Verdict::Right };
-        let wanted = self.wants.contains(prefix);
-        let desired = if wanted || self.settled || self.withdrawn.contains(&prefix) {
-            self.wants.desired(prefix, context)
-        } else {
-            // A predecessor's: its peer may announce it yet.
-            Desired::Hold
-        };
-        let key = key_of(prefix, context.config);
-        let ours = self.world.have().of(prefix).collect();
-        let other = self.world.others_at(key).next();
-        let verdict = plan(desired, ours, other, batch);
-        let reported = self.occupied.get(&key).copied();
-        match verdict {
-            Verdict::Occupied(protocol) if reported != Some(protocol) => {
-                self.occupied.insert(key, protocol);
-                out.push(FibOut::Report(Report::Occupied { key, protocol }));
-            }
-            Verdict::Occupied(_) => {}
-            _ => {
-                self.occupied.remove(&key);
-            }
-        }
-        verdict
-    }
-}
-
-/// The destination that an op is about.
-fn prefix_of(op: &RouteOp) -> IpNet {
-    match op {
-        RouteOp::Add(route) | RouteOp::Replace { new: route, .. } | RouteOp::Delete(route) => {
-            route.key.prefix
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth;

@@ -83,7 +83,7 @@ fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
 #[derive(Clone, Debug)]
 enum Held {
     One(Arc<Shape>),
-    Many(Box<Vec<Arc<Shape>>>),
+    Many(Box<[Arc<Shape>]>),
 }
 
 impl Held {
@@ -130,7 +130,7 @@ impl Have {
             Some(held) => {
                 let mut all = held.shapes().to_vec();
                 all.push(shape);
-                *held = Held::Many(Box::new(all));
+                *held = Held::Many(all.into());
             }
         }
     }
@@ -149,7 +149,7 @@ impl Have {
             Some(last) if rest.is_empty() => *held = Held::One(last),
             Some(last) => {
                 rest.push(last);
-                *held = Held::Many(Box::new(rest));
+                *held = Held::Many(rest.into());
             }
         }
         found
@@ -197,6 +197,13 @@ impl Have {
         let last = |prefix| RouteKey { prefix, table: u32::MAX, metric: u32::MAX };
         let from = after.map_or(Bound::Unbounded, |prefix| Bound::Excluded(last(prefix)));
         self.routes.range((from, Bound::Unbounded)).map(|(key, _)| key.prefix)
+    }
+
+    /// rtm_protocol and table of every route.
+    pub fn owners(&self) -> impl Iterator<Item = (u8, u32)> {
+        self.routes
+            .iter()
+            .flat_map(|(key, held)| held.shapes().iter().map(|shape| (shape.protocol, key.table)))
     }
 
     /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.

@@ -89,13 +89,16 @@ impl World {
         true
     }
 
-    /// Forgets former selves of which no route is left.
+    /// Whether we were somebody else before and none of those routes is known any more.
+    pub fn is_former_gone(&self) -> bool {
+        let Some((now, former)) = self.owners.split_first() else { return false };
+        let is_now = |(protocol, table)| Owner { protocol, table } == *now;
+        !former.is_empty() && self.have.owners().all(is_now)
+    }
+
+    /// Forgets who we were before: what carries those marks from now on is somebody else's.
     pub fn forget_former(&mut self) {
-        if self.owners.len() > 1 {
-            let left: BTreeSet<Owner> = self.have.iter().map(|route| owner_of(&route)).collect();
-            let mut first = true;
-            self.owners.retain(|owner| std::mem::take(&mut first) || left.contains(owner));
-        }
+        self.owners.truncate(1);
     }
 
     /// Whether a route is ours to change.
@@ -132,8 +135,8 @@ impl World {
             .filter(move |route| route.key == key && route.tos == 0)
     }
 
-    /// Takes a dump for the whole truth. It covers main and our table; routes of a former self in
-    /// another table, which it does not show, stay as they were known.
+    /// Takes a dump for the whole truth. It shows main and our table; routes of a former self in
+    /// another table stay as they were known.
     /// What was known before is handed back.
     pub fn replace(&mut self, dump: Dump) -> World {
         let new = World { owners: self.owners.clone(), read: true, ..World::default() };
@@ -161,14 +164,12 @@ impl World {
         match event {
             KernelEvent::Link(link) => self.link_is(link, news),
             KernelEvent::LinkGone(index) => {
-                if self.links.remove(index).is_some() {
-                    news.interfaces = true;
-                    self.addresses.retain(|_, places| {
-                        places.retain(|address| address.device != *index);
-                        !places.is_empty()
-                    });
-                    self.flush(*index, |_| true, news);
-                }
+                news.interfaces |= self.links.remove(index).is_some();
+                self.addresses.retain(|_, places| {
+                    places.retain(|address| address.device != *index);
+                    !places.is_empty()
+                });
+                self.flush(*index, |_| true, news);
             }
             KernelEvent::Address(address) => {
                 let places = self.addresses.entry(address.address.addr()).or_default();
@@ -193,25 +194,21 @@ impl World {
 
     fn link_is(&mut self, link: &Link, news: &mut News) {
         let before = self.links.insert(link.index, link.clone());
-        if before.as_ref() == Some(link) {
-            return;
-        }
-        news.interfaces = true;
-        if before.is_some_and(|before| before.up) && !link.up {
+        news.interfaces |= before.as_ref() != Some(link);
+        // Also if a dump said so before: older news of routes may have come since.
+        if !link.up {
             self.flush(link.index, |_| true, news);
         }
     }
 
     fn address_gone(&mut self, address: &Address, news: &mut News) {
         let own = address.address.addr();
-        let Some(places) = self.addresses.get_mut(&own) else { return };
-        if !places.remove(address) {
-            return;
+        if let Some(places) = self.addresses.get_mut(&own) {
+            news.interfaces |= places.remove(address);
+            if places.is_empty() {
+                self.addresses.remove(&own);
+            }
         }
-        if places.is_empty() {
-            self.addresses.remove(&own);
-        }
-        news.interfaces = true;
         // Only IPv4 loses routes in silence: those that prefer the address as their source, and
         // with an interface's last address all that lead out of it.
         if own.is_ipv4() {
@@ -245,7 +242,13 @@ impl World {
         if self.have.uses(device) {
             // Ours are dear: what was read into silence is confirmed by a dump.
             news.doubt = true;
-            let taken = self.have.take_if(|route| touches(route) && wholly(route));
+            // Where no dump would correct a reading that came too late, an attempt to delete will.
+            let owner = self.owners.first().copied();
+            let is_shown =
+                |table: u32| table == MAIN || owner.is_some_and(|owner| owner.table == table);
+            let taken = self
+                .have
+                .take_if(|route| touches(route) && wholly(route) && is_shown(route.key.table));
             news.ours.extend(taken.iter().map(|route| route.key.prefix));
         }
     }

@@ -10,7 +10,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod echo;
 pub mod fib;
 pub mod have;
 pub mod learn;

@@ -247,3 +247,6 @@ pub fn loops(prefix: IpNet, next_hop: IpAddr, world: &World, config: &FibConfig)
 fn unreachable(why: String) -> Resolved {
     Resolved { resolution: Resolution { how: How::Unreachable, why }, fate: Fate::Drop }
 }
+
+#[cfg(test)]
+mod tests;

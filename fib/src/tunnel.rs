@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::learn::World;
-use crate::types::{FibConfig, FibOut, Mode, Report, TunnelError, TunnelSpec};
+use crate::types::{FibConfig, FibOut, Mode, Report, TunnelConfig, TunnelError, TunnelSpec};
 
 /// What IP in IP adds (RFC 2003 §3).
 const OUTER_HEADER: u32 = 20;
@@ -48,7 +48,8 @@ pub enum TunnelState {
 /// The tunnel device.
 #[derive(Clone, Default, Debug)]
 pub struct Tunnel {
-    /// What it shall be; `None`: unneeded, or its MTU is not known yet.
+    needed: bool,
+    /// What it shall be; `None`: it was never needed, or its MTU was never known.
     spec: Option<TunnelSpec>,
     /// What was asked for and not answered.
     asked: Option<TunnelSpec>,
@@ -79,7 +80,8 @@ pub fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
             link.mtu.saturating_sub(OUTER_HEADER)
         }
     };
-    Some(TunnelSpec { device: config.tunnel.device.clone(), mtu, address: config.tunnel.address })
+    let TunnelConfig { device, address, manage, .. } = &config.tunnel;
+    Some(TunnelSpec { device: device.clone(), mtu, address: *address, manage: *manage })
 }
 
 impl Tunnel {
@@ -96,19 +98,24 @@ impl Tunnel {
         if !world.read && config.tunnel.mtu.is_none() {
             return;
         }
-        let spec = spec_of(config, world);
+        self.needed = is_needed(config);
+        // An underlay that is gone for now does not change what the device is.
+        let named = |spec: &TunnelSpec| spec.device == config.tunnel.device;
+        let spec = spec_of(config, world).or_else(|| self.spec.clone().filter(named));
         let changed = spec != self.spec;
         if changed || fresh {
             self.wait = Duration::ZERO;
             self.not_before = now;
-            self.reported = self.reported.take().filter(|_| !changed && !fresh);
+        }
+        if fresh {
+            self.reported = None;
         }
         if spec.as_ref().map(|spec| &spec.device) != self.spec.as_ref().map(|spec| &spec.device) {
             self.made = None;
             self.failed = None;
         }
         self.spec = spec;
-        let Some(spec) = self.spec.clone() else { return };
+        let Some(spec) = self.spec.clone().filter(|_| self.needed) else { return };
         let as_made = self.made.as_ref() == Some(&spec) && self.failed.is_none();
         let good = as_made && (!world.read || is_as_told(&spec, world));
         if good && now >= self.not_before.saturating_add(LONGEST_WAIT) {
@@ -155,7 +162,7 @@ impl Tunnel {
                 Device::Ready { index: link.index, name: name.clone() }
             }
             Some(link) if self.made.is_some() => Device::Pending(format!("{} is down", link.name)),
-            _ if self.spec.is_none() => Device::Pending(format!(
+            _ if self.spec.is_none() => Device::Failed(format!(
                 "{name} waits for the MTU of the interface that carries this node's address"
             )),
             _ => Device::Pending(format!("{name} is being set up")),
@@ -179,7 +186,7 @@ impl Tunnel {
 
     /// When to look again; `None`: only when something changes.
     pub fn deadline(&self, world: &World) -> Option<Duration> {
-        let spec = self.spec.as_ref()?;
+        let spec = self.spec.as_ref().filter(|_| self.needed)?;
         let as_made = self.made.as_ref() == Some(spec) && self.failed.is_none();
         let good = as_made && is_as_told(spec, world);
         (!good && self.asked.is_none()).then_some(self.not_before)
@@ -193,6 +200,6 @@ fn is_as_told(spec: &TunnelSpec, world: &World) -> bool {
             let places = world.addresses.get(&IpAddr::V4(wanted));
             places.into_iter().flatten().any(|place| place.device == link.index)
         });
-        link.up && link.mtu == spec.mtu && addressed
+        link.up && (!spec.manage || link.mtu == spec.mtu && addressed)
     })
 }

@@ -76,6 +76,8 @@ pub struct TunnelConfig {
     pub mtu: Option<u32>,
     /// Its address, `/32 scope global`; `None`: leave what is there.
     pub address: Option<Ipv4Addr>,
+    /// It is ours to make and set up. Otherwise somebody else does; it is only used.
+    pub manage: bool,
 }
 
 /// What makes a kernel route *this* route.
@@ -334,6 +336,8 @@ pub struct TunnelSpec {
     pub mtu: u32,
     /// Address, `/32 scope global`.
     pub address: Option<Ipv4Addr>,
+    /// Make it so. Otherwise only look whether it is there.
+    pub manage: bool,
 }
 
 /// Why there is no tunnel device.

@@ -212,7 +212,7 @@ impl World {
                 let prefix = route.key.prefix;
                 return Err(format!("the kernel's route {prefix} rejects traffic to {address}"));
             }
-            let live = |hop: &&Hop| self.links.get(&hop.device).is_some_and(|link| carries(link));
+            let live = |hop: &&Hop| self.links.get(&hop.device).is_some_and(carries);
             match route.hops.iter().find(live) {
                 Some(hop) => return Ok((route, hop)),
                 None => dead = dead.or(Some(route)),

@@ -83,6 +83,7 @@ fn config(pools: &[(&str, Mode)]) -> FibIn {
             device: "tunl0".to_owned(),
             mtu: Some(1440),
             address: Some("192.168.70.57".parse().expect("an address")),
+            manage: true,
         },
         peers: Vec::new(),
     }))

@@ -13,7 +13,7 @@ pub fn peer(config: &PeerConfig, event: &PeerEvent) {
             tracing::debug!(peer, %address, "{from:?} -> {to:?}");
         }
         PeerEvent::Down(reason) => {
-            tracing::info!(peer, %address, "no session: {}", words(reason));
+            tracing::warn!(peer, %address, "no session: {}", words(reason));
         }
         PeerEvent::Malformed(what) => {
             tracing::warn!(peer, %address, "malformed UPDATE, session kept: {what}");
@@ -22,14 +22,6 @@ pub fn peer(config: &PeerConfig, event: &PeerEvent) {
             tracing::warn!(peer, %address, "{what}");
         }
     }
-}
-
-/// An Established session was lost.
-pub fn down(config: &PeerConfig, reason: &DownReason) {
-    tracing::warn!(
-        peer = config.name.as_str(), address = %config.address,
-        "session lost: {}", words(reason)
-    );
 }
 
 /// Why a session is not up, for people.

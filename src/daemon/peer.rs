@@ -89,6 +89,7 @@ pub fn spawn(
         live: None,
         to_rib: VecDeque::new(),
         updates_sent: 0,
+        octets_sent: 0,
         notes: VecDeque::new(),
         retiring: false,
     };
@@ -118,7 +119,9 @@ struct Pump {
     dialling: Option<Dial>,
     live: Option<Live>,
     to_rib: VecDeque<FromPeer>,
+    /// What the Rib's frames added to the actor's own counters.
     updates_sent: u64,
+    octets_sent: u64,
     notes: VecDeque<String>,
     retiring: bool,
 }
@@ -172,6 +175,7 @@ impl Pump {
             Command::Status(answer) => {
                 let mut status = self.peer.status();
                 status.sent.updates += self.updates_sent;
+                status.sent.octets += self.octets_sent;
                 // Whoever asked may have gone away.
                 let _ = answer.send(Report { status, notes: self.notes.iter().cloned().collect() });
             }
@@ -286,10 +290,9 @@ impl Pump {
                     self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
-                PeerOut::Down(reason) => {
+                PeerOut::Down(_) => {
                     self.live = None;
                     self.to_rib.push_back(FromPeer::In(RibIn::PeerDown(self.peer.config().id)));
-                    events::down(self.peer.config(), &reason);
                 }
                 PeerOut::Routes(batch) => {
                     self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));
@@ -327,6 +330,7 @@ impl Pump {
                 let slot = live.slot;
                 for frame in frames {
                     self.updates_sent += messages(&frame);
+                    self.octets_sent += frame.len() as u64;
                     if let Some(conn) = self.conn(slot) {
                         conn.send(frame);
                     }

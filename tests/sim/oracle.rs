@@ -1,94 +1,133 @@
 //! What every kernel must hold once all is quiet, written the slow obvious way from the mode
-//! table; it shares no code with what it judges.
+//! table of the mission; it shares no code with what it judges.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use starling_fib::types::{KernelRoute, Kind};
+use starling_fib::mem::Kernel;
+use starling_fib::types::{KernelRoute, Kind, Mode};
 
 use crate::cluster::Cluster;
 use crate::network::NodeIx;
 use crate::topology;
 
+/// The rtm_protocol of our routes.
+pub const PROTOCOL: u8 = 12;
+
 /// A route, in the fields that the mode table speaks of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Expected {
-    Blackhole(IpNet),
-    Via { prefix: IpNet, gateway: IpAddr, device: String, onlink: bool },
+pub struct Route {
+    pub prefix: IpNet,
+    pub path: Path,
+}
+
+/// Where a route leads.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Path {
+    Blackhole,
+    Via { gateway: IpAddr, device: Device, onlink: bool },
+}
+
+/// By name, whatever number it has.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Device {
+    Net0,
+    Tunl0,
+    Other(String),
+}
+
+/// The routes by which `node` reaches the pods of `other`.
+pub fn routes_between(cluster: &Cluster, node: NodeIx, other: NodeIx) -> [Route; 2] {
+    let [block4, block6] = topology::blocks(other);
+    let (nh4, nh6) = (IpAddr::V4(topology::v4(other)), IpAddr::V6(topology::v6(other)));
+    let (gw4, gw6) = topology::gateways(node);
+    let (gw4, gw6) = (IpAddr::V4(gw4), IpAddr::V6(gw6));
+    let clear = |gateway| Path::Via { gateway, device: Device::Net0, onlink: false };
+    let tunnel = |gateway| Path::Via { gateway, device: Device::Tunl0, onlink: true };
+
+    let same_subnet = topology::rack_mates(node, other);
+    let path4 = match (cluster.nodes[node].settings.ipip, same_subnet) {
+        (Mode::Always, true) => tunnel(nh4),
+        (Mode::Always, false) => tunnel(nh4),
+        (Mode::CrossSubnet, true) => clear(nh4),
+        (Mode::CrossSubnet, false) => tunnel(nh4),
+        (Mode::Never, true) => clear(nh4),
+        (Mode::Never, false) => clear(gw4),
+    };
+    let path6 = if same_subnet { clear(nh6) } else { clear(gw6) };
+    [Route { prefix: block4, path: path4 }, Route { prefix: block6, path: path6 }]
 }
 
 /// The routes that `node`'s kernel must hold, given who can be heard.
-pub fn expected(cluster: &Cluster, node: NodeIx, ipip: &str) -> BTreeSet<Expected> {
+pub fn expected(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();
+    for prefix in topology::blocks(node) {
+        routes.insert(Route { prefix, path: Path::Blackhole });
+    }
     for other in 0..cluster.nodes.len() {
-        let heard = cluster.runs(other) && cluster.network.passes(node, other);
-        let [block4, block6] = topology::blocks(other);
-        if other == node {
-            routes.insert(Expected::Blackhole(block4));
-            routes.insert(Expected::Blackhole(block6));
-        } else if heard {
-            let mate = topology::rack_mates(node, other);
-            let (gw4, gw6) = topology::gateways(node);
-            let (nh4, nh6) = (topology::v4(other), topology::v6(other));
-            let nic = "net0".to_owned();
-            let tunnel = Expected::Via {
-                prefix: block4,
-                gateway: nh4.into(),
-                device: "tunl0".into(),
-                onlink: true,
-            };
-            let clear = |prefix, gateway: IpAddr| Expected::Via {
-                prefix,
-                gateway,
-                device: nic.clone(),
-                onlink: false,
-            };
-            routes.insert(match (ipip, mate) {
-                ("always", _) | ("cross-subnet", false) => tunnel,
-                ("cross-subnet" | "never", true) => clear(block4, nh4.into()),
-                ("never", false) => clear(block4, gw4.into()),
-                (other, _) => panic!("no such mode: {other}"),
-            });
-            routes.insert(clear(block6, if mate { nh6.into() } else { gw6.into() }));
+        if other != node && cluster.hears(node, other) {
+            routes.extend(routes_between(cluster, node, other));
         }
     }
+    // Where somebody else's route sits in our place, ours must not be.
+    routes.retain(|route| !is_taken(&cluster.nodes[node].kernel, route.prefix));
     routes
 }
 
 /// Our routes that a kernel holds.
-pub fn held(cluster: &Cluster, node: NodeIx) -> BTreeSet<Expected> {
-    let dump = cluster.nodes[node].kernel.dump();
-    let name = |index| {
-        dump.links.iter().find(|link| link.index == index).map_or("?".into(), |l| l.name.clone())
-    };
-    let ours = dump.routes.iter().filter(|route| route.protocol == 12);
-    ours.map(|route| match (route.kind, route.hops.as_slice()) {
-        (Kind::Blackhole, _) => Expected::Blackhole(route.key.prefix),
-        (_, [hop]) => Expected::Via {
-            prefix: route.key.prefix,
-            gateway: hop.gateway.expect("ours have gateways"),
-            device: name(hop.device),
-            onlink: hop.onlink,
-        },
-        (kind, hops) => panic!("{}: {kind:?} with {hops:?}", route.key.prefix),
-    })
-    .collect()
+pub fn held(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
+    let kernel = &cluster.nodes[node].kernel;
+    kernel.routes().filter(|r| r.protocol == PROTOCOL).map(|r| read(kernel, r)).collect()
 }
 
-/// What others put there.
-pub fn foreign(cluster: &Cluster, node: NodeIx) -> Vec<KernelRoute> {
-    let routes = cluster.nodes[node].kernel.dump().routes;
-    routes.into_iter().filter(|route| route.protocol != 12).collect()
+/// Whether `node` sends packets for the pods of `other` the right way now.
+pub fn reaches(cluster: &Cluster, node: NodeIx, other: NodeIx) -> bool {
+    let kernel = &cluster.nodes[node].kernel;
+    routes_between(cluster, node, other).into_iter().all(|route| {
+        let there = kernel.routes_to(route.prefix);
+        let ours: Vec<&KernelRoute> = there.iter().filter(|r| r.protocol == PROTOCOL).collect();
+        match ours.as_slice() {
+            [only] => read(kernel, only) == route,
+            [] => is_taken(kernel, route.prefix),
+            _ => false,
+        }
+    })
 }
 
 /// Every kernel of a running node against the mode table; the differences, for people.
-pub fn differences(cluster: &Cluster, ipip: &str) -> Vec<String> {
+pub fn differences(cluster: &Cluster) -> Vec<String> {
     let mut differences = Vec::new();
     for node in (0..cluster.nodes.len()).filter(|node| cluster.runs(*node)) {
-        let (want, have) = (expected(cluster, node, ipip), held(cluster, node));
+        let (want, have) = (expected(cluster, node), held(cluster, node));
         differences.extend(want.difference(&have).map(|r| format!("node{node} lacks {r:?}")));
         differences.extend(have.difference(&want).map(|r| format!("node{node} has {r:?}")));
+        let ours = cluster.nodes[node].kernel.routes().filter(|r| r.protocol == PROTOCOL).count();
+        if ours != have.len() {
+            differences.push(format!("node{node} has {ours} routes, only {} differ", have.len()));
+        }
     }
     differences
+}
+
+fn is_taken(kernel: &Kernel, prefix: IpNet) -> bool {
+    kernel.routes_to(prefix).iter().any(|route| route.protocol != PROTOCOL)
+}
+
+fn read(kernel: &Kernel, route: &KernelRoute) -> Route {
+    let device = |index| match kernel.links().find(|link| link.index == index) {
+        Some(link) if link.name == "net0" => Device::Net0,
+        Some(link) if link.name == "tunl0" => Device::Tunl0,
+        other => Device::Other(format!("{other:?}")),
+    };
+    let path = match (route.kind, route.hops.as_slice()) {
+        (Kind::Blackhole, []) => Path::Blackhole,
+        (Kind::Unicast, [hop]) => Path::Via {
+            gateway: hop.gateway.expect("ours have gateways"),
+            device: device(hop.device),
+            onlink: hop.onlink,
+        },
+        (kind, hops) => panic!("{}: {kind:?} with {hops:?}", route.key.prefix),
+    };
+    Route { prefix: route.key.prefix, path }
 }

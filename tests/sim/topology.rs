@@ -1,19 +1,37 @@
 //! The simulated cluster's shape: racks of ten, a subnet each, both families, one pool of each.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 use starling_config::{Config, Identity, NodePlan};
 use starling_fib::mem::Kernel;
-use starling_fib::types::{Address, Hop, KernelRoute, Kind, Link, RouteKey};
+use starling_fib::types::{Hop, KernelRoute, Kind, Mode, RouteKey};
 
 use crate::network::NodeIx;
 
 /// Nodes that share a subnet.
 const RACK: usize = 10;
-/// The NIC's index in every simulated host.
+/// The NIC's index in every simulated host; `lo` is the first.
 pub const NIC: u32 = 2;
+
+/// A configuration file, in what differs from one to another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Settings {
+    /// The nodes that it names.
+    pub members: BTreeSet<NodeIx>,
+    /// The IPv4 pool's mode.
+    pub ipip: Mode,
+}
+
+impl Settings {
+    /// Names the first nodes.
+    pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
+        Arc::new(Settings { members: (0..nodes).collect(), ipip })
+    }
+}
 
 /// A node's IPv4 address.
 pub fn v4(node: NodeIx) -> Ipv4Addr {
@@ -22,16 +40,8 @@ pub fn v4(node: NodeIx) -> Ipv4Addr {
 
 /// A node's IPv6 address.
 pub fn v6(node: NodeIx) -> Ipv6Addr {
-    Ipv6Addr::new(
-        0xfd00,
-        1,
-        u16::from(octet(node / RACK)),
-        0,
-        0,
-        0,
-        0,
-        10 + u16::from(octet(node % RACK)),
-    )
+    let (rack, place) = (u16::from(octet(node / RACK)), 10 + u16::from(octet(node % RACK)));
+    Ipv6Addr::new(0xfd00, 1, rack, 0, 0, 0, 0, place)
 }
 
 /// A rack's gateways.
@@ -47,33 +57,28 @@ pub fn rack_mates(a: NodeIx, b: NodeIx) -> bool {
 
 /// A node's blocks: one of each family.
 pub fn blocks(node: NodeIx) -> [IpNet; 2] {
-    let [high, low] = u16::try_from(node).expect("few nodes").to_be_bytes();
-    [
-        net(IpAddr::V4(Ipv4Addr::new(10, 244 + high, low, 0)), 24),
-        net(
-            IpAddr::V6(Ipv6Addr::new(0xfd00, 0x244, u16::from(low), u16::from(high), 0, 0, 0, 0)),
-            64,
-        ),
-    ]
+    let n = octet(node);
+    let v6 = Ipv6Addr::new(0xfd00, 0x244, u16::from(n), 0, 0, 0, 0, 0);
+    [net(Ipv4Addr::new(10, 244, n, 0), 24), net(v6, 64)]
 }
 
 fn octet(n: usize) -> u8 {
-    u8::try_from(n).expect("few racks")
+    u8::try_from(n).expect("few nodes")
 }
 
-fn net(address: IpAddr, len: u8) -> IpNet {
-    IpNet::new(address, len).expect("a valid length")
+fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
+    IpNet::new(address.into(), length).expect("a valid length")
 }
 
-/// The plans of all nodes, from one configuration file as users write it. `ipip`: the IPv4
-/// pool's mode.
-pub fn plans(nodes: usize, ipip: &str) -> Vec<NodePlan> {
+/// The file that users would write.
+fn toml(settings: &Settings) -> String {
     let mut toml = format!(
         "[cluster]\nasn = 64512\n\n[timers]\nhold = \"9s\"\nsettle = \"15s\"\n\n\
-         [[pool]]\ncidr = \"10.244.0.0/15\"\nipip = \"{ipip}\"\n\n\
-         [[pool]]\ncidr = \"fd00:244::/32\"\n"
+         [[pool]]\ncidr = \"10.244.0.0/16\"\nipip = \"{}\"\n\n\
+         [[pool]]\ncidr = \"fd00:244::/32\"\n",
+        settings.ipip
     );
-    for node in 0..nodes {
+    for &node in &settings.members {
         let [block4, block6] = blocks(node);
         let (v4, v6) = (v4(node), v6(node));
         write!(
@@ -83,38 +88,52 @@ pub fn plans(nodes: usize, ipip: &str) -> Vec<NodePlan> {
         )
         .expect("strings grow");
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("cluster.toml");
-    std::fs::write(&file, toml).expect("a file");
-    let config = Config::load(&file).unwrap_or_else(|errors| panic!("{errors}"));
-    (0..nodes)
-        .map(|node| {
-            let identity = Identity { node: Some(format!("node{node}")), ..Identity::default() };
-            config.plan(config.node(&identity).expect("it is in the file"))
-        })
-        .collect()
+    toml
 }
 
-/// A host's kernel before any daemon: a NIC with its addresses, default routes from the boot.
-pub fn kernel(node: NodeIx) -> Kernel {
-    let mut kernel = Kernel::default();
-    kernel.add_link(Link {
-        index: NIC,
-        name: "net0".into(),
-        up: true,
-        running: true,
-        mtu: 1500,
-        kind: Some("veth".into()),
-    });
-    for address in [net(v4(node).into(), 24), net(v6(node).into(), 64)] {
-        kernel.add_address(Address { device: NIC, address });
+/// The plans of all nodes that the settings name, made from the file as the daemon makes them.
+pub type Plans = Arc<BTreeMap<NodeIx, Arc<NodePlan>>>;
+
+/// See [`Plans`]. Each file is read once, however many seeds play with it.
+pub fn plans(settings: &Settings) -> Plans {
+    static READ: Mutex<BTreeMap<Settings, Plans>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(plans) = read.get(settings) {
+        return Arc::clone(plans);
     }
+    let text = toml(settings);
+    let config = Config::parse(&[("cluster.toml", &text)]).unwrap_or_else(|e| panic!("{e}"));
+    let plan = |node: NodeIx| {
+        let identity = Identity { node: Some(format!("node{node}")), ..Identity::default() };
+        let plan = config.plan(config.node(&identity).expect("it is in the file"));
+        (node, Arc::new(plan))
+    };
+    let plans: Plans = Arc::new(settings.members.iter().copied().map(plan).collect());
+    read.insert(settings.clone(), Arc::clone(&plans));
+    plans
+}
+
+/// A host's kernel after the boot, before any daemon.
+pub fn kernel(node: NodeIx) -> Kernel {
+    let mut kernel = Kernel::new();
+    kernel.link_add("lo", None, 65536);
+    let nic = kernel.link_add("net0", Some("veth"), 1500);
+    assert_eq!(nic, NIC, "interfaces are numbered in the order of their coming");
+    boot(node, &mut kernel);
+    kernel
+}
+
+/// What the boot sets up on the NIC: addresses and default routes. Nothing is done twice.
+pub fn boot(node: NodeIx, kernel: &mut Kernel) {
+    kernel.address_add(NIC, net(v4(node), 24));
+    kernel.address_add(NIC, net(v6(node), 64));
     let (gw4, gw6) = gateways(node);
     for (everywhere, gateway, metric) in [
-        (net(Ipv4Addr::UNSPECIFIED.into(), 0), IpAddr::V4(gw4), 0),
-        (net(Ipv6Addr::UNSPECIFIED.into(), 0), IpAddr::V6(gw6), 1024),
+        (net(Ipv4Addr::UNSPECIFIED, 0), IpAddr::V4(gw4), 0),
+        (net(Ipv6Addr::UNSPECIFIED, 0), IpAddr::V6(gw6), 1024),
     ] {
-        kernel.add_route(KernelRoute {
+        // Refused where it is still there.
+        let _ = kernel.add(KernelRoute {
             key: RouteKey { prefix: everywhere, table: 254, metric },
             protocol: 3,
             kind: Kind::Unicast,
@@ -124,5 +143,4 @@ pub fn kernel(node: NodeIx) -> Kernel {
             hops: vec![Hop { gateway: Some(gateway), device: NIC, onlink: false, weight: 1 }],
         });
     }
-    kernel
 }

@@ -193,10 +193,6 @@ impl AdjOut {
         self.readers.len()
     }
 
-    pub(crate) fn is_reader(&self, peer: PeerId) -> bool {
-        self.readers.contains_key(&peer)
-    }
-
     pub(crate) fn reader(&self, peer: PeerId) -> Option<&Reader> {
         self.readers.get(&peer)
     }

@@ -39,7 +39,7 @@ struct Chunk {
     /// The end of the log when it was made.
     made: u64,
     frames: Bytes,
-    /// Readers that must not get it: some of the routes are theirs.
+    /// Who must not get it, reader or not yet: some of the routes are theirs.
     sources: BTreeSet<PeerId>,
 }
 
@@ -77,7 +77,7 @@ struct Stretch<P> {
     withdrawn: Vec<P>,
     /// Prefixes that went from elsewhere to this reader itself, for private chunks.
     moved: Vec<P>,
-    /// Readers that are sources.
+    /// Whose routes they are.
     sources: BTreeSet<PeerId>,
 }
 
@@ -154,9 +154,7 @@ fn read<P: Prefix>(
         }
         if last_source != Some(entry.source) {
             last_source = Some(entry.source);
-            if adj.is_reader(entry.source) {
-                stretch.sources.insert(entry.source);
-            }
+            stretch.sources.insert(entry.source);
         }
         if entry.source == peer && entry.moved {
             stretch.moved.push(prefix);

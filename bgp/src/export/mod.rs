@@ -9,9 +9,11 @@
 //!       ◄──Frames───────────── that reader   encoded once per group and place, not per peer
 //! ```
 //!
-//! * [`key`]: what two peers must share to be told the same, and the rules of export.
-//! * [`log`]: the order of last change. * [`adj_out`]: entries, cursors, withdrawals in waiting.
-//! * [`chunk`]: a stretch of the log as bytes. * [`group`]: the above, for both families.
+//! * `key`: what two peers must share to be told the same, and the rules of export;
+//! * `log`: the order of last change;
+//! * `adj_out`: the entries, how far each reader has read, withdrawals that still wait for one;
+//! * `chunk`: a stretch of the log as bytes;
+//! * `group`: the above for both families, and who waits.
 //!
 //! A route is not sent to the peer that it came from (split horizon). End-of-RIB goes out when a
 //! reader has caught up for the first time: whatever was there when it joined is before it, also

@@ -264,6 +264,24 @@ fn a_new_reader_does_not_read_old_news() {
     assert_eq!(told, [N1, "10.2.0.0/16", "10.3.0.0/16", OWN_BLOCK].map(net));
 }
 
+/// Nor one that was made before it joined, with its own routes in it.
+#[test]
+fn a_new_reader_does_not_read_its_own_routes() {
+    let peers = |five| {
+        let others = [3, 4, 6].map(|p| policy(p, Export::All));
+        let peers = others.into_iter().chain([policy(5, five)]).collect();
+        RibIn::Configure(Box::new(config(&[OWN_BLOCK], peers)))
+    };
+    let mut world = world();
+    world.say(peers(Export::Own));
+    world.up(up(5, 65003));
+    world.learn(5, &Attrs::new("10.0.0.5", &[65003]), &[net(N1)]);
+    world.say(RibIn::Pull { peer: PeerId(4), room: 1 << 16 });
+    assert!(world.told[&PeerId(4)].routes.contains_key(&net(N1)));
+    world.say(peers(Export::All));
+    assert_eq!(world.heard(5, N1), None);
+}
+
 #[test]
 fn strangers_are_not_answered() {
     let mut world = world();

@@ -10,8 +10,8 @@
 //! once, and tells the Fib and the update groups what became of them, as one batch. The same
 //! messages give the same answers, byte for byte.
 //!
-//! A table of both families: [`table`] (index), [`dest`] (a destination and its paths, packed),
-//! [`sets`] (attributes). Adj-RIB-In, Loc-RIB and the reasons are one: filtered and unreachable
+//! A table per family: `table` (index), `dest` (a destination and its paths, packed), and `sets`
+//! (attributes) for both. Adj-RIB-In, Loc-RIB and the reasons are one: filtered and unreachable
 //! paths lie beside the best one, marked; why a path won or lost is found again when asked
 //! ([`show`]), not stored.
 //!

@@ -149,7 +149,7 @@ impl Report {
             device: plan.fib.tunnel.device.clone(),
             mtu: plan.fib.tunnel.mtu,
             address: plan.fib.tunnel.address,
-            managed: plan.tunnel_managed,
+            managed: plan.fib.tunnel.manage,
         });
         let pools = plan.pools.iter();
         Report {

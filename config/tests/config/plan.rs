@@ -194,6 +194,6 @@ fn a_tunnel_that_others_manage_is_left_alone() {
                 [[node]]\nname = \"a\"\naddress = \"10.1.5.10\"\nblocks = [\"10.244.1.0/26\"]\n";
     let config = starling_config::parse(text).unwrap();
     let plan = config.plan(&config.nodes[0]);
-    assert!(!plan.tunnel_managed);
+    assert!(!plan.fib.tunnel.manage);
     assert_eq!((plan.fib.tunnel.mtu, plan.fib.tunnel.address), (None, None));
 }

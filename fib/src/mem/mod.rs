@@ -44,10 +44,14 @@ pub const EHOSTUNREACH: i32 = 113;
 #[derive(Clone, Debug)]
 pub struct Kernel {
     links: BTreeMap<u32, Link>,
+    /// The last index given; none is given twice.
+    last_index: u32,
     addresses: BTreeSet<Address>,
     /// Per table; the routes of a prefix in the order of their metrics, then of their coming.
     tables: BTreeMap<u32, JointPrefixMap<IpNet, Vec<KernelRoute>>>,
     events: Vec<KernelEvent>,
+    /// What happens now is our own doing.
+    silent: bool,
     /// More waiting events than this are lost, as in a socket's receive buffer.
     capacity: usize,
     ops: u64,
@@ -60,9 +64,11 @@ impl Default for Kernel {
     fn default() -> Kernel {
         Kernel {
             links: BTreeMap::new(),
+            last_index: 0,
             addresses: BTreeSet::new(),
             tables: BTreeMap::new(),
             events: Vec::new(),
+            silent: false,
             capacity: usize::MAX,
             ops: 0,
             op_faults: BTreeMap::new(),
@@ -78,15 +84,20 @@ impl Kernel {
         Kernel::default()
     }
 
-    /// Carries ops out in order; the failures, in order.
+    /// Carries ops out in order; the failures, in order. No event tells of them, as the netlink
+    /// side hears none of its own changes.
     pub fn apply(&mut self, ops: &[RouteOp]) -> Vec<OpFailure> {
-        ops.iter()
+        self.silent = true;
+        let failures = ops
+            .iter()
             .filter_map(|op| {
                 let errno = self.apply_one(op).err()?;
                 let reason = format!("errno {errno}");
                 Some(OpFailure { op: op.clone(), errno, reason })
             })
-            .collect()
+            .collect();
+        self.silent = false;
+        failures
     }
 
     fn apply_one(&mut self, op: &RouteOp) -> Result<(), i32> {
@@ -200,17 +211,21 @@ impl Kernel {
         Ok(())
     }
 
-    /// `ip route change`: instead of the first of its key, whosever that is.
+    /// `ip route change`: instead of the first of its key, whosever that is; EEXIST where
+    /// the same route is a later one.
     pub fn replace(&mut self, route: KernelRoute) -> Result<(), i32> {
         let route = self.checked(route)?;
         let there = self.of(&route);
-        let Some(first) = there.iter_mut().find(|other| is_key_mate(other, &route)) else {
+        let twin = there.iter().position(|other| same(other, &route));
+        let Some(first) = there.iter().position(|other| is_key_mate(other, &route)) else {
             return Err(ENOENT);
         };
-        if same(first, &route) {
-            return Ok(());
+        match (twin, there.get_mut(first)) {
+            (Some(twin), _) if twin == first => return Ok(()),
+            (Some(_), _) => return Err(EEXIST),
+            (None, Some(place)) => *place = route.clone(),
+            (None, None) => return Err(ENOENT),
         }
-        *first = route.clone();
         self.say(KernelEvent::Route(route));
         Ok(())
     }
@@ -279,6 +294,9 @@ impl Kernel {
     }
 
     fn say(&mut self, event: KernelEvent) {
+        if self.silent {
+            return;
+        }
         if self.events.len() < self.capacity {
             self.events.push(event);
         } else {

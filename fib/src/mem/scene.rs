@@ -18,7 +18,8 @@ const ADDRCONF_METRIC: u32 = 256;
 impl Kernel {
     /// A new interface, up and with carrier; its index.
     pub fn link_add(&mut self, name: &str, kind: Option<&str>, mtu: u32) -> u32 {
-        let index = self.links.keys().next_back().map_or(1, |last| last + 1);
+        self.last_index += 1;
+        let index = self.last_index;
         let link = Link {
             index,
             name: name.to_owned(),

@@ -27,6 +27,9 @@ pub enum Command {
     Fib(FibIn),
     /// A look at the Fib, after all that was sent before.
     Query(Box<dyn FnOnce(&Fib) + Send>),
+    /// From here on the kernel is left as it is. Said before the sessions are closed at the end:
+    /// what their neighbours announced is gone then, and must stay in the kernel all the same.
+    Freeze,
 }
 
 /// What the pump gives.
@@ -65,6 +68,7 @@ pub async fn run(
         table: RT_TABLE_MAIN,
         requests,
         under_way: 0,
+        frozen: false,
         news,
         forwarding: Forwarding::new(),
     };
@@ -124,6 +128,8 @@ struct Pump {
     requests: mpsc::UnboundedSender<Request>,
     /// Requests not yet answered.
     under_way: usize,
+    /// Nothing is asked of the kernel any more.
+    frozen: bool,
     news: mpsc::UnboundedSender<News>,
     forwarding: Forwarding,
 }
@@ -142,6 +148,7 @@ impl Pump {
             match command {
                 Command::Fib(input) => self.tell(input),
                 Command::Query(look) => look(&self.fib),
+                Command::Freeze => self.frozen = true,
             }
         }
         self.flush(&mut routes);
@@ -174,7 +181,7 @@ impl Pump {
     }
 
     fn request(&mut self, request: Request) {
-        if self.requests.send(request).is_ok() {
+        if !self.frozen && self.requests.send(request).is_ok() {
             self.under_way += 1;
         }
     }

@@ -45,9 +45,17 @@ impl Tunnel {
     async fn ensure_with(&mut self, handle: &Handle, spec: &TunnelSpec) -> Result<(), TunnelError> {
         let link = match find(handle, spec).await? {
             Some(link) => link,
-            None => make(handle, spec).await?,
+            None if spec.manage => make(handle, spec).await?,
+            None => {
+                let reason = "there is no such device, and [tunnel] manage = false leaves making \
+                              it to somebody else";
+                return Err(failed(spec, reason.to_owned()));
+            }
         };
         self.check_kind(spec, &link)?;
+        if !spec.manage {
+            return Ok(());
+        }
         let index = link.header.index;
         let set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up().build();
         handle.link().set(set_up).execute().await.map_err(|e| failed(spec, words(&e)))?;

@@ -47,6 +47,7 @@ impl View {
 
     async fn stream_routes(self, filter: RouteFilter, detail: bool, rows: RowsSender<Route>) {
         let mut cursor = None;
+        let mut whole = true;
         loop {
             let question = filter.clone();
             let answer = self.rib.ask(move |rib| rib.routes(&question, cursor, CHUNK)).await;
@@ -56,11 +57,16 @@ impl View {
                 return;
             };
             let Some(fates) = self.fates(&routes).await else { return };
-            let chunk: Vec<Route> = routes
+            let mut chunk: Vec<Route> = routes
                 .iter()
                 .zip(fates)
                 .map(|(route, fate)| self.route(route, fate, detail))
                 .collect();
+            if whole && next.is_none() {
+                // The Rib knows no order; a table that fits one answer gets one.
+                chunk.sort_by_key(|route| route.prefix);
+            }
+            whole = false;
             if !chunk.is_empty() && rows.send(Ok(chunk)).await.is_err() {
                 return;
             }

@@ -9,7 +9,8 @@
 //! routes over without a lost packet, and put one back that somebody deletes.
 
 use super::Driver;
-use super::topology::{Look, NodePlan, Plan, Topology};
+use super::topology::{NodePlan, Plan, Topology};
+use super::wire::Look;
 use crate::{Lab, Result, Stage, ping};
 use anyhow::bail;
 use std::thread;

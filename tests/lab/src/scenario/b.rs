@@ -12,7 +12,8 @@
 //! the nodes and reaches the pods without a tunnel. FRR stands for VyOS, which runs it.
 
 use super::Driver;
-use super::topology::{Look, NodePlan, Plan, Topology};
+use super::topology::{NodePlan, Plan, Topology};
+use super::wire::Look;
 use crate::{Family, Frr, FrrNeighbor, FrrRouter, Lab, Result, Stage, ping, routes, wait_for};
 use anyhow::bail;
 use std::net::{IpAddr, Ipv4Addr};

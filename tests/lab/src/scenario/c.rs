@@ -5,7 +5,8 @@
 //! pod, at the host's end of its veth pair, in the tunnel, and on the wire.
 
 use super::Driver;
-use super::topology::{Look, NodePlan, Plan, Topology};
+use super::topology::{NodePlan, Plan, Topology};
+use super::wire::Look;
 use crate::{Lab, Result, Stage};
 
 const PLAN: Plan = Plan {

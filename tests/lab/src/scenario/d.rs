@@ -11,7 +11,8 @@
 //! one word in the configuration, and a reload that drops no session.
 
 use super::Driver;
-use super::topology::{Look, Node, NodePlan, Plan, Topology, mtu_is};
+use super::topology::{Node, NodePlan, Plan, Topology, mtu_is};
+use super::wire::Look;
 use crate::{Lab, Result, Stage, must, ping};
 use anyhow::{Context, bail};
 

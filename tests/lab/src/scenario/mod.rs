@@ -10,6 +10,7 @@ mod b;
 mod c;
 mod d;
 pub mod topology;
+mod wire;
 
 use crate::{Binaries, Lab, Result, Stage};
 use topology::Topology;

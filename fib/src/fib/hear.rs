@@ -1,0 +1,197 @@
+//! What the kernel tells the Fib: dumps and events, and what they set in motion.
+//!
+//! In: a dump, events. Out: a [`World`] that is as right as can be known, dirty prefixes, and for
+//! people whatever somebody else did to our routes. Deferral and replay keep news in order: events
+//! about prefixes that are being written wait for what becomes of the writes, and those that come
+//! while a dump is read are learned again on top of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Fib, Work};
+use crate::learn::{News, World};
+use crate::plan::Desired;
+use crate::types::{Dump, FibOut, KernelEvent, Report};
+use crate::want::key_of;
+
+impl Fib {
+    pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
+        let Work::Dumping(since) = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        let first = !self.world.read;
+        let before = self.world.replace(dump);
+        let mut news = News::default();
+        for event in &since {
+            self.world.learn(event, &mut news);
+        }
+        self.sure = !news.lost;
+        if news.lost {
+            self.reading.soon(now);
+        } else if news.doubt {
+            self.reading.eventually(now);
+        }
+        if self.sure && !news.doubt && self.world.is_former_gone() {
+            self.world.forget_former();
+        }
+        self.review_tunnel(false, now, out);
+        self.resolve_all();
+        if first {
+            let adopted = self.world.have().len();
+            if adopted > 0 {
+                out.push(FibOut::Report(Report::Adopted(adopted)));
+            }
+        } else {
+            self.find_drift(&before, now, out);
+        }
+        self.dirty.extend(self.world.have().prefixes());
+        self.dirty.extend(self.wants.iter().map(|(prefix, _)| prefix));
+        self.wants.tidy();
+    }
+
+    /// Routes that were right before a dump and are not in it.
+    pub(super) fn find_drift(&mut self, before: &World, now: Duration, out: &mut Vec<FibOut>) {
+        let Some(context) = self.context() else { return };
+        let drifted: Vec<IpNet> = self
+            .wants
+            .iter()
+            .map(|(prefix, _)| prefix)
+            .filter(|prefix| match self.wants.desired(*prefix, context) {
+                Desired::Route(want) => {
+                    before.have().holds(&want) && !self.world.have().holds(&want)
+                }
+                _ => false,
+            })
+            .collect();
+        for prefix in drifted {
+            self.drifted(prefix, now, out);
+        }
+    }
+
+    pub(super) fn drifted(&mut self, prefix: IpNet, now: Duration, out: &mut Vec<FibOut>) {
+        let Some(config) = &self.config else { return };
+        let key = key_of(prefix, config);
+        let wanted = self.wants.contains(prefix);
+        let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
+            (Some(other), _) => format!("taken over by protocol {}", other.protocol),
+            (None, Some(_)) if !wanted => "added by somebody else".to_owned(),
+            (None, Some(ours)) => format!("changed to {}", crate::view::words(&ours, &self.world)),
+            (None, None) => "removed".to_owned(),
+        };
+        self.retry.drifted(prefix, now);
+        out.push(FibOut::Report(Report::Drift { prefix, what }));
+    }
+
+    pub(super) fn events(
+        &mut self,
+        events: Vec<KernelEvent>,
+        now: Duration,
+        out: &mut Vec<FibOut>,
+    ) {
+        let mut news = News::default();
+        let mut were_right = BTreeSet::new();
+        let mut strays = BTreeSet::new();
+        for event in events {
+            if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
+                let prefix = route.key.prefix;
+                if self.flying.contains_key(&prefix) {
+                    self.deferred.push(event);
+                    continue;
+                }
+                if self.is_right(prefix) {
+                    were_right.insert(prefix);
+                }
+                if self.settled && self.world.is_ours(route) && !self.wants.contains(prefix) {
+                    strays.insert(prefix);
+                }
+            }
+            self.world.learn(&event, &mut news);
+            if let Work::Dumping(since) = &mut self.work {
+                since.push(event);
+            }
+        }
+        self.heed(news, now, out);
+        // Judged by what all the events together come to: a route that went with its interface
+        // was removed by nobody.
+        for prefix in were_right {
+            if self.is_amiss(prefix) {
+                self.drifted(prefix, now, out);
+            }
+        }
+        for prefix in strays {
+            if self.world.have().of(prefix).next().is_some() {
+                self.drifted(prefix, now, out);
+            }
+        }
+    }
+
+    /// Whether a wanted prefix should have a route that the kernel does not hold.
+    pub(super) fn is_amiss(&self, prefix: IpNet) -> bool {
+        self.context().is_some_and(|context| match self.wants.desired(prefix, context) {
+            Desired::Route(want) => !self.world.have().holds(&want),
+            _ => false,
+        })
+    }
+
+    /// Whether the kernel holds what a wanted prefix should have.
+    pub(super) fn is_right(&self, prefix: IpNet) -> bool {
+        self.wants.contains(prefix)
+            && self.context().is_some_and(|context| match self.wants.desired(prefix, context) {
+                Desired::Route(want) => self.world.have().holds(&want),
+                _ => false,
+            })
+    }
+
+    pub(super) fn heed(&mut self, news: News, now: Duration, out: &mut Vec<FibOut>) {
+        if news.lost {
+            self.sure = false;
+            self.reading.soon(now);
+        } else if news.doubt {
+            self.reading.eventually(now);
+        }
+        self.dirty.extend(&news.ours);
+        for prefix in &news.others {
+            if self.wants.contains(*prefix) {
+                self.dirty.insert(*prefix);
+            }
+        }
+        if news.interfaces {
+            if let Work::Applying(_) = self.work {
+                // What is being written may have been flushed again: find out.
+                self.sure = false;
+                self.reading.soon(now);
+            }
+            self.review_tunnel(false, now, out);
+            self.resolve_all();
+        } else {
+            let mut concerned = BTreeSet::new();
+            if let Some((wants, context)) = self.wants_and_context() {
+                for prefix in &news.others {
+                    wants.resolve_within(*prefix, context, &mut concerned);
+                }
+            }
+            self.concern(concerned);
+        }
+    }
+
+    /// Asks everything of every next hop anew.
+    pub(super) fn resolve_all(&mut self) {
+        let mut concerned = BTreeSet::new();
+        if let Some((wants, context)) = self.wants_and_context() {
+            wants.resolve_all(context, &mut concerned);
+        }
+        self.concern(concerned);
+    }
+
+    pub(super) fn concern(&mut self, mut concerned: BTreeSet<IpNet>) {
+        concerned.iter().for_each(|prefix| self.retry.unblock(*prefix));
+        self.dirty.append(&mut concerned);
+    }
+
+    pub(super) fn review_tunnel(&mut self, fresh: bool, now: Duration, out: &mut Vec<FibOut>) {
+        if let Some(config) = &self.config {
+            self.tunnel.review(config, &self.world, fresh, now, out);
+            self.device = self.tunnel.device(config, &self.world);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Whatever happens, in the end the kernel holds the mode table's answer and nothing foreign was
+//! touched. The oracle is written the slow obvious way, from the kernel's state alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::learn::MAIN;
+use crate::mem::Kernel;
+use crate::rig::{Rig, config, ip, net, pool, route};
+use crate::types::*;
+
+const PREFIXES: [&str; 7] = [
+    "10.240.1.0/26",
+    "10.241.1.0/26",
+    "10.242.1.0/26",
+    "192.0.2.0/24",
+    "fd01::/64",
+    "10.241.2.0/26",
+    "10.1.8.0/24",
+];
+const NEXT_HOPS: [&str; 6] =
+    ["10.1.5.11", "10.1.5.12", "10.1.8.10", "10.1.6.11", "fd00:5::11", "fd00:8::10"];
+const NET0: u32 = 2;
+const NET1: u32 = 3;
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Want(usize, Vec<usize>),
+    Own(usize),
+    Drop(usize),
+    Settled,
+    Configure { never: bool, protocol: u8, table: u32, metric: u32 },
+    Link(u32, bool),
+    Carrier(u32, bool),
+    Mtu(u32),
+    RemoveTunnel,
+    Address(bool),
+    Default(bool),
+    Foreign(usize, u32, bool),
+    ForeignGoes(usize, u32),
+    ForeignReplaces(usize),
+    OursGoes(usize),
+    OursChanges(usize),
+    OursAppears(usize),
+    FailOp(u64, i32),
+    FailDumps(u32),
+    Lose,
+    Ipip(bool),
+    Pass(u64),
+    Serve,
+    Hear,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let prefix = 0..PREFIXES.len();
+    let hops = prop::collection::vec(0..NEXT_HOPS.len(), 1..3);
+    let nic = prop_oneof![Just(NET0), Just(NET1)];
+    let metric = prop_oneof![Just(0_u32), Just(100), Just(1024)];
+    let owner = prop_oneof![
+        4 => Just((12_u8, MAIN)),
+        1 => Just((80, MAIN)),
+        1 => Just((12, 100)),
+    ];
+    prop_oneof![
+        6 => (prefix.clone(), hops).prop_map(|(p, h)| Deed::Want(p, h)),
+        1 => prefix.clone().prop_map(Deed::Own),
+        2 => prefix.clone().prop_map(Deed::Drop),
+        1 => Just(Deed::Settled),
+        2 => (any::<bool>(), owner, metric.clone()).prop_map(|(never, (protocol, table), metric)| {
+            Deed::Configure { never, protocol, table, metric }
+        }),
+        2 => (nic.clone(), any::<bool>()).prop_map(|(n, up)| Deed::Link(n, up)),
+        1 => (nic, any::<bool>()).prop_map(|(n, up)| Deed::Carrier(n, up)),
+        1 => (1300..1600_u32).prop_map(Deed::Mtu),
+        1 => Just(Deed::RemoveTunnel),
+        2 => any::<bool>().prop_map(Deed::Address),
+        2 => any::<bool>().prop_map(Deed::Default),
+        2 => (prefix.clone(), metric.clone(), any::<bool>())
+            .prop_map(|(p, m, last)| Deed::Foreign(p, m, last)),
+        1 => (prefix.clone(), metric).prop_map(|(p, m)| Deed::ForeignGoes(p, m)),
+        1 => prefix.clone().prop_map(Deed::ForeignReplaces),
+        2 => prefix.clone().prop_map(Deed::OursGoes),
+        1 => prefix.clone().prop_map(Deed::OursChanges),
+        1 => prefix.prop_map(Deed::OursAppears),
+        2 => (1..4_u64, prop_oneof![Just(17), Just(12), Just(101), Just(105)])
+            .prop_map(|(n, errno)| Deed::FailOp(n, errno)),
+        1 => (1..3_u32).prop_map(Deed::FailDumps),
+        1 => Just(Deed::Lose),
+        1 => any::<bool>().prop_map(Deed::Ipip),
+        3 => (1..3000_u64).prop_map(Deed::Pass),
+        12 => Just(Deed::Serve),
+        8 => Just(Deed::Hear),
+    ]
+}
+
+fn pools(never: bool) -> Vec<Pool> {
+    let mode = |mode| if never { Mode::Never } else { mode };
+    vec![
+        pool("10.240.0.0/16", mode(Mode::Always)),
+        pool("10.241.0.0/16", mode(Mode::CrossSubnet)),
+        pool("10.242.0.0/16", Mode::Never),
+    ]
+}
+
+fn start() -> Rig {
+    let mut kernel = Kernel::new();
+    kernel.link_add("lo", None, 65536);
+    kernel.link_add("net0", None, 1500);
+    kernel.link_add("net1", None, 1500);
+    kernel.address_add(NET0, net("10.1.5.10/24"));
+    kernel.address_add(NET0, net("fd00:5::10/64"));
+    kernel.address_add(NET1, net("10.1.6.10/24"));
+    kernel.append(route("0.0.0.0/0", Some("10.1.5.1"), NET0, 3)).unwrap();
+    kernel.append(route("10.240.1.0/26", Some("10.1.5.9"), NET0, 12)).unwrap();
+    kernel.append(route("10.249.1.0/26", Some("10.1.5.9"), NET0, 12)).unwrap();
+    Rig::new(kernel, config(&["10.1.5.10", "fd00:5::10"], pools(false)))
+}
+
+/// Somebody's route to a prefix.
+fn somebodys(prefix: usize, metric: u32, protocol: u8, table: u32) -> KernelRoute {
+    let prefix = PREFIXES[prefix];
+    let via = if prefix.contains(':') { "fd00:5::77" } else { "10.1.5.77" };
+    let mut route = route(prefix, Some(via), NET0, protocol);
+    route.key = RouteKey { metric, table, ..route.key };
+    route
+}
+
+type Wanted = BTreeMap<usize, Target>;
+
+fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
+    let (protocol, table, metric) = (rig.config.protocol, rig.config.table, rig.config.metric);
+    let kernel = &mut rig.kernel;
+    // What the kernel refuses at the moment does not happen: that is no fault of the scene.
+    match deed {
+        Deed::Want(prefix, hops) => {
+            let mut hops: Vec<&str> = hops.into_iter().map(|hop| NEXT_HOPS[hop]).collect();
+            hops.dedup();
+            let target = Target::Nexthops(hops.iter().map(|hop| ip(hop)).collect());
+            wanted.insert(prefix, target);
+            rig.want(PREFIXES[prefix], &hops);
+        }
+        Deed::Own(prefix) => {
+            wanted.insert(prefix, Target::Own);
+            rig.own(PREFIXES[prefix]);
+        }
+        Deed::Drop(prefix) => {
+            wanted.remove(&prefix);
+            rig.drop(PREFIXES[prefix]);
+        }
+        Deed::Settled => rig.tell(FibIn::Settled),
+        Deed::Configure { never, protocol, table, metric } => {
+            // No dump shows a former table, so a doubt about it could not be settled any more:
+            // only a calm Fib leaves no route behind there.
+            if table != rig.config.table {
+                rig.kernel.heal();
+                rig.pass(Duration::from_secs(100));
+            }
+            let pools = pools(never);
+            let config = FibConfig { pools, protocol, table, metric, ..rig.config.clone() };
+            rig.configure(config);
+        }
+        Deed::Link(nic, up) => kernel.link_change(nic, |link| link.up = up),
+        Deed::Carrier(nic, running) => kernel.link_change(nic, |link| link.running = running),
+        Deed::Mtu(mtu) => kernel.link_change(NET0, |link| link.mtu = mtu),
+        Deed::RemoveTunnel => {
+            let tunnel = kernel.links().find(|link| link.name == "tunl0").map(|link| link.index);
+            tunnel.into_iter().for_each(|index| kernel.link_remove(index));
+        }
+        Deed::Address(true) => {
+            kernel.address_add(NET0, net("10.1.5.10/24"));
+            kernel.address_add(NET0, net("fd00:5::10/64"));
+        }
+        Deed::Address(false) => kernel.address_remove(NET0, net("10.1.5.10/24")),
+        Deed::Default(true) => {
+            let _ = kernel.add(route("0.0.0.0/0", Some("10.1.5.1"), NET0, 3));
+        }
+        Deed::Default(false) => {
+            let _ = kernel.delete(&route("0.0.0.0/0", Some("10.1.5.1"), NET0, 3));
+        }
+        Deed::Foreign(prefix, metric, true) => {
+            let _ = kernel.append(somebodys(prefix, metric, 4, table));
+        }
+        Deed::Foreign(prefix, metric, false) => {
+            let _ = kernel.add(somebodys(prefix, metric, 4, table));
+        }
+        Deed::ForeignGoes(prefix, metric) => {
+            let mut route = somebodys(prefix, metric, 4, table);
+            if let (IpNet::V6(_), 0) = (route.key.prefix, metric) {
+                route.key.metric = 1024;
+            }
+            let _ = kernel.delete(&route);
+        }
+        // Beside main only what we know of can be left in order: once another table is ours, no
+        // dump shows the former one, so nobody else touches our routes there.
+        Deed::OursChanges(_) | Deed::OursAppears(_) | Deed::ForeignReplaces(_) if table != MAIN => {
+        }
+        Deed::ForeignReplaces(prefix) => {
+            let _ = kernel.replace(somebodys(prefix, metric, 4, table));
+        }
+        Deed::OursGoes(prefix) => {
+            for route in kernel.routes_to(net(PREFIXES[prefix])) {
+                if route.protocol == protocol {
+                    let _ = kernel.delete(&route);
+                }
+            }
+        }
+        Deed::OursChanges(prefix) => {
+            let _ = kernel.replace(somebodys(prefix, metric, protocol, table));
+        }
+        Deed::OursAppears(prefix) => {
+            let _ = kernel.append(somebodys(prefix, metric, protocol, table));
+        }
+        Deed::FailOp(n, errno) => kernel.fail_op(n, errno),
+        Deed::FailDumps(n) => kernel.fail_dumps(n),
+        Deed::Lose => kernel.lose_events(),
+        Deed::Ipip(has) => kernel.set_ipip(has),
+        Deed::Pass(millis) => {
+            rig.now += Duration::from_millis(millis);
+            rig.tell(FibIn::Tick);
+        }
+        Deed::Serve => {
+            rig.serve();
+        }
+        Deed::Hear => {
+            rig.hear();
+        }
+    }
+}
+
+/// The mode table, asked of the kernel's state as a person would.
+fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
+    let dump = rig.kernel.dump().unwrap();
+    let config = &rig.config;
+    let alive = |device: u32| dump.links.iter().any(|l| l.index == device && l.up && l.running);
+    let ours = |r: &&KernelRoute| matches!(r.protocol, 12 | 80);
+    let others: Vec<&KernelRoute> = dump.routes.iter().filter(|r| !ours(r)).collect();
+    let tunnel = dump.links.iter().find(|link| link.name == "tunl0" && link.up);
+    let mut expected = Vec::new();
+    for (prefix, target) in wanted {
+        let prefix = net(PREFIXES[*prefix]);
+        let is_v6 = prefix.addr().is_ipv6();
+        let metric = if is_v6 && config.metric == 0 { 1024 } else { config.metric };
+        let key = RouteKey { prefix, table: config.table, metric };
+        if others.iter().any(|r| r.key == key) {
+            // Ours may be there beside it if it came first; it must at least not be wrong.
+            continue;
+        }
+        let mut hops = Vec::new();
+        let Target::Nexthops(addresses) = target else {
+            expected.push(KernelRoute { kind: Kind::Blackhole, hops, ..like(key, config) });
+            continue;
+        };
+        for next_hop in addresses {
+            let own = if next_hop.is_ipv4() { "10.1.5.10" } else { "fd00:5::10" };
+            let own = dump.addresses.iter().find(|a| a.address.addr() == ip(own));
+            let same = own.is_some_and(|own| own.address.contains(next_hop));
+            // The underlay's way to the next hop: gateway, device, onlink.
+            let mut ways: Vec<&&KernelRoute> = others
+                .iter()
+                .filter(|r| r.key.table == MAIN && r.key.prefix.contains(next_hop))
+                .collect();
+            ways.sort_by_key(|r| (255 - r.key.prefix.prefix_len(), r.key.metric));
+            let length = ways.first().map_or(0, |way| way.key.prefix.prefix_len());
+            let way = if let (true, Some(own)) = (same, own) {
+                alive(own.device).then(|| {
+                    (*next_hop, own.device, {
+                        !ways.iter().any(|way| {
+                            way.hops.iter().any(|h| h.device == own.device && h.gateway.is_none())
+                        })
+                    })
+                })
+            } else {
+                let way = ways.iter().flat_map(|way| &way.hops).find(|hop| alive(hop.device));
+                way.map(|hop| (hop.gateway.unwrap_or(*next_hop), hop.device, hop.onlink))
+            };
+            let Some((gateway, device, onlink)) = way else { continue };
+            if is_v6 && next_hop.is_ipv4() {
+                continue;
+            }
+            let mode = config
+                .pools
+                .iter()
+                .find(|pool| pool.cidr.contains(&prefix))
+                .map_or(Mode::Never, |pool| pool.mode);
+            let encapsulate = mode == Mode::Always || (mode == Mode::CrossSubnet && !same);
+            let hop = if !encapsulate {
+                Hop { gateway: Some(gateway), device, onlink, weight: 1 }
+            } else if let (Some(tunnel), true) = (tunnel, next_hop.is_ipv4()) {
+                if prefix.contains(next_hop) && length <= prefix.prefix_len() {
+                    continue;
+                }
+                let (gateway, device) = (Some(*next_hop), tunnel.index);
+                Hop { gateway, device, onlink: true, weight: 1 }
+            } else {
+                continue;
+            };
+            match hops.iter_mut().find(|there: &&mut Hop| Hop { weight: 1, ..**there } == hop) {
+                Some(there) => there.weight += 1,
+                None => hops.push(hop),
+            }
+        }
+        if let [only] = hops.as_mut_slice() {
+            only.weight = 1;
+        }
+        hops.sort();
+        if !hops.is_empty() {
+            expected.push(KernelRoute { hops, ..like(key, config) });
+        }
+    }
+    expected.sort_by_key(|route| route.key);
+    expected
+}
+
+fn like(key: RouteKey, config: &FibConfig) -> KernelRoute {
+    KernelRoute { key, protocol: config.protocol, ..route("0.0.0.0/0", None, 0, 0) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {
+        let mut rig = start();
+        let mut wanted = Wanted::new();
+        for deed in deeds {
+            act(&mut rig, &mut wanted, deed);
+        }
+        rig.kernel.heal();
+        rig.kernel.set_ipip(true);
+        rig.tell(FibIn::Settled);
+        rig.pass(Duration::from_secs(400));
+
+        let expected = oracle(&mut rig, &wanted);
+        let others: Vec<RouteKey> = rig
+            .kernel
+            .routes()
+            .filter(|route| !matches!(route.protocol, 12 | 80))
+            .map(|route| route.key)
+            .collect();
+        let mut held = rig.ours();
+        held.retain(|route| !others.contains(&route.key));
+        held.sort_by_key(|route| route.key);
+        for route in &mut held {
+            route.hops.sort();
+        }
+        prop_assert_eq!(&held, &expected);
+
+        // What is known is what is there, and a second look finds nothing to do.
+        let known: Vec<KernelRoute> = rig.fib.world.have().iter().collect();
+        let mut there = rig.ours();
+        there.sort_by_key(|route| route.key);
+        prop_assert_eq!(known, there);
+        rig.applied.clear();
+        rig.tell(FibIn::Events(vec![KernelEvent::Lost]));
+        rig.pass(Duration::from_secs(100));
+        prop_assert_eq!(&rig.applied, &vec![]);
+        prop_assert_eq!(rig.fib.next_deadline(), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What the Fib has written to the kernel: planning a batch, and what became of it.
+//!
+//! In: dirty prefixes, and the answer to an `Apply`. Out: at most one `Apply` at a time. Of an op
+//! that failed only the dump that follows knows what it left; the others count as done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Fib, Work};
+use crate::plan::{Batch, Desired, Verdict, plan};
+use crate::types::{FibOut, OpFailure, Report, RouteOp};
+use crate::want::key_of;
+
+/// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
+/// small and that other news is heard between two batches of a full table.
+const BATCH: usize = 16 * 1024;
+
+const ENOENT: i32 = 2;
+const ESRCH: i32 = 3;
+const EEXIST: i32 = 17;
+
+impl Fib {
+    pub(super) fn applied(
+        &mut self,
+        failures: Vec<OpFailure>,
+        now: Duration,
+        out: &mut Vec<FibOut>,
+    ) {
+        let Work::Applying(ops) = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        let mut failed: BTreeMap<IpNet, Vec<OpFailure>> = BTreeMap::new();
+        for failure in failures {
+            failed.entry(prefix_of(&failure.op)).or_default().push(failure);
+        }
+        for op in &ops {
+            let prefix = prefix_of(op);
+            let failure = failed.get(&prefix).and_then(|all| all.iter().find(|f| f.op == *op));
+            if let Some(failure) = failure {
+                self.refused(prefix, failure, now, out);
+                continue;
+            }
+            match op {
+                RouteOp::Add(new) => self.world.wrote(None, Some(new)),
+                RouteOp::Replace { old, new } => self.world.wrote(Some(old), Some(new)),
+                RouteOp::Delete(old) => self.world.wrote(Some(old), None),
+            }
+            if let (RouteOp::Delete(_), true) = (op, self.sweeping.remove(&prefix)) {
+                self.swept += 1;
+            }
+        }
+        for (prefix, more) in std::mem::take(&mut self.flying) {
+            if more || failed.contains_key(&prefix) {
+                self.dirty.insert(prefix);
+            } else {
+                self.retry.settled(prefix);
+            }
+        }
+        let deferred = std::mem::take(&mut self.deferred);
+        self.events(deferred, now, out);
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        prefix: IpNet,
+        failure: &OpFailure,
+        now: Duration,
+        out: &mut Vec<FibOut>,
+    ) {
+        if let (RouteOp::Delete(old), ENOENT | ESRCH) = (&failure.op, failure.errno) {
+            self.world.wrote(Some(old), None);
+        }
+        // What is there was not what we knew of: the dump will tell.
+        self.sure = false;
+        self.reading.soon(now);
+        let is_race = match failure.op {
+            RouteOp::Add(_) => failure.errno == EEXIST,
+            RouteOp::Replace { .. } | RouteOp::Delete(_) => {
+                matches!(failure.errno, ENOENT | ESRCH | EEXIST)
+            }
+        };
+        if self.retry.refused(prefix, failure.errno, &failure.reason, is_race, now) {
+            out.push(FibOut::Report(Report::Refused(failure.clone())));
+        }
+    }
+
+    /// Unwanted routes of ours are nobody's any more.
+    pub(super) fn sweep(&mut self) {
+        let leftovers: Vec<IpNet> =
+            self.world.have().prefixes().filter(|prefix| !self.wants.contains(*prefix)).collect();
+        self.dirty.extend(&leftovers);
+        self.sweeping = leftovers.into_iter().collect();
+    }
+
+    /// Plans what is dirty and hands it out.
+    pub(super) fn apply(&mut self, out: &mut Vec<FibOut>) {
+        let mut batch = Batch::default();
+        while batch.len() < BATCH {
+            let Some(prefix) = self.dirty.pop_first() else { break };
+            if self.retry.waits(prefix) {
+                continue;
+            }
+            let before = batch.len();
+            let verdict = self.plan(prefix, &mut batch, out);
+            if batch.len() > before {
+                self.flying.insert(prefix, verdict != Verdict::Ops);
+            } else {
+                self.retry.settled(prefix);
+                self.sweeping.remove(&prefix);
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let ops = batch.into_ops();
+        self.work = Work::Applying(ops.clone());
+        out.push(FibOut::Apply(ops));
+    }
+
+    pub(super) fn plan(
+        &mut self,
+        prefix: IpNet,
+        batch: &mut Batch,
+        out: &mut Vec<FibOut>,
+    ) -> Verdict {
+        let Some(context) = self.context() else { return Verdict::Right };
+        let wanted = self.wants.contains(prefix);
+        let desired = if wanted || self.settled || self.withdrawn.contains(&prefix) {
+            self.wants.desired(prefix, context)
+        } else {
+            // A predecessor's: its peer may announce it yet.
+            Desired::Hold
+        };
+        let key = key_of(prefix, context.config);
+        let ours = self.world.have().of(prefix).collect();
+        let other = self.world.others_at(key).next();
+        let verdict = plan(desired, ours, other, batch);
+        let reported = self.occupied.get(&key).copied();
+        match verdict {
+            Verdict::Occupied(protocol) if reported != Some(protocol) => {
+                self.occupied.insert(key, protocol);
+                out.push(FibOut::Report(Report::Occupied { key, protocol }));
+            }
+            Verdict::Occupied(_) => {}
+            _ => {
+                self.occupied.remove(&key);
+            }
+        }
+        verdict
+    }
+}
+
+/// The destination that an op is about.
+fn prefix_of(op: &RouteOp) -> IpNet {
+    match op {
+        RouteOp::Add(route) | RouteOp::Replace { new: route, .. } | RouteOp::Delete(route) => {
+            route.key.prefix
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The mode table, one row a cell, from the wire's words to the kernel's.
+
+use super::*;
+use crate::mem::Kernel;
+use crate::rig::{Rig, config, ip, net, pool, route};
+use crate::types::*;
+
+/// A node with two NICs, its address (as `own`) on the first; both families.
+fn host_with(own: &str) -> Kernel {
+    let mut kernel = Kernel::new();
+    kernel.link_add("lo", None, 65536);
+    let nic = kernel.link_add("net0", None, 1500);
+    let side = kernel.link_add("net1", None, 1500);
+    kernel.address_add(nic, net(own));
+    kernel.address_add(nic, net("fd00:5::10/64"));
+    kernel.address_add(side, net("10.1.6.10/24"));
+    kernel.append(KernelRoute { scope: 253, ..route("10.1.5.1/32", None, nic, 3) }).unwrap();
+    kernel.append(route("0.0.0.0/0", Some("10.1.5.1"), nic, 3)).unwrap();
+    kernel.append(route("::/0", Some("fd00:5::1"), nic, 3)).unwrap();
+    kernel.append(KernelRoute { kind: Kind::Other(7), hops: vec![], ..dead() }).unwrap();
+    kernel
+}
+
+fn dead() -> KernelRoute {
+    route("10.66.0.0/16", None, 0, 3)
+}
+
+const POOLS: [(&str, Mode); 5] = [
+    ("10.240.0.0/16", Mode::Always),
+    ("10.241.0.0/16", Mode::CrossSubnet),
+    ("10.242.0.0/16", Mode::Never),
+    ("10.242.7.0/24", Mode::Always),
+    ("fd01::/16", Mode::Always),
+];
+
+const SAME: &str = "10.1.5.11";
+const FAR: &str = "10.1.8.10";
+const SIDE: &str = "10.1.6.11";
+const SAME6: &str = "fd00:5::11";
+const FAR6: &str = "fd00:8::10";
+const LOCAL6: &str = "fe80::11";
+
+const TUNNEL: &str = "dev tunl0 onlink";
+const DIRECT: &str = "dev net0";
+
+#[test]
+fn every_cell_of_the_mode_table() {
+    // own address, configured subnet, prefix, next hop, the kernel's route ("": none)
+    let rows = [
+        // always
+        ("10.1.5.10/24", "", "10.240.1.0/26", SAME, format!("via {SAME} {TUNNEL}")),
+        ("10.1.5.10/24", "", "10.240.1.0/26", FAR, format!("via {FAR} {TUNNEL}")),
+        ("10.1.5.10/24", "", "10.240.1.0/26", SIDE, format!("via {SIDE} {TUNNEL}")),
+        // cross-subnet
+        ("10.1.5.10/24", "", "10.241.1.0/26", SAME, format!("via {SAME} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", FAR, format!("via {FAR} {TUNNEL}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", SIDE, format!("via {SIDE} {TUNNEL}")),
+        // never
+        ("10.1.5.10/24", "", "10.242.1.0/26", SAME, format!("via {SAME} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.242.1.0/26", FAR, format!("via 10.1.5.1 {DIRECT}")),
+        ("10.1.5.10/24", "", "10.242.1.0/26", SIDE, format!("via {SIDE} dev net1")),
+        // the longest pool decides
+        ("10.1.5.10/24", "", "10.242.7.64/26", SAME, format!("via {SAME} {TUNNEL}")),
+        // a prefix wider than a pool is outside it
+        ("10.1.5.10/24", "", "10.240.0.0/15", FAR, format!("via 10.1.5.1 {DIRECT}")),
+        // outside every pool
+        ("10.1.5.10/24", "", "192.0.2.0/24", SAME, format!("via {SAME} {DIRECT}")),
+        ("10.1.5.10/24", "", "192.0.2.0/24", FAR, format!("via 10.1.5.1 {DIRECT}")),
+        // IPv6: no IPIP, whatever a pool says
+        ("10.1.5.10/24", "", "fd01::/64", SAME6, format!("via {SAME6} {DIRECT}")),
+        ("10.1.5.10/24", "", "fd01::/64", FAR6, format!("via fd00:5::1 {DIRECT}")),
+        ("10.1.5.10/24", "", "fd01::/64", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
+        // IPv4 over an IPv6 next hop (RFC 8950): in clear where the table says so, else not
+        ("10.1.5.10/24", "", "10.241.1.0/26", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", FAR6, String::new()),
+        ("10.1.5.10/24", "", "10.240.1.0/26", SAME6, String::new()),
+        ("10.1.5.10/24", "", "fd01::/64", SAME, String::new()),
+        // a configured subnet overrides the interface's, wider and narrower
+        ("10.1.5.10/24", "10.1.0.0/16", "10.241.1.0/26", FAR, format!("via {FAR} {DIRECT} onlink")),
+        ("10.1.5.10/24", "10.1.5.8/30", "10.241.1.0/26", "10.1.5.20", {
+            format!("via 10.1.5.20 {TUNNEL}")
+        }),
+        ("10.1.5.10/32", "10.1.5.10/24", "10.241.1.0/26", SAME, {
+            format!("via {SAME} {DIRECT} onlink")
+        }),
+        // a /32 NIC: nothing is on its subnet
+        ("10.1.5.10/32", "", "10.240.1.0/26", SAME, format!("via {SAME} {TUNNEL}")),
+        ("10.1.5.10/32", "", "10.241.1.0/26", SAME, format!("via {SAME} {TUNNEL}")),
+        ("10.1.5.10/32", "", "10.242.1.0/26", SAME, format!("via 10.1.5.1 {DIRECT}")),
+        ("10.1.5.10/32", "", "192.0.2.0/24", SAME, format!("via 10.1.5.1 {DIRECT}")),
+        // no way to the next hop: not even through the tunnel
+        ("10.1.5.10/24", "", "10.240.1.0/26", "10.66.0.1", String::new()),
+        ("10.1.5.10/24", "", "10.242.1.0/26", "10.66.0.1", String::new()),
+        // our own address is no next hop
+        ("10.1.5.10/24", "", "10.242.1.0/26", "10.1.6.10", String::new()),
+        // a tunnel whose outer packets would enter it again
+        ("10.1.5.10/24", "", "10.240.0.0/16", "10.240.9.9", String::new()),
+    ];
+    for (own, subnet, prefix, next_hop, expected) in rows {
+        let pools = POOLS.iter().map(|(cidr, mode)| pool(cidr, *mode)).collect();
+        let mut config = config(&["10.1.5.10", "fd00:5::10"], pools);
+        config.subnets = (!subnet.is_empty()).then(|| net(subnet)).into_iter().collect();
+        let mut rig = Rig::new(host_with(own), config.clone());
+        rig.want(prefix, &[next_hop]);
+        rig.run();
+        let row = format!("{own} [{subnet}] {prefix} next hop {next_hop}");
+        let metric = if prefix.contains(':') { 1024 } else { 0 };
+        let written = match expected.as_str() {
+            "" => vec![],
+            route => vec![format!("{prefix} {route} proto 12 metric {metric}")],
+        };
+        assert_eq!(rig.table(), written, "{row}");
+        let Resolution { how, why } = rig.fib.resolution_of(net(prefix), ip(next_hop));
+        assert_eq!(how == How::Unreachable, written.is_empty(), "{row}: {why}");
+
+        // `starlingd check` says the same without a kernel, from the same function.
+        let subnet = rig.fib.world.subnet(ip(next_hop), &config);
+        let class = Class::of(net(prefix), &config.pools);
+        let (path, words) = path_of(class, ip(next_hop), subnet.as_ref());
+        match (path, &how) {
+            (_, How::Unreachable)
+            | (Path::Tunnel, How::Tunnel { .. })
+            | (Path::Direct, How::Direct { .. })
+            | (Path::Gateway, How::Gateway { .. } | How::Direct { .. }) => {}
+            other => panic!("{row}: {other:?}"),
+        }
+        if how != How::Unreachable {
+            assert!(why.starts_with(&words), "{row}: {why} / {words}");
+        }
+    }
+}
+
+#[test]
+fn the_reasons_are_whole_sentences() {
+    let class = |prefix| {
+        let pools = POOLS.map(|(cidr, mode)| pool(cidr, mode));
+        Class::of(net(prefix), &pools)
+    };
+    let from = |text: &str, source| Subnet { net: net(text), source };
+    let nic = from("10.1.5.0/24", SubnetSource::Interface("net0".into()));
+    let host = from("10.1.5.10/32", SubnetSource::Interface("net0".into()));
+    let set = from("10.1.0.0/16", SubnetSource::Configured);
+    let why = |prefix, hop, subnet| path_of(class(prefix), ip(hop), subnet).1;
+    assert_eq!(
+        why("10.241.1.0/26", FAR, Some(&nic)),
+        "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.241.0.0/16 is cross-subnet"
+    );
+    assert_eq!(
+        why("10.240.1.0/26", FAR, Some(&set)),
+        "10.1.8.10 is in 10.1.0.0/16 (configured), pool 10.240.0.0/16 is always"
+    );
+    assert!(
+        why("10.241.1.0/26", SAME, Some(&host)).contains("10.1.5.10/32 of net0, a host address")
+    );
+    assert!(why("10.241.1.0/26", SAME, None).contains("no known subnet"));
+    assert!(why("192.0.2.0/24", FAR, Some(&nic)).ends_with("the prefix is outside every pool"));
+    assert!(why("fd01::/64", FAR6, None).ends_with("IPv6 is never encapsulated"));
+}
