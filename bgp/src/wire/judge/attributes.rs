@@ -77,7 +77,9 @@ pub(super) struct Attributes<'a> {
     /// Those that go into the canonical bytes, and how many octets they take there.
     kept: Codes,
     octets: usize,
-    /// They came as they are to stay: in order, once each, without needless length octets.
+    /// They came in ascending order, once each.
+    ascending: bool,
+    /// And as they are to stay, without needless length octets.
     verbatim: bool,
     last: u8,
 }
@@ -103,6 +105,7 @@ impl<'a> Attributes<'a> {
             seen: Codes::default(),
             kept: Codes::default(),
             octets: 0,
+            ascending: true,
             verbatim: context.as4,
             last: 0,
         }
@@ -272,7 +275,7 @@ impl<'a> Attributes<'a> {
         if self.seen.contains(attr.code) {
             let again = format!("attribute {}: it is there twice", attr.code);
             self.judgement.discarded.push(again);
-            self.verbatim = false;
+            self.ascending = false;
             return Ok(());
         }
         self.seen.insert(attr.code);
@@ -289,7 +292,7 @@ impl<'a> Attributes<'a> {
             return Err(Notification::MALFORMED_ATTRIBUTE_LIST);
         }
         self.discard(spec, "it is there twice");
-        self.verbatim = false;
+        self.ascending = false;
         Ok(())
     }
 
@@ -298,7 +301,8 @@ impl<'a> Attributes<'a> {
         self.kept.insert(attr.code);
         self.octets += Canonical::attr_len(len);
         let needed = if len > 255 { EXTENDED } else { 0 };
-        self.verbatim &= self.last < attr.code && attr.flags == flags(attr) | needed;
+        self.ascending &= self.last < attr.code;
+        self.verbatim &= attr.flags == flags(attr) | needed;
         self.last = attr.code;
     }
 

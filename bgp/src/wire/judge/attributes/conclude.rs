@@ -100,10 +100,12 @@ impl Attributes<'_> {
     /// The canonical bytes.
     pub(in crate::wire::judge) fn canonical(&self) -> Box<[u8]> {
         let mut out = Canonical::with_capacity(self.octets);
-        if self.verbatim {
+        let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
+        if self.ascending && self.verbatim {
             self.copy(&mut out);
+        } else if self.ascending {
+            kept.for_each(|attr| self.write(attr, &mut out));
         } else {
-            let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
             let mut kept: Vec<Attr<'_>> = kept.collect();
             kept.sort_by_key(|attr| attr.code);
             kept.dedup_by_key(|attr| attr.code);
