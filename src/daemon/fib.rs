@@ -23,6 +23,13 @@ impl FibHandle {
         }
     }
 
+    /// Leaves the kernel's routes as they are, whatever the Rib says from now on.
+    pub async fn freeze(&self) {
+        if self.commands.send(Command::Freeze).await.is_err() {
+            tracing::debug!("the Fib has ended");
+        }
+    }
+
     /// Asks the Fib; `None` if it has ended.
     pub async fn ask<T: Send + 'static>(
         &self,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use starling_bgp::msg::RibIn;
-use starling_config::{Config, NodePlan, PeerPlan};
+use starling_config::{Config, NodePlan};
 use starling_fib::types::FibIn;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,32 +18,12 @@ use super::control::Listener;
 use super::fib::FibHandle;
 use super::listen::{self, Callers};
 use super::neighbours::Neighbours;
-use super::peer::PeerHandle;
 use super::rib::{self, Control, RibHandle};
+use super::roster::{Request, Roster};
 use super::view::View;
 use super::watch::ConfigWatch;
 use super::{Options, fib, identity};
 use crate::api::ReloadResult;
-
-/// What the supervisor is asked.
-#[derive(Debug)]
-pub enum Request {
-    /// Read the configuration again and apply it.
-    Reload(oneshot::Sender<ReloadResult>),
-}
-
-/// The running configuration, as others may see it.
-#[derive(Clone, Debug)]
-pub struct Roster {
-    /// What this node does.
-    pub plan: Arc<NodePlan>,
-    /// Counts applied configurations, from 1.
-    pub generation: u64,
-    /// The neighbours and the ways to their tasks.
-    pub peers: Vec<(PeerPlan, PeerHandle)>,
-    /// Why the newest configuration on disk is not the running one.
-    pub rejected: Option<String>,
-}
 
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
@@ -124,6 +104,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
     tracing::info!("stopping: the kernel's routes stay");
     notify_supervisor(&[sd_notify::NotifyState::Stopping]);
+    supervisor.fib.freeze().await;
     supervisor.neighbours.shut_down().await;
     // The receivers may be gone already.
     let _ = stop.send(true);

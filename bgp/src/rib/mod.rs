@@ -82,7 +82,7 @@ impl Rib {
             RibIn::Tick => {}
         }
         self.conclude(out);
-        if self.settle.has_ended(now, &self.expected, &self.peers) {
+        if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {
             out.push(RibOut::Settled);
         }
     }

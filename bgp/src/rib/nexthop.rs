@@ -119,6 +119,12 @@ impl Nexthops {
         }
     }
 
+    /// Whether the kernel has answered for every next hop in use.
+    pub(crate) fn are_answered(&self) -> bool {
+        let mut hops = self.by_address.values().filter_map(|id| self.hops.get(*id));
+        hops.all(|hop| hop.answer.is_some() || hop.users == 0)
+    }
+
     /// Takes answers in, and says how many paths they concern: those for which
     /// [`Nexthops::is_news`] is true until [`Nexthops::end_news`].
     pub(crate) fn learn(&mut self, news: &[NexthopNews]) -> usize {

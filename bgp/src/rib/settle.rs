@@ -2,10 +2,13 @@
 //! announced them again (RFC 4724 §4.1, the deferral, bounded).
 //!
 //! Nothing else waits for it: routes are decided, programmed and exported from the first one on,
-//! so an unreachable neighbour delays only the removal of what is stale.
+//! so an unreachable neighbour delays only the removal of what is stale. The wait is over only
+//! once the kernel's side has answered for every next hop: before, what came last is announced
+//! but not yet decided, and its route of old would be taken for one that nobody announces.
 
 use std::time::Duration;
 
+use super::nexthop::Nexthops;
 use super::peers::Peers;
 use crate::types::{PeerId, Time};
 
@@ -17,6 +20,8 @@ pub(crate) enum Settle {
     Unstarted,
     /// Waiting, until then at the latest.
     Waiting(Time),
+    /// Only for what the kernel's side has not answered yet.
+    Answers,
     /// Over; it does not begin again.
     Settled,
 }
@@ -37,14 +42,22 @@ impl Settle {
     }
 
     /// Whether the wait has just ended: time is up, or every configured peer (`expected`) is up
-    /// and has sent what it will.
-    pub(crate) fn has_ended(&mut self, now: Time, expected: &[PeerId], peers: &Peers) -> bool {
-        let Settle::Waiting(until) = self else { return false };
+    /// and has sent what it will; and nothing of that is undecided.
+    pub(crate) fn has_ended(
+        &mut self,
+        now: Time,
+        expected: &[PeerId],
+        peers: &Peers,
+        nexthops: &Nexthops,
+    ) -> bool {
         let all = || expected.iter().all(|id| peers.get(*id).is_some_and(|p| p.is_settled()));
-        let ended = now >= *until || all();
-        if ended {
-            *self = Settle::Settled;
+        match self {
+            Settle::Unstarted | Settle::Settled => return false,
+            Settle::Waiting(until) if now < *until && !all() => return false,
+            Settle::Waiting(_) | Settle::Answers => {}
         }
+        let ended = nexthops.are_answered();
+        *self = if ended { Settle::Settled } else { Settle::Answers };
         ended
     }
 }

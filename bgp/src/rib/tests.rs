@@ -193,6 +193,26 @@ fn settled_without_end_of_rib_from_those_that_have_none() {
 }
 
 #[test]
+fn settled_only_after_the_routes_of_the_last_one() {
+    let mut world = World::new(config(&[], vec![policy(1, Export::Own)]));
+    let mut session = up(1, 64512);
+    session.negotiated.end_of_rib = true;
+    world.up(session);
+    let attrs = Attrs::new("10.0.0.1", &[]);
+    world.say(announce(1, &attrs, &[net(N1)]));
+    for family in Family::ALL {
+        world.say(end_of_rib(1, family));
+    }
+    // All is said, but the kernel's side has not heard of the route: it waits for the answer.
+    assert_eq!((world.settled, world.fib.len()), (0, 0));
+    assert_eq!(world.rib.next_deadline(), None);
+    world.trace.clear();
+    world.say(news("10.0.0.1", Some(0)));
+    assert_eq!((world.settled, world.fib.len()), (1, 1));
+    assert_eq!(world.trace.last().map(String::as_str), Some("Settled"));
+}
+
+#[test]
 fn settled_when_patience_ends() {
     let mut world = world();
     assert_eq!(world.rib.next_deadline(), Some(Time::ZERO.after(Duration::from_secs(60))));
