@@ -21,6 +21,7 @@
 
 mod bird;
 mod capture;
+mod cluster;
 mod frr;
 mod host;
 mod kernel;
@@ -37,14 +38,16 @@ mod wait;
 
 pub use bird::{Bird, CalicoNode};
 pub use capture::Capture;
+pub use cluster::{Cluster, Node, holds};
 pub use frr::{Frr, FrrNeighbor, FrrRouter};
 pub use host::{Pod, prepare_tunnel};
 pub use kernel::has_ipip;
 pub use netns::{Lab, Netns, remove_prefix};
-pub use ping::{Ping, ping};
+pub use ping::{Ping, ping, ping_as};
 pub use process::{Output, Proc, must, run};
 pub use report::{Audience, Stage};
 pub use route::{Family, Nexthop, Route, routes};
+pub use rustix::process::Signal;
 pub use starling::{Binaries, Starling};
 pub use switch::Switch;
 pub use wait::{wait_for, wait_until};

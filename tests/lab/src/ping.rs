@@ -33,14 +33,26 @@ impl Ping {
 /// # Errors
 /// When `ping` can't be run or its summary not be read; lost replies are no error here.
 pub fn ping(from: &Netns, to: IpAddr, count: u32) -> Result<Ping> {
+    echo(from, None, to, count)
+}
+
+/// The same from one of the addresses of `from`: a reply has to find its way back to it.
+///
+/// # Errors
+/// As [`ping`], and when `from` has no such address.
+pub fn ping_as(from: &Netns, source: IpAddr, to: IpAddr, count: u32) -> Result<Ping> {
+    echo(from, Some(source), to, count)
+}
+
+fn echo(from: &Netns, source: Option<IpAddr>, to: IpAddr, count: u32) -> Result<Ping> {
     let count_text = count.to_string();
     let limit = Duration::from_millis(200) * count + Duration::from_secs(20);
-    let output = run(
-        from.command("ping")
-            .args(["-n", "-c", &count_text, "-i", "0.2", "-W", "2"])
-            .arg(to.to_string()),
-        limit,
-    )?;
+    let mut command = from.command("ping");
+    command.args(["-n", "-c", &count_text, "-i", "0.2", "-W", "2"]);
+    if let Some(source) = source {
+        command.args(["-I", &source.to_string()]);
+    }
+    let output = run(command.arg(to.to_string()), limit)?;
     // "3 packets transmitted, 2 received, 33% packet loss, time 402ms"
     let summary =
         output.stdout.lines().find(|line| line.contains("packets transmitted")).with_context(

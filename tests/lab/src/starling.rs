@@ -3,6 +3,7 @@
 use crate::process::must_succeed;
 use crate::{Netns, Output, Proc, Result, run, wait_for};
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -67,10 +68,25 @@ impl Starling {
         config: &Path,
         dir: &Path,
     ) -> Result<Self> {
+        Self::start_with(binaries, netns, node, config, dir, &[])
+    }
+
+    /// The same with more arguments for `starlingd run`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(
+        binaries: &Binaries,
+        netns: &Netns,
+        node: &str,
+        config: &Path,
+        dir: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let socket = dir.join("control.sock");
         let mut command = netns.command(&binaries.starlingd);
         command.arg("run").arg("--config").arg(config).args(["--node", node]);
-        command.arg("--control").arg(&socket);
+        command.arg("--control").arg(&socket).args(arguments);
         let proc =
             Proc::spawn(&format!("starlingd of {node}"), &mut command, &dir.join("starlingd.log"))?;
         Ok(Self { proc, binaries: binaries.clone(), socket })
@@ -107,6 +123,39 @@ impl Starling {
         arguments.push("--json");
         let text = self.bgpctl(&arguments)?;
         serde_json::from_str(&text).with_context(|| format!("bgpctl {arguments:?} said {text:?}"))
+    }
+
+    /// The same as values of a type.
+    ///
+    /// # Errors
+    /// As [`Starling::json`], and when the answer has another shape.
+    pub fn read<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<T> {
+        let value = self.json(arguments)?;
+        serde_json::from_value(value).with_context(|| format!("bgpctl {arguments:?}"))
+    }
+
+    /// What a command that answers an object a line (`show routes`, `show fib`) says.
+    ///
+    /// # Errors
+    /// As [`Starling::read`].
+    pub fn rows<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<Vec<T>> {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let text = self.bgpctl(&arguments)?;
+        text.lines()
+            .map(|line| {
+                serde_json::from_str(line)
+                    .with_context(|| format!("bgpctl {arguments:?} said {line:?}"))
+            })
+            .collect()
+    }
+
+    /// `bgpctl` run to its end, whatever it exits with.
+    ///
+    /// # Errors
+    /// When it can't be run.
+    pub fn try_bgpctl(&self, arguments: &[&str]) -> Result<Output> {
+        self.binaries.bgpctl(&self.socket, arguments)
     }
 
     /// The socket that `bgpctl` talks to.

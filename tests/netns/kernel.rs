@@ -1,0 +1,84 @@
+//! Whose route is it: foreign ones are left alone, own ones come back, and the configured
+//! table, metric and protocol are what the kernel shows.
+
+use starling::api::{FibEntry, KernelState};
+use starling_lab::{Family, Result, holds, routes, wait_until};
+
+use crate::support::{SOON, cluster, established, logged};
+
+#[test]
+fn a_foreign_route_is_left_alone_and_said() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    // The same key as ours will have, written by somebody else before and beside us.
+    let foreign = "10.244.2.0/26 via 10.50.0.99 dev net0 proto static";
+    let beside = "10.244.9.0/26 via 10.50.0.99 dev net0 proto 80";
+    for route in [foreign, beside] {
+        cluster.node(1)?.netns().ip_line(&format!("route add {route}"))?;
+    }
+    cluster.start_all()?;
+    let node = cluster.node(1)?;
+    established(node, "n2")?;
+    logged(node, "a route that is not ours sits under our key")?;
+    let entries: Vec<FibEntry> = node.daemon()?.rows(&["show", "fib"])?;
+    let entry = entries.iter().find(|entry| entry.prefix.to_string() == "10.244.2.0/26");
+    assert!(entry.is_some_and(|entry| entry.state == KernelState::Occupied), "{entries:#?}");
+    assert!(node.daemon()?.bgpctl(&["show", "fib"])?.contains("it is left alone"));
+    let held = routes(node.netns(), Family::V4, "10.244.2.0/26")?;
+    assert_eq!(held.iter().map(ToString::to_string).collect::<Vec<_>>(), [foreign]);
+
+    // Once the stranger is gone, ours takes the place.
+    node.netns().ip_line("route del 10.244.2.0/26 proto static")?;
+    let wanted =
+        ["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"];
+    node.holds(Family::V4, &wanted, SOON)?;
+    let held = routes(node.netns(), Family::V4, "10.244.9.0/26")?;
+    assert_eq!(held.len(), 1, "{held:?}");
+    Ok(())
+}
+
+#[test]
+fn an_own_route_that_somebody_removes_or_changes_comes_back() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.start_all()?;
+    let wanted =
+        ["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"];
+    let node = cluster.node(1)?;
+    node.holds(Family::V4, &wanted, SOON)?;
+    node.netns().ip_line("route del 10.244.2.0/26")?;
+    node.holds(Family::V4, &wanted, SOON)?;
+    logged(node, "somebody else changed a route of ours, put back")?;
+    node.netns().ip_line("route replace 10.244.2.0/26 via 10.50.0.99 dev net0 proto bird")?;
+    node.holds(Family::V4, &wanted, SOON)?;
+    // The kernel drops routes with their device's carrier or state; they come back with it.
+    node.netns().ip_line("link set net0 down")?;
+    wait_until("the kernel to drop the route", SOON, || {
+        routes(node.netns(), Family::V4, "10.244.2.0/26").is_ok_and(|held| held.is_empty())
+    })?;
+    node.netns().ip_line("link set net0 up")?;
+    node.holds(Family::V4, &wanted, SOON)
+}
+
+#[test]
+fn the_configured_table_metric_and_protocol_are_used() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    let extra = "[kernel]\nprotocol = 186\ntable = 100\nmetric = 77\n";
+    cluster.configure(&cluster.toml("never", extra))?;
+    // One that an ordinary daemon would take for its own.
+    let other = "10.244.55.0/26 via 10.50.0.99 dev net0 proto bird";
+    cluster.node(1)?.netns().ip_line(&format!("route add {other}"))?;
+    cluster.start_all()?;
+    let node = cluster.node(1)?;
+    let v4 = [
+        "blackhole 10.244.1.0/26 proto bgp metric 77",
+        "10.244.2.0/26 via 10.50.0.2 dev net0 proto bgp metric 77",
+    ];
+    let v6 = [
+        "blackhole fd00:244:1::/64 dev lo proto bgp metric 77",
+        "fd00:244:2::/64 via fd50::2 dev net0 proto bgp metric 77",
+    ];
+    holds(node.netns(), Family::V4, "table 100", &v4, SOON)?;
+    holds(node.netns(), Family::V6, "table 100", &v6, SOON)?;
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    // After settling too: not ours.
+    node.holds(Family::V4, &[other], SOON)
+}

@@ -1,0 +1,19 @@
+//! The daemon on a real kernel: hosts in network namespaces, one `starlingd` each.
+//!
+//! Where this machine's kernel has no ipip, nothing here passes anything off as a tunnel: routes
+//! into `tunl0` are programmed through a TUN device where programming is the point
+//! (`tunnel.rs`), and real encapsulation is what `lab check` shows in its virtual machine.
+//!
+//! Needs root, iproute2 and ping; without them the tests fail and say so.
+
+// clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod disease;
+mod kernel;
+mod mesh;
+mod refused;
+mod reload;
+mod restart;
+mod support;
+mod tunnel;
