@@ -24,6 +24,7 @@ mod metrics;
 mod neighbours;
 mod peer;
 mod rib;
+mod roster;
 mod supervisor;
 mod view;
 mod watch;

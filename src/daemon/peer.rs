@@ -146,7 +146,7 @@ impl Pump {
                 result = progress(&mut self.accepted, read) => {
                     self.progressed(Slot::Accepted, result, &mut out);
                 }
-                message = from_rib(&mut self.live) => self.from_rib(message),
+                message = from_rib(&mut self.live) => self.hear_rib(message),
                 permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
                         permit.send(message);
@@ -320,7 +320,7 @@ impl Pump {
         }
     }
 
-    fn from_rib(&mut self, message: Option<ToPeer>) {
+    fn hear_rib(&mut self, message: Option<ToPeer>) {
         let Some(live) = &mut self.live else { return };
         match message {
             Some(ToPeer::Wake) => live.drained = false,

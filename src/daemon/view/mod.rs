@@ -18,7 +18,7 @@ use super::control::{Backend, Refusal, Rows};
 use super::fib::FibHandle;
 use super::metrics::Scrape;
 use super::rib::RibHandle;
-use super::supervisor::{Request, Roster};
+use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, FibEntry, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
 };

@@ -11,7 +11,7 @@ use super::{Refusal, View, stopping};
 use crate::api::{Agreed, Configured, LastDown, Neighbor, PeerSummary};
 use crate::daemon::events;
 use crate::daemon::peer::{self, Command, PeerHandle};
-use crate::daemon::supervisor::Roster;
+use crate::daemon::roster::Roster;
 
 impl View {
     pub(super) async fn peer_summaries(

@@ -44,7 +44,7 @@ impl View {
             }
             nodes.push(node);
         }
-        nodes.sort_by(|a, b| a.address.cmp(&b.address));
+        nodes.sort_by_key(|node| node.address);
         Ok(nodes)
     }
 

@@ -5,7 +5,7 @@ use starling_fib::types::TunnelError;
 
 use super::{Refusal, View, stopping};
 use crate::api::{PeerSummary, Ready, Reason, SessionState};
-use crate::daemon::supervisor::Roster;
+use crate::daemon::roster::Roster;
 
 /// Neighbours that are named one by one before the rest is a number.
 const NAMED: usize = 10;

@@ -1,0 +1,29 @@
+//! The running configuration as others may see it, and how they ask for another.
+
+use std::sync::Arc;
+
+use starling_config::{NodePlan, PeerPlan};
+use tokio::sync::oneshot;
+
+use super::peer::PeerHandle;
+use crate::api::ReloadResult;
+
+/// What the supervisor is asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Read the configuration again and apply it.
+    Reload(oneshot::Sender<ReloadResult>),
+}
+
+/// The running configuration, as others may see it.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    /// What this node does.
+    pub plan: Arc<NodePlan>,
+    /// Counts applied configurations, from 1.
+    pub generation: u64,
+    /// The neighbours and the ways to their tasks.
+    pub peers: Vec<(PeerPlan, PeerHandle)>,
+    /// Why the newest configuration on disk is not the running one.
+    pub rejected: Option<String>,
+}
