@@ -155,6 +155,24 @@ fn what_others_remove_is_put_back() {
 }
 
 #[test]
+fn a_frozen_pump_leaves_the_kernel_as_it_is() {
+    in_netns("a_frozen_pump_leaves_the_kernel_as_it_is", || async {
+        let (left, _right) = two_underlays();
+        let daemon = Daemon::start();
+        daemon.tell(config(&[("10.244.0.0/16", Mode::Never)])).await;
+        daemon.want("10.244.1.0/26", to("10.1.5.11")).await;
+        let wanted = [route("10.244.1.0/26", &[via("10.1.5.11", left)])];
+        until(&wanted).await;
+        assert!(daemon.commands.send(Command::Freeze).await.is_ok(), "the pump stopped");
+        // What the sessions' end brings.
+        daemon.want("10.244.1.0/26", None).await;
+        assert_eq!(daemon.ask(|fib| fib.view().count()).await, 0);
+        daemon.stop().await;
+        until(&wanted).await;
+    });
+}
+
+#[test]
 fn forwarding_that_is_off_is_said_once() {
     in_netns("forwarding_that_is_off_is_said_once", || async {
         two_underlays();

@@ -56,24 +56,20 @@ fn a_malformed_update_withdraws_and_keeps_the_session() -> Result {
     let mut speaker = Speaker::dial(&r1, R1, NODE)?;
     speaker.establish(65001, R1)?;
     let good = mandatory(&[65001], R1);
-    let mut spoiled = Vec::new();
-    // ORIGIN of no known value (RFC 7606 §7.1).
-    spoiled.push([&[attribute(TRANSITIVE, 1, [7])], &good[1..]].concat());
-    // AS_PATH that says more numbers than it has (§7.2).
-    spoiled.push(vec![
-        good[0].clone(),
-        attribute(TRANSITIVE, 2, [2, 3, 0, 0, 253, 233]),
-        good[2].clone(),
-    ]);
-    // NEXT_HOP of three octets (§7.3).
-    spoiled.push(vec![good[0].clone(), good[1].clone(), attribute(TRANSITIVE, 3, [10, 50, 0])]);
-    // No NEXT_HOP (§3 d).
-    spoiled.push(good[..2].to_vec());
-    // COMMUNITIES of five octets (§7.8).
-    let odd = attribute(OPTIONAL | TRANSITIVE, 8, [0, 1, 0, 2, 9]);
-    spoiled.push([good.as_slice(), &[odd]].concat());
-    // ORIGIN with the flags of an optional attribute (§3 c).
-    spoiled.push([&[attribute(OPTIONAL | TRANSITIVE, 1, [0])], &good[1..]].concat());
+    let spoiled = [
+        // ORIGIN of no known value (RFC 7606 §7.1).
+        [&[attribute(TRANSITIVE, 1, [7])], &good[1..]].concat(),
+        // AS_PATH that says more numbers than it has (§7.2).
+        [&good[..1], &[attribute(TRANSITIVE, 2, [2, 3, 0, 0, 253, 233])], &good[2..]].concat(),
+        // NEXT_HOP of three octets (§7.3).
+        [&good[..2], &[attribute(TRANSITIVE, 3, [10, 50, 0])]].concat(),
+        // No NEXT_HOP (§3 d).
+        good[..2].to_vec(),
+        // COMMUNITIES of five octets (§7.8).
+        [&good[..], &[attribute(OPTIONAL | TRANSITIVE, 8, [0, 1, 0, 2, 9])]].concat(),
+        // ORIGIN with the flags of an optional attribute (§3 c).
+        [&[attribute(OPTIONAL | TRANSITIVE, 1, [0])], &good[1..]].concat(),
+    ];
     let count = spoiled.len();
     for (index, attributes) in spoiled.iter().enumerate() {
         speaker.announce(&good, &["203.0.113.0/25", "203.0.113.128/25"])?;
