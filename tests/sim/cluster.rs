@@ -19,6 +19,7 @@ mod pumps;
 mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Debug;
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,6 +123,8 @@ pub struct Cluster {
     /// How long pods were not reached.
     pub blackholes: Blackholes,
     seed: u64,
+    /// Prints what operators would read in the logs.
+    verbose: bool,
     queue: Queue,
     by_address: BTreeMap<IpAddr, NodeIx>,
     by_block: BTreeMap<IpNet, NodeIx>,
@@ -148,6 +151,7 @@ impl Cluster {
             ups: 0,
             blackholes: Blackholes::new(nodes),
             seed,
+            verbose: std::env::var_os("STARLING_SIM_LOG").is_some(),
             queue: Queue::default(),
             by_address: (0..nodes).map(|ix| (topology::v4(ix).into(), ix)).collect(),
             by_block: (0..nodes)
@@ -196,6 +200,13 @@ impl Cluster {
         self.run_until(self.now.after(span));
     }
 
+    /// A line of a node's log.
+    fn log(&self, node: NodeIx, line: &dyn Debug) {
+        if self.verbose {
+            println!("{:>12} us  node{node}: {line:?}", self.now.0);
+        }
+    }
+
     fn after(&mut self, delay: Duration, event: Event) {
         self.queue.put(self.now.after(delay), event);
     }
@@ -221,11 +232,11 @@ impl Cluster {
             Event::Accept { node, conn, .. } => self.accept(node, conn),
             Event::Bytes { conn, side, what } => self.arrive(conn, side, what),
             Event::Resume { conn, side } => self.resume(conn, side),
-            Event::ToRib { node, session, input, .. } => self.to_rib(node, session, input),
+            Event::ToRib { node, session, input, .. } => self.tell_rib(node, session, input),
             Event::ToSession { node, side, session, told, .. } => {
-                self.to_session(node, side, session, told);
+                self.tell_session(node, side, session, told);
             }
-            Event::ToFib { node, input, .. } => self.to_fib(node, input),
+            Event::ToFib { node, input, .. } => self.tell_fib(node, input),
             Event::Serve { node, .. } => self.serve(node),
             Event::Rouse { node, .. } => self.rouse(node),
         }

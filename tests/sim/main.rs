@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A failure names its seed; `STARLING_SIM_SEEDS=17..18 cargo test --test sim NAME` plays it
-//! again, event by event. With `-- --nocapture` each scenario prints its figures.
+//! again, event by event; with `STARLING_SIM_LOG=1` it prints what the daemons would log. With
+//! `-- --nocapture` each scenario prints its figures.
 #![allow(
     clippy::expect_used,
     clippy::panic,

@@ -49,7 +49,7 @@ impl Cluster {
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });
             }
-            FibOut::Report(_) => return,
+            FibOut::Report(report) => return self.log(node, &report),
         };
         daemon.asked.push_back(Asked { at: now, request });
         if daemon.asked.len() == 1 {

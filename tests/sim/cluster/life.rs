@@ -100,14 +100,14 @@ impl Cluster {
         }
         let ids = daemon.by_address.clone();
         let rib = plan.rib_config(|peer| ids.get(&peer.address).map(|at| id_of(*at)));
-        self.to_fib(ix, FibIn::Configure(Box::new(plan.fib.clone())));
-        self.to_rib(ix, 0, RibIn::Configure(Box::new(rib)));
+        self.tell_fib(ix, FibIn::Configure(Box::new(plan.fib.clone())));
+        self.tell_rib(ix, 0, RibIn::Configure(Box::new(rib)));
 
         let wanted: BTreeMap<IpAddr, &PeerPlan> =
             plan.peers.iter().map(|peer| (peer.address, peer)).collect();
         for (address, at) in ids {
             if !wanted.contains_key(&address) {
-                self.to_peer(ix, at, PeerIn::Stop(Notification::CEASE_DECONFIGURED));
+                self.tell_peer(ix, at, PeerIn::Stop(Notification::CEASE_DECONFIGURED));
                 if let Some(daemon) = &mut self.nodes[ix].daemon {
                     daemon.by_address.remove(&address);
                 }
@@ -118,9 +118,9 @@ impl Cluster {
             let Some(at) = daemon.by_address.get(&address).copied() else { continue };
             let config = peer.peer_config(id_of(at));
             if *daemon.sides[at].peer.config() != config {
-                self.to_peer(ix, at, PeerIn::Configure(Box::new(config)));
+                self.tell_peer(ix, at, PeerIn::Configure(Box::new(config)));
             }
-            self.to_peer(ix, at, PeerIn::Start);
+            self.tell_peer(ix, at, PeerIn::Start);
         }
     }
 
@@ -142,7 +142,7 @@ impl Cluster {
             _ => 0,
         };
         for side in 0..sides {
-            self.to_peer(ix, side, PeerIn::Stop(Notification::CEASE_SHUTDOWN));
+            self.tell_peer(ix, side, PeerIn::Stop(Notification::CEASE_SHUTDOWN));
         }
         self.crash(ix);
     }

@@ -26,15 +26,15 @@ impl Cluster {
                 if let Some(slot) = daemon.sides[at].live.as_ref().map(|live| live.slot) {
                     self.read_slot(node, at, slot);
                 }
-                self.to_peer(node, at, PeerIn::Tick { unread: deaf });
+                self.tell_peer(node, at, PeerIn::Tick { unread: deaf });
             }
             Actor::Rib => {
                 daemon.rib_wake = None;
-                self.to_rib(node, 0, RibIn::Tick);
+                self.tell_rib(node, 0, RibIn::Tick);
             }
             Actor::Fib => {
                 daemon.fib_wake = None;
-                self.to_fib(node, FibIn::Tick);
+                self.tell_fib(node, FibIn::Tick);
             }
         }
     }
@@ -59,7 +59,7 @@ impl Cluster {
 
     // ---- a neighbour -----------------------------------------------------------------------
 
-    pub(super) fn to_peer(&mut self, node: NodeIx, at: usize, input: PeerIn<'_>) {
+    pub(super) fn tell_peer(&mut self, node: NodeIx, at: usize, input: PeerIn<'_>) {
         let now = self.now;
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
         let mut out = Vec::new();
@@ -112,7 +112,10 @@ impl Cluster {
             }
             PeerOut::Routes(batch) => self.rib_later(node, at, RibIn::Routes(batch)),
             PeerOut::Refresh(family) => self.rib_later(node, at, RibIn::Refresh { peer, family }),
-            PeerOut::Event(_) => {}
+            PeerOut::Event(event) => {
+                let name = side.peer.config().name.clone();
+                self.log(node, &(name, event));
+            }
         }
     }
 
@@ -132,7 +135,7 @@ impl Cluster {
         }
     }
 
-    pub(super) fn to_session(&mut self, node: NodeIx, at: usize, session: u64, told: Told) {
+    pub(super) fn tell_session(&mut self, node: NodeIx, at: usize, session: u64, told: Told) {
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
         let side = &mut daemon.sides[at];
         let Some(live) = side.live.as_mut().filter(|_| side.session == session) else { return };
@@ -154,7 +157,7 @@ impl Cluster {
 
     // ---- Rib and Fib -----------------------------------------------------------------------
 
-    pub(super) fn to_rib(&mut self, node: NodeIx, session: u64, input: RibIn) {
+    pub(super) fn tell_rib(&mut self, node: NodeIx, session: u64, input: RibIn) {
         let (now, life) = (self.now, self.nodes[node].life);
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
         match &input {
@@ -197,7 +200,7 @@ impl Cluster {
         self.after(daemon.delays.to_fib, Event::ToFib { node, life, input });
     }
 
-    pub(super) fn to_fib(&mut self, node: NodeIx, input: FibIn) {
+    pub(super) fn tell_fib(&mut self, node: NodeIx, input: FibIn) {
         let now = self.now;
         self.hear_of_strangers(node, &input);
         let Some(daemon) = &mut self.nodes[node].daemon else { return };

@@ -84,12 +84,12 @@ impl Cluster {
                 side.conns[0] = Some(conn);
                 side.inputs[0].clear();
                 let remote = SocketAddr::new(side.peer.config().address, 179);
-                self.to_peer(end.node, end.side, PeerIn::Connected { local, remote });
+                self.tell_peer(end.node, end.side, PeerIn::Connected { local, remote });
                 self.read(end.node, end.side);
             }
             Err(reason) => {
                 let reason = reason.to_owned();
-                self.to_peer(end.node, end.side, PeerIn::ConnectFailed { reason });
+                self.tell_peer(end.node, end.side, PeerIn::ConnectFailed { reason });
             }
         }
     }
@@ -111,7 +111,7 @@ impl Cluster {
             }
             Some(_) => side.calling = Some(conn),
         }
-        self.to_peer(node, at, PeerIn::Accepted { local, remote });
+        self.tell_peer(node, at, PeerIn::Accepted { local, remote });
         self.read(node, at);
     }
 
@@ -172,7 +172,7 @@ impl Cluster {
                 Some(Some(bytes)) => {
                     let mut input = std::mem::take(&mut side.inputs[ix]);
                     input.extend_from_slice(&bytes);
-                    self.to_peer(node, at, PeerIn::Received { slot, bytes: &mut input });
+                    self.tell_peer(node, at, PeerIn::Received { slot, bytes: &mut input });
                     if let Some(daemon) = &mut self.nodes[node].daemon
                         && daemon.sides[at].conns[ix] == Some(conn)
                     {
@@ -183,7 +183,7 @@ impl Cluster {
                     side.conns[ix] = None;
                     self.network.release(conn, ix);
                     let reason = "the neighbour closed the connection".to_owned();
-                    self.to_peer(node, at, PeerIn::Closed { slot, reason });
+                    self.tell_peer(node, at, PeerIn::Closed { slot, reason });
                 }
             }
         }
