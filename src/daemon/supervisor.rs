@@ -46,11 +46,6 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let callers = Callers::default();
     let listeners = listen::bind(plan.listen.as_deref(), plan.port).map_err(|e| e.to_string())?;
-    let mut services = JoinSet::new();
-    for listener in listeners {
-        services.spawn(listen::serve(listener, Arc::clone(&callers)));
-    }
-
     let (changed, mut changes) = mpsc::channel(1);
     let watch = match ConfigWatch::start(changed) {
         Ok(watch) => Some(watch),
@@ -60,7 +55,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     };
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
-    let neighbours = Neighbours::new(clock, rib.routes.clone(), callers, seed);
+    let neighbours = Neighbours::new(clock, rib.routes.clone(), Arc::clone(&callers), seed);
     let roster = Roster { plan: Arc::new(plan), generation: 0, peers: Vec::new(), rejected: None };
     let mut supervisor = Supervisor {
         options,
@@ -72,6 +67,11 @@ pub async fn run(options: Options) -> Result<(), String> {
         roster: watch::Sender::new(roster.clone()),
     };
     supervisor.apply(&roster.plan).await;
+    // Only now is it known who may call; until then connections wait in the backlog.
+    let mut services = JoinSet::new();
+    for listener in listeners {
+        services.spawn(listen::serve(listener, Arc::clone(&callers)));
+    }
 
     let (requests, mut inbox) = mpsc::channel(8);
     let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, requests);
@@ -154,10 +154,16 @@ impl Supervisor {
             Ok(loaded) => loaded,
             Err(errors) => return self.reject(why, errors),
         };
-        let changes: Vec<String> = {
-            let roster = self.roster.borrow();
-            lines(&starling_config::diff(&roster.plan, &plan))
-        };
+        let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
+        if changes.is_empty() {
+            // What it says about other nodes may differ all the same.
+            self.config = config;
+            self.roster.send_modify(|roster| roster.rejected = None);
+            let generation = self.roster.borrow().generation;
+            tracing::info!(generation, "nothing changes for this node ({why})");
+            return ReloadResult { ok: true, generation, changes: Vec::new(), errors: Vec::new() };
+        }
+        let changes = lines(&changes);
         self.config = config;
         self.apply(&plan).await;
         let generation = self.roster.borrow().generation;
