@@ -9,11 +9,12 @@
 //! routes over without a lost packet, and put one back that somebody deletes.
 
 use super::Driver;
-use super::topology::{NodePlan, Plan, Topology};
+use super::topology::{Node, NodePlan, Plan, Topology};
 use super::wire::Look;
-use crate::{Lab, Result, Stage, ping};
+use crate::{Lab, Proc, Result, Stage, ping, wait_for};
 use anyhow::bail;
 use std::thread;
+use std::time::Duration;
 
 const PLAN: Plan = Plan {
     racks: &[("rack0", "10.0.1.1/24"), ("rack1", "10.0.2.1/24")],
@@ -102,9 +103,11 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
             std::process::Command::new("ip")
                 .args(["netns", "exec", &from, "ping", "-n", "-c", &count, "-i", "0.2", "-W", "2"])
                 .arg(to.to_string()),
-            std::time::Duration::from_secs(60),
+            Duration::from_secs(60),
         )
     });
+    let monitors =
+        net.nodes.iter().map(|node| Monitor::start(&net, node)).collect::<Result<Vec<_>>>()?;
     net.start(stage, STARLING)?;
     net.check_routes(stage, STARLING);
     let Ok(pinged) = pinging.join() else { bail!("the ping's thread panicked") };
@@ -116,6 +119,11 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
     };
     stage.check("no packet is lost while Starling takes the routes over", lossless);
 
+    for (node, monitor) in net.nodes.iter().zip(monitors) {
+        let what = format!("{} never loses its route, not even for a moment", node.host.host());
+        stage.check(&what, monitor.nothing_deleted());
+    }
+
     let host1 = net.node(0)?;
     stage.step("deleting one of its routes by hand");
     host1.host.ip_line("route del 172.19.2.0/24")?;
@@ -123,6 +131,38 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
     net.check_pods_reach_pods(stage, &[(0, 1)]);
     net.tour(stage);
     Ok(net)
+}
+
+/// The kernel's own account of what happens to a host's routes: a gap that falls between two
+/// pings is one all the same.
+struct Monitor(Proc);
+
+impl Monitor {
+    fn start(net: &Topology, node: &Node) -> Result<Self> {
+        let log = net.lab.dir().join(format!("{}-monitor.log", node.host.host()));
+        let mut monitor = node.host.spawn("ip monitor", &["ip", "monitor", "route"], &log)?;
+        // It says nothing when it is ready: a route that comes and goes shows that it is.
+        wait_for("ip monitor to listen", Duration::from_secs(30), || {
+            monitor.check_alive()?;
+            node.host.ip_line("route replace blackhole 198.51.100.0/24")?;
+            node.host.ip_line("route del blackhole 198.51.100.0/24")?;
+            anyhow::ensure!(monitor.log().contains("198.51.100.0/24"), "it is silent");
+            Ok(())
+        })?;
+        Ok(Self(monitor))
+    }
+
+    fn nothing_deleted(self) -> Result {
+        let log = self.0.log();
+        let deleted: Vec<&str> = log
+            .lines()
+            .filter(|line| line.starts_with("Deleted") && line.contains("172.19."))
+            .collect();
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        bail!("the kernel says:\n{}", deleted.join("\n"))
+    }
 }
 
 fn expect_none(received: u32) -> Result {

@@ -200,7 +200,9 @@ impl Topology {
         }
         stage.step(&format!("that took {:.1} s", start.elapsed().as_secs_f64()));
         for (node, lines) in self.nodes.iter().zip(expected) {
-            let what = format!("{} holds exactly its {} routes", node.host.host(), lines.len());
+            let plural = if lines.len() == 1 { "" } else { "s" };
+            let what =
+                format!("{} holds exactly its {} route{plural}", node.host.host(), lines.len());
             if stage.check(&what, holds(node, lines)).is_none() {
                 self.explain(stage, node);
             }
