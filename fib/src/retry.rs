@@ -167,6 +167,8 @@ pub struct Reading {
     due: Option<Duration>,
     last: Option<Duration>,
     pause: Duration,
+    /// The last one failed, so that the pause is for failing, not for reading often.
+    failing: bool,
 }
 
 impl Reading {
@@ -188,9 +190,20 @@ impl Reading {
 
     /// It failed: the pause grows.
     pub fn failed(&mut self, now: Duration) {
-        self.pause = (self.pause * 2).clamp(Reading::SHORTEST, Reading::LONGEST);
+        self.pause = match self.failing {
+            true => (self.pause * 2).clamp(Reading::SHORTEST, Reading::LONGEST),
+            false => self.pause.max(Reading::SHORTEST),
+        };
+        self.failing = true;
         self.last = Some(now);
         self.soon(now);
+    }
+
+    /// It succeeded: failures before it are history.
+    pub fn succeeded(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            self.pause = Duration::ZERO;
+        }
     }
 
     /// Whether it is time; if so, it counts as begun.
@@ -201,6 +214,7 @@ impl Reading {
         self.due = None;
         // Reading often is a sign of trouble that reading does not mend.
         self.pause = match self.last {
+            _ if self.failing => self.pause,
             Some(last) if now.saturating_sub(last) < self.pause.max(Reading::SHORTEST) * 10 => {
                 (self.pause * 2).clamp(Reading::SHORTEST, Reading::LONGEST)
             }
@@ -215,3 +229,6 @@ impl Reading {
         self.due
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 mod netns;
 
 use netns::*;
-use starling_fib::types::{Hop, KernelEvent, KernelRoute, OpFailure, RouteOp};
+use starling_fib::types::{Hop, KernelRoute, OpFailure, RouteOp};
 
 const EEXIST: i32 = 17;
 const ESRCH: i32 = 3;
@@ -326,45 +326,5 @@ fn routes_through_nexthop_objects_show_their_hops() {
             route("fd00:244:1::/122", &[via("fd00:5::11", left)]),
         ];
         assert_eq!(ours(&mut kernel).await, expected);
-    });
-}
-
-/// Nanoseconds that this thread has had a processor: what things cost, whoever else is busy.
-fn on_cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    stat.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap()
-}
-
-/// Not a test of anything but speed: `cargo test --release -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_200k_routes() {
-    in_netns("speed_of_200k_routes", || async {
-        let (left, right) = two_underlays();
-        let (mut kernel, mut events) = open();
-        let prefix = |n: u32| format!("10.{}.{}.{}/26", n / 1000, n % 1000 / 4, n % 4 * 64);
-        let routes: Vec<_> =
-            (0..200_000).map(|n| route(&prefix(n), &[via("10.1.5.11", left)])).collect();
-        let moved: Vec<_> =
-            (0..200_000).map(|n| route(&prefix(n), &[via("10.1.6.11", right)])).collect();
-        let replace: Vec<_> = routes
-            .iter()
-            .zip(&moved)
-            .map(|(old, new)| RouteOp::Replace { old: old.clone(), new: new.clone() })
-            .collect();
-        for (what, ops) in [("add", add(&routes)), ("replace", replace), ("delete", delete(&moved))]
-        {
-            let (begun, cpu) = (std::time::Instant::now(), on_cpu());
-            assert_eq!(kernel.apply(&ops).await, []);
-            let (wall, cpu) = (begun.elapsed(), (on_cpu() - cpu) / 200e3);
-            println!("{what}: {cpu:.0} ns of CPU a route, {wall:?} in all");
-            let (begun, cpu) = (std::time::Instant::now(), on_cpu());
-            let found = dump(&mut kernel).await.routes.len();
-            let (wall, cpu) = (begun.elapsed(), (on_cpu() - cpu) / found as f64);
-            println!("dump of {found}: {cpu:.0} ns of CPU a route, {wall:?} in all");
-        }
-        let mut news = news(&mut events).await;
-        news.retain(|event| !matches!(event, KernelEvent::Address(_)));
-        assert_eq!(news, [], "own changes are no news");
     });
 }

@@ -155,15 +155,7 @@ impl Supervisor {
             Err(errors) => return self.reject(why, errors),
         };
         let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
-        if changes.is_empty() {
-            // What it says about other nodes may differ all the same.
-            self.config = config;
-            self.roster.send_modify(|roster| roster.rejected = None);
-            let generation = self.roster.borrow().generation;
-            tracing::info!(generation, "nothing changes for this node ({why})");
-            return ReloadResult { ok: true, generation, changes: Vec::new(), errors: Vec::new() };
-        }
-        let changes = lines(&changes);
+        let changes = if changes.is_empty() { Vec::new() } else { lines(&changes) };
         self.config = config;
         self.apply(&plan).await;
         let generation = self.roster.borrow().generation;

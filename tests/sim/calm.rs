@@ -1,7 +1,5 @@
 //! Nothing breaks: the mesh comes up, is told new settings, grows and shrinks.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use starling_fib::types::Mode;
@@ -109,11 +107,10 @@ fn mode_changes_in_mid_convergence_end_in_the_last_mode() {
 
 #[test]
 fn nodes_join_and_leave_by_reload() {
-    let of = |members: BTreeSet<usize>| Arc::new(Settings { members, ipip: Mode::CrossSubnet });
     play("nodes join and leave", &seeds(340..350), |seed, figures| {
         let all = Settings::new(20, Mode::CrossSubnet);
         let mut cluster = crate::cluster::Cluster::new(seed, 20, &all);
-        let old = of((0..18).collect());
+        let old = all.with(|settings| settings.members = (0..18).collect());
         for node in 0..18 {
             cluster.reload(node, &old);
             cluster.start(node);
@@ -121,7 +118,7 @@ fn nodes_join_and_leave_by_reload() {
         converge(&mut cluster, 15 * SECOND);
         let ups = cluster.ups;
         // Two come (started before anybody knows them), three go, told to one after the other.
-        let new = of((3..20).collect());
+        let new = all.with(|settings| settings.members = (3..20).collect());
         for node in [18, 19] {
             cluster.reload(node, &new);
             cluster.start(node);
@@ -136,5 +133,23 @@ fn nodes_join_and_leave_by_reload() {
         converge(&mut cluster, SECOND);
         // New sessions only: each of the two with the 15 that stay, and with each other.
         assert_eq!(cluster.ups - ups, 2 * (2 * 15 + 1), "old sessions stay");
+    });
+}
+
+#[test]
+fn blocks_come_and_go_by_reload() {
+    let settings = Settings::new(20, Mode::CrossSubnet);
+    play("blocks come and go", &seeds(350..360), |seed, figures| {
+        let mut cluster = started(seed, 20, &settings, SECOND);
+        converge(&mut cluster, 15 * SECOND);
+        let (ups, before) = (cluster.ups, cluster.now);
+        let bare = settings.with(|settings| settings.bare = (0..10).collect());
+        (0..10).for_each(|node| cluster.reload(node, &bare));
+        converge(&mut cluster, SECOND);
+        figures.time("gone everywhere", cluster.now.since(before));
+        (0..10).for_each(|node| cluster.reload(node, &settings));
+        figures.time("back everywhere", converge(&mut cluster, SECOND));
+        figures.holes("until then", cluster.blackholes.settle(cluster.now));
+        assert_eq!(cluster.ups, ups, "sessions stay");
     });
 }

@@ -180,6 +180,11 @@ impl Cluster {
             && self.nodes[b].settings.members.contains(&a)
     }
 
+    /// Whether the node has pods, by its own configuration.
+    pub fn has_blocks(&self, node: NodeIx) -> bool {
+        !self.nodes[node].settings.bare.contains(&node)
+    }
+
     /// Ends of sessions that are up now.
     pub fn sessions(&self) -> usize {
         let daemons = self.nodes.iter().filter_map(|node| node.daemon.as_ref());
@@ -252,7 +257,8 @@ impl Cluster {
 
     fn judge(&mut self, from: NodeIx, to: NodeIx) {
         if from != to {
-            let dark = self.hears(from, to) && !oracle::reaches(self, from, to);
+            let due = self.hears(from, to) && self.has_blocks(to);
+            let dark = due && !oracle::reaches(self, from, to);
             self.blackholes.set(self.now, from, to, dark);
         }
     }

@@ -62,11 +62,13 @@ pub fn routes_between(cluster: &Cluster, node: NodeIx, other: NodeIx) -> [Route;
 /// The routes that `node`'s kernel must hold, given who can be heard.
 pub fn expected(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();
-    for prefix in topology::blocks(node) {
-        routes.insert(Route { prefix, path: Path::Blackhole });
+    if cluster.has_blocks(node) {
+        for prefix in topology::blocks(node) {
+            routes.insert(Route { prefix, path: Path::Blackhole });
+        }
     }
     for other in 0..cluster.nodes.len() {
-        if other != node && cluster.hears(node, other) {
+        if other != node && cluster.hears(node, other) && cluster.has_blocks(other) {
             routes.extend(routes_between(cluster, node, other));
         }
     }

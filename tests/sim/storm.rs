@@ -40,6 +40,76 @@ fn a_storm_of_faults_ends_in_truth() {
     });
 }
 
+#[test]
+fn a_brawl_about_the_same_routes_ends_in_truth() {
+    let settings = Settings::new(6, Mode::CrossSubnet);
+    play("brawl", &seeds(600..660), |seed, figures| {
+        let mut cluster = started(seed, 6, &settings, SECOND / 10);
+        converge(&mut cluster, 15 * SECOND);
+        let right: Vec<KernelRoute> = [2, 3]
+            .into_iter()
+            .flat_map(topology::blocks)
+            .flat_map(|block| cluster.nodes[1].kernel.routes_to(block))
+            .collect();
+        for _ in 0..2000 {
+            let pause = Duration::from_micros(cluster.rng.below(1500));
+            cluster.run(pause);
+            come_to_blows(&mut cluster, &right, &settings);
+        }
+        cluster.make_peace(&settings);
+        figures.time("peace", converge(&mut cluster, 180 * SECOND));
+        cluster.run(30 * SECOND);
+        let differences = oracle::differences(&cluster);
+        assert!(differences.is_empty(), "{differences:?}");
+    });
+}
+
+/// Node 1 and somebody else write the same routes at the same moments: those of nodes 2 and 3,
+/// which come and go, while the mode changes.
+fn come_to_blows(cluster: &mut Cluster, right: &[KernelRoute], settings: &Settings) {
+    let mut route = right[cluster.rng.pick(right.len())].clone();
+    match cluster.rng.below(8) {
+        0 | 1 => {
+            let node = 2 + cluster.rng.pick(2);
+            let bare = cluster.rng.below(2) == 0;
+            let settings = settings.with(|settings| {
+                settings.bare.extend(bare.then_some(node));
+            });
+            cluster.reload(node, &settings);
+        }
+        2 => {
+            let ipip = [Mode::Always, Mode::Never][cluster.rng.pick(2)];
+            cluster.reload(1, &settings.with(|settings| settings.ipip = ipip));
+        }
+        // What others do may be refused: then it was not done.
+        3 => cluster.edit(1, |kernel| {
+            let _ = kernel.delete(&route);
+        }),
+        4 => cluster.edit(1, |kernel| {
+            let _ = kernel.add(route);
+        }),
+        5 => cluster.edit(1, |kernel| {
+            if kernel.delete(&route).is_ok() {
+                let _ = kernel.add(route);
+            }
+        }),
+        6 => {
+            if let Some(hop) = route.hops.first_mut() {
+                hop.gateway = right.iter().find_map(|other| {
+                    let gateway = other.hops.first()?.gateway?;
+                    (Some(gateway) != hop.gateway
+                        && Some(gateway.is_ipv4()) == hop.gateway.map(|own| own.is_ipv4()))
+                    .then_some(gateway)
+                });
+            }
+            cluster.edit(1, |kernel| {
+                let _ = kernel.replace(route);
+            });
+        }
+        _ => cluster.edit(1, |kernel| kernel.lose_events()),
+    }
+}
+
 /// Random faults, a quarter of a second apart on average.
 pub fn blow(cluster: &mut Cluster, seed: u64, faults: usize) {
     let mut rng = Rng::new(seed ^ 0x5707);
@@ -138,13 +208,14 @@ fn flap(cluster: &mut Cluster, node: NodeIx, rng: &mut Rng) {
     }
 }
 
-/// A new file comes to the nodes, one after the other: another mode, and one node less.
+/// A new file comes to the nodes, one after the other: another mode, one node less, fewer blocks.
 fn reconfigure(cluster: &mut Cluster, rng: &mut Rng) {
     let nodes = cluster.nodes.len();
     let mut members: BTreeSet<NodeIx> = (0..nodes).collect();
     members.remove(&rng.pick(nodes));
     let ipip = [Mode::Always, Mode::CrossSubnet, Mode::Never][rng.pick(3)];
-    let settings = Arc::new(Settings { members, ipip });
+    let bare = (0..nodes).filter(|_| rng.below(5) == 0).collect();
+    let settings = Arc::new(Settings { members, ipip, bare });
     for node in 0..nodes {
         cluster.run(Duration::from_millis(rng.below(20)));
         cluster.reload(node, &settings);

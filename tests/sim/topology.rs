@@ -24,12 +24,21 @@ pub struct Settings {
     pub members: BTreeSet<NodeIx>,
     /// The IPv4 pool's mode.
     pub ipip: Mode,
+    /// Those of them that it gives no blocks.
+    pub bare: BTreeSet<NodeIx>,
 }
 
 impl Settings {
     /// Names the first nodes.
     pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
-        Arc::new(Settings { members: (0..nodes).collect(), ipip })
+        Arc::new(Settings { members: (0..nodes).collect(), ipip, bare: BTreeSet::new() })
+    }
+
+    /// The same with something changed.
+    pub fn with(&self, change: impl FnOnce(&mut Settings)) -> Arc<Settings> {
+        let mut settings = self.clone();
+        change(&mut settings);
+        Arc::new(settings)
     }
 }
 
@@ -80,11 +89,15 @@ fn toml(settings: &Settings) -> String {
     );
     for &node in &settings.members {
         let [block4, block6] = blocks(node);
+        let blocks = match settings.bare.contains(&node) {
+            true => String::new(),
+            false => format!("\"{block4}\", \"{block6}\""),
+        };
         let (v4, v6) = (v4(node), v6(node));
         write!(
             toml,
             "\n[[node]]\nname = \"node{node}\"\naddress = [\"{v4}\", \"{v6}\"]\n\
-             blocks = [\"{block4}\", \"{block6}\"]\n"
+             blocks = [{blocks}]\n"
         )
         .expect("strings grow");
     }

@@ -19,6 +19,7 @@ use crate::want::key_of;
 impl Fib {
     pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
         let Work::Dumping(since) = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        self.reading.succeeded();
         let first = !self.world.read;
         let before = self.world.replace(dump);
         let mut news = News::default();
