@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use starling_bgp::msg::Slot;
 
 /// A node, by its place in the cluster.
@@ -178,6 +178,23 @@ impl Network {
     /// What `side` reads next.
     pub fn read(&mut self, id: ConnId, side: usize) -> Option<Option<Bytes>> {
         self.get_mut(id)?.sockets[side].inbox.pop_front()
+    }
+
+    /// What more waits there, up to the end of the connection.
+    pub fn read_on(&mut self, id: ConnId, side: usize, input: &mut BytesMut) {
+        let Some(connection) = self.get_mut(id) else { return };
+        let inbox = &mut connection.sockets[side].inbox;
+        while let Some(Some(bytes)) = inbox.front() {
+            input.extend_from_slice(bytes);
+            inbox.pop_front();
+        }
+    }
+
+    /// Puts back what one read did not take.
+    pub fn unread(&mut self, id: ConnId, side: usize, rest: Bytes) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.sockets[side].inbox.push_front(Some(rest));
+        }
     }
 
     /// Directions in which something waits for the way to be free, and now may pass.

@@ -171,7 +171,18 @@ impl Cluster {
                 None => return,
                 Some(Some(bytes)) => {
                     let mut input = std::mem::take(&mut side.inputs[ix]);
-                    input.extend_from_slice(&bytes);
+                    // TCP keeps no boundaries: now and then a read ends amid a message, and one
+                    // gets all that waits.
+                    let whole = bytes.len();
+                    let some = match self.rng.below(8) {
+                        0 => self.rng.pick(whole),
+                        _ => whole,
+                    };
+                    input.extend_from_slice(&bytes[..some]);
+                    match some < whole {
+                        true => self.network.unread(conn, ix, bytes.slice(some..)),
+                        false => self.network.read_on(conn, ix, &mut input),
+                    }
                     self.tell_peer(node, at, PeerIn::Received { slot, bytes: &mut input });
                     if let Some(daemon) = &mut self.nodes[node].daemon
                         && daemon.sides[at].conns[ix] == Some(conn)
