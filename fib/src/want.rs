@@ -61,6 +61,11 @@ impl Nexthop {
             was_sick: false,
         }
     }
+
+    /// Whether the Rib waits for a cost that it was not told.
+    fn has_news(&self) -> bool {
+        self.tracked && self.told != Some(self.reach.cost())
+    }
 }
 
 /// What the Rib wants.
@@ -72,6 +77,9 @@ pub struct Wants {
     nexthops: BTreeMap<IpAddr, Nexthop>,
     /// Next hops whose views changed: their health is to be looked at.
     touched: BTreeSet<IpAddr>,
+    /// Next hops of whose cost there may be news for the Rib: looking at all of them after each
+    /// message would make a mesh's start quadratic.
+    asked: BTreeSet<IpAddr>,
 }
 
 impl Wants {
@@ -138,6 +146,7 @@ impl Wants {
             self.nexthops.entry(address).or_insert_with(|| Nexthop::new(address, context));
         nexthop.tracked = true;
         nexthop.told = None;
+        self.asked.insert(address);
     }
 
     /// No longer.
@@ -152,11 +161,13 @@ impl Wants {
     /// Costs that the Rib does not know yet, counted as told.
     pub fn untold(&mut self) -> Vec<(IpAddr, Option<u32>)> {
         let mut news = Vec::new();
-        for (address, nexthop) in self.nexthops.iter_mut().filter(|(_, nexthop)| nexthop.tracked) {
+        for address in std::mem::take(&mut self.asked) {
+            let nexthop = self.nexthops.get_mut(&address).filter(|nexthop| nexthop.tracked);
+            let Some(nexthop) = nexthop else { continue };
             let cost = nexthop.reach.cost();
             if nexthop.told != Some(cost) {
                 nexthop.told = Some(cost);
-                news.push((*address, cost));
+                news.push((address, cost));
             }
         }
         news
@@ -177,6 +188,9 @@ impl Wants {
                 concerned.extend(&nexthop.users);
                 self.touched.insert(*address);
             }
+            if nexthop.has_news() {
+                self.asked.insert(*address);
+            }
         }
     }
 
@@ -191,6 +205,9 @@ impl Wants {
             if resolve(*address, nexthop, context) {
                 concerned.extend(&nexthop.users);
                 self.touched.insert(*address);
+            }
+            if nexthop.has_news() {
+                self.asked.insert(*address);
             }
         }
     }
@@ -211,6 +228,9 @@ impl Wants {
                 view.users += 1;
             }
             self.touched.insert(*address);
+            if nexthop.has_news() {
+                self.asked.insert(*address);
+            }
         }
     }
 

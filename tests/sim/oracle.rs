@@ -1,7 +1,6 @@
 //! What every kernel must hold once all is quiet, written the slow obvious way from the mode
 //! table of the mission; it shares no code with what it judges.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -60,11 +59,11 @@ pub fn routes_between(cluster: &Cluster, node: NodeIx, other: NodeIx) -> [Route;
 }
 
 /// The routes that `node`'s kernel must hold, given who can be heard.
-pub fn expected(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
-    let mut routes = BTreeSet::new();
+pub fn expected(cluster: &Cluster, node: NodeIx) -> Vec<Route> {
+    let mut routes = Vec::new();
     if cluster.has_blocks(node) {
         for prefix in topology::blocks(node) {
-            routes.insert(Route { prefix, path: Path::Blackhole });
+            routes.push(Route { prefix, path: Path::Blackhole });
         }
     }
     for other in 0..cluster.nodes.len() {
@@ -74,13 +73,17 @@ pub fn expected(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
     }
     // Where somebody else's route sits in our place, ours must not be.
     routes.retain(|route| !is_taken(&cluster.nodes[node].kernel, route.prefix));
+    routes.sort_unstable();
     routes
 }
 
 /// Our routes that a kernel holds.
-pub fn held(cluster: &Cluster, node: NodeIx) -> BTreeSet<Route> {
+pub fn held(cluster: &Cluster, node: NodeIx) -> Vec<Route> {
     let kernel = &cluster.nodes[node].kernel;
-    kernel.routes().filter(|r| r.protocol == PROTOCOL).map(|r| read(kernel, r)).collect()
+    let ours = kernel.routes().filter(|route| route.protocol == PROTOCOL);
+    let mut routes: Vec<Route> = ours.map(|route| read(kernel, route)).collect();
+    routes.sort_unstable();
+    routes
 }
 
 /// Whether `node` sends packets for the pods of `other` the right way now.
@@ -102,12 +105,15 @@ pub fn differences(cluster: &Cluster) -> Vec<String> {
     let mut differences = Vec::new();
     for node in (0..cluster.nodes.len()).filter(|node| cluster.runs(*node)) {
         let (want, have) = (expected(cluster, node), held(cluster, node));
-        differences.extend(want.difference(&have).map(|r| format!("node{node} lacks {r:?}")));
-        differences.extend(have.difference(&want).map(|r| format!("node{node} has {r:?}")));
-        let ours = cluster.nodes[node].kernel.routes().filter(|r| r.protocol == PROTOCOL).count();
-        if ours != have.len() {
-            differences.push(format!("node{node} has {ours} routes, only {} differ", have.len()));
+        if want == have {
+            continue;
         }
+        let lacking = want.iter().filter(|route| !have.contains(route));
+        let surplus = have.iter().filter(|route| !want.contains(route));
+        let twice = have.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]);
+        differences.extend(lacking.map(|route| format!("node{node} lacks {route:?}")));
+        differences.extend(surplus.map(|route| format!("node{node} has {route:?}")));
+        differences.extend(twice.map(|route| format!("node{node} has twice {route:?}")));
     }
     differences
 }

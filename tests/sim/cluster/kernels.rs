@@ -6,6 +6,8 @@
 //! any daemon and allowed: a replace, asked for before the news that somebody else's route had
 //! taken the place of ours.
 
+use std::collections::BTreeSet;
+
 use starling_bgp::msg::{NexthopNews, RibIn};
 use starling_bgp::types::Time;
 use starling_fib::types::{
@@ -97,10 +99,7 @@ impl Cluster {
     fn write(&mut self, node: NodeIx, ops: &[RouteOp], asked: Time) -> Vec<OpFailure> {
         let mut failures = Vec::new();
         for op in ops {
-            let (RouteOp::Add(route)
-            | RouteOp::Replace { new: route, .. }
-            | RouteOp::Delete(route)) = op;
-            let prefix = route.key.prefix;
+            let prefix = route_of(op).key.prefix;
             let host = &mut self.nodes[node];
             let before = others_at(host.kernel.routes_to(prefix));
             failures.extend(host.kernel.apply(std::slice::from_ref(op)));
@@ -114,14 +113,12 @@ impl Cluster {
                 );
             }
         }
-        for op in ops {
-            let (RouteOp::Add(route)
-            | RouteOp::Replace { new: route, .. }
-            | RouteOp::Delete(route)) = op;
-            if let Some(to) = self.by_block.get(&route.key.prefix).copied() {
-                self.judge(node, to);
-            }
-        }
+        let concerned: BTreeSet<NodeIx> = ops
+            .iter()
+            .filter_map(|op| self.by_block.get(&route_of(op).key.prefix))
+            .copied()
+            .collect();
+        concerned.into_iter().for_each(|to| self.judge(node, to));
         failures
     }
 
@@ -220,6 +217,12 @@ impl Cluster {
         });
         self.try_again();
         self.judge_node(node);
+    }
+}
+
+fn route_of(op: &RouteOp) -> &KernelRoute {
+    match op {
+        RouteOp::Add(route) | RouteOp::Replace { new: route, .. } | RouteOp::Delete(route) => route,
     }
 }
 

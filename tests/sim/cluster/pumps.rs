@@ -145,10 +145,11 @@ impl Cluster {
                 live.pulling = false;
                 live.drained = drained;
                 let ix = slot_ix(live.slot);
-                if let Some(conn) = side.conns[ix] {
-                    for frame in frames {
-                        self.transmit(conn, ix, Some(frame));
-                    }
+                if let Some(conn) = side.conns[ix]
+                    && !frames.is_empty()
+                {
+                    // One write for all that is queued, as the daemon does it.
+                    self.transmit(conn, ix, Some(frames.concat().into()));
                 }
             }
         }
