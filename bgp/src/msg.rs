@@ -16,15 +16,17 @@
 #![allow(missing_docs, reason = "a variant's line speaks of its fields")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
 use crate::attrs::AttrSet;
-use crate::policy::ImportPolicy;
-use crate::session::{DownReason, Negotiated, PeerConfig, PeerEvent};
-use crate::types::{Asn, Families, Family, PeerId, PeerKind, V4, V6};
+use crate::policy::{ImportPolicy, Policy};
+use crate::session::{DownReason, Forwarding, Negotiated, PeerConfig, PeerEvent, Retain};
+use crate::types::{Asn, Families, Family, NextHop, PeerId, PeerKind, Role, V4, V6};
 use crate::wire::Notification;
 
 // ---- Peer: one a neighbour ------------------------------------------------------------------
@@ -43,8 +45,16 @@ pub enum Slot {
 pub enum PeerIn<'a> {
     /// Begin: dial (unless passive) and accept.
     Start,
-    /// Stop: send `Notification` on what is open, then stay idle until `Start`.
+    /// Stop: send `Notification` on what is open, then stay idle until `Start`. The neighbour is
+    /// to forget our routes: where it would keep them, this is a hard reset (RFC 8538 §3).
     Stop(Notification),
+    /// Stop, but we shall be back: a neighbour that keeps our routes shall keep them.
+    Leave(Notification),
+    /// What our next OPENs say of our own restart.
+    Forwarding(Forwarding),
+    /// The neighbour sent more prefixes than it may: end the session (Cease 6/1, RFC 4486 §4) and
+    /// stay idle for so long; `None`: until `Start`.
+    OverLimit { family: Family, limit: u32, idle: Option<Duration> },
     /// New settings. Those that the OPEN carried make the session anew; others apply at once.
     Configure(Box<PeerConfig>),
     /// The TCP connection that `PeerOut::Dial` asked for stands.
@@ -80,8 +90,8 @@ pub enum PeerOut {
     Close { slot: Slot },
     /// The session is Established on `slot`; its routes follow, and it may pull from its group.
     Up { slot: Slot, up: Box<PeerUp> },
-    /// The session that was Established is not any more.
-    Down(DownReason),
+    /// The session that was Established is not any more. `retain`: what stays of its routes.
+    Down { reason: DownReason, retain: Option<Retain> },
     /// Routes, for the Rib.
     Routes(Box<RouteBatch>),
     /// The neighbour asked for our routes again (RFC 2918), for the Rib.
@@ -101,6 +111,11 @@ pub struct PeerUp {
     pub address: IpAddr,
     /// Our own address of the session.
     pub local: IpAddr,
+    /// The interface of a session between link-local addresses: where its link-local next hops
+    /// are (RFC 2545 §3).
+    pub scope: Option<NonZeroU32>,
+    /// What we are to it (RFC 9234), if it was configured.
+    pub role: Option<Role>,
     /// What both sides agreed (the neighbour's AS and BGP identifier are in it).
     pub negotiated: Negotiated,
 }
@@ -122,6 +137,10 @@ pub struct RouteBatch {
     pub v4: Vec<V4>,
     /// IPv6 prefixes that ops point at.
     pub v6: Vec<V6>,
+    /// Path identifiers of `v4`, one each, where the session has them (RFC 7911); else empty.
+    pub v4_ids: Vec<u32>,
+    /// Path identifiers of `v6`, likewise.
+    pub v6_ids: Vec<u32>,
 }
 
 /// One step of a batch.
@@ -133,12 +152,24 @@ pub enum Op {
     Withdraw { family: Family, start: u32, end: u32 },
     /// The neighbour has sent all it had when the session came up (RFC 4724 §2).
     EndOfRib(Family),
+    /// It begins to send everything again (BoRR, RFC 7313 §4).
+    RefreshBegins(Family),
+    /// It has sent everything again: what did not come is gone (EoRR).
+    RefreshEnds(Family),
 }
 
 impl RouteBatch {
     /// An empty batch of `peer`.
     pub fn new(peer: PeerId) -> RouteBatch {
-        RouteBatch { peer, ops: Vec::new(), attrs: Vec::new(), v4: Vec::new(), v6: Vec::new() }
+        RouteBatch {
+            peer,
+            ops: Vec::new(),
+            attrs: Vec::new(),
+            v4: Vec::new(),
+            v6: Vec::new(),
+            v4_ids: Vec::new(),
+            v6_ids: Vec::new(),
+        }
     }
 
     /// Whether there is nothing in it.
@@ -156,8 +187,8 @@ pub enum RibIn {
     Configure(Box<RibConfig>),
     /// A session is Established. `Pull` may follow.
     PeerUp(Box<PeerUp>),
-    /// It is not any more; its routes go.
-    PeerDown(PeerId),
+    /// It is not any more; its routes go, but for what is to be retained.
+    PeerDown { peer: PeerId, retain: Option<Retain> },
     /// Routes of a neighbour.
     Routes(Box<RouteBatch>),
     /// The neighbour wants our routes of that family again.
@@ -166,6 +197,11 @@ pub enum RibIn {
     Pull { peer: PeerId, room: usize },
     /// What the kernel says about next hops that `RibOut::Track` named.
     Nexthops(Vec<NexthopNews>),
+    /// These prefixes, and no others, are originated on behalf of that source from now on. They
+    /// are announced; the kernel gets no route for them.
+    Originate(OriginatedBy, Vec<IpNet>),
+    /// The operator takes traffic off this neighbour (RFC 8326), or ends that.
+    Drain { peer: PeerId, on: bool },
     /// A deadline may have passed.
     Tick,
 }
@@ -181,9 +217,11 @@ pub enum RibOut {
     /// group that is at the same place. `drained`: nothing is left, wait for `Wake`.
     Frames { peer: PeerId, frames: Vec<Bytes>, drained: bool },
     /// Say what becomes of these next hops, now and whenever it changes.
-    Track(Vec<IpAddr>),
+    Track(Vec<NextHop>),
     /// No route uses these any more.
-    Untrack(Vec<IpAddr>),
+    Untrack(Vec<NextHop>),
+    /// A neighbour sent more prefixes than it may. Told once as it goes over.
+    OverLimit { peer: PeerId, family: Family, limit: PrefixLimit },
     /// Every peer that was expected has sent its End-of-RIB, or the wait is over: routes of a
     /// predecessor that nobody announced again may go.
     Settled,
@@ -196,15 +234,71 @@ pub struct RibConfig {
     pub asn: Asn,
     /// Our BGP identifier.
     pub router_id: Ipv4Addr,
-    /// What this node originates: its pod blocks.
-    pub originate: Vec<IpNet>,
+    /// Our CLUSTER_ID (RFC 4456 §7), if other than the BGP identifier.
+    pub cluster_id: Option<Ipv4Addr>,
+    /// What this node originates: its pod blocks, and networks beside them.
+    pub originate: Vec<Originated>,
     /// Our own address per family: the NEXT_HOP of what we originate, where the session's own
     /// address is of the other family.
     pub addresses: Vec<IpAddr>,
     /// Per configured neighbour. One that is missing here gets and gives nothing.
     pub peers: Vec<(PeerId, PeerPolicy)>,
     /// How long after the start the Rib waits for End-of-RIB before it says `Settled`.
-    pub settle: std::time::Duration,
+    pub settle: Duration,
+    /// So many equal paths are used at most; 1: only the best one.
+    pub max_paths: u8,
+    /// MULTI_EXIT_DISC is compared between routes of different neighbouring ASes too.
+    pub always_compare_med: bool,
+    /// What enters the kernel; without rules, everything.
+    pub kernel_rules: Arc<Policy>,
+    /// LOCAL_PREF carries the kernel's metric as Calico has it since 3.32: 2147483647 less it.
+    pub metric_in_local_pref: bool,
+}
+
+impl Default for RibConfig {
+    /// Nobody, who says nothing.
+    fn default() -> RibConfig {
+        RibConfig {
+            asn: Asn(0),
+            router_id: Ipv4Addr::UNSPECIFIED,
+            cluster_id: None,
+            originate: Vec::new(),
+            addresses: Vec::new(),
+            peers: Vec::new(),
+            settle: Duration::ZERO,
+            max_paths: 1,
+            always_compare_med: false,
+            kernel_rules: Arc::default(),
+            metric_in_local_pref: false,
+        }
+    }
+}
+
+/// A prefix that this node originates.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Originated {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// Neighbours are told.
+    pub announce: bool,
+    /// The kernel gets a blackhole under the longer routes of what is in it.
+    pub blackhole: bool,
+}
+
+impl From<IpNet> for Originated {
+    /// A pod block: announced, with a blackhole.
+    fn from(prefix: IpNet) -> Originated {
+        Originated { prefix, announce: true, blackhole: true }
+    }
+}
+
+/// Whose wish a prefix is that is originated while the daemon runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum OriginatedBy {
+    /// The operator's (`bgpctl network add`).
+    Operator,
+    /// A local pod has an address of another node's block.
+    Borrowed,
 }
 
 /// What may come from a neighbour and what goes to it.
@@ -212,12 +306,88 @@ pub struct RibConfig {
 pub struct PeerPolicy {
     /// Name for people ("server2", "gw0").
     pub name: String,
-    /// What may come.
+    /// What may come where no rule decides, and what may never come.
     pub import: Arc<ImportPolicy>,
-    /// What goes out beside own blocks: to iBGP nothing learned from iBGP, ever.
+    /// Rules for what comes: the first that matches decides.
+    pub import_rules: Arc<Policy>,
+    /// What goes out beside own blocks where no rule decides; to iBGP nothing learned from iBGP,
+    /// unless we reflect.
     pub export: Export,
+    /// Rules for what goes out: the first that matches decides.
+    pub export_rules: Arc<Policy>,
     /// Families that the session is configured for.
     pub families: Families,
+    /// It is a client of ours: what comes from it over iBGP goes to all iBGP neighbours, and what
+    /// comes over iBGP goes to it (RFC 4456 §6).
+    pub client: bool,
+    /// The NEXT_HOP that it is told.
+    pub next_hop: NextHopMode,
+    /// So many paths for a prefix at most, where the session has path identifiers (RFC 7911).
+    pub add_path: u16,
+    /// If the best path is not to be told, the best one that may be is.
+    pub best_external: bool,
+    /// It is told a default route, whatever else.
+    pub default_route: bool,
+    /// How many prefixes it may send (IPv4, IPv6).
+    pub limits: [Option<PrefixLimit>; 2],
+    /// It is being drained by configuration (RFC 8326).
+    pub drain: bool,
+    /// Its routes with the BLACKHOLE community (RFC 7999) discard what matches them.
+    pub blackhole: bool,
+}
+
+impl Default for PeerPolicy {
+    /// Nothing comes, own blocks go.
+    fn default() -> PeerPolicy {
+        PeerPolicy {
+            name: String::new(),
+            import: Arc::default(),
+            import_rules: Arc::default(),
+            export: Export::Own,
+            export_rules: Arc::default(),
+            families: Families::ALL,
+            client: false,
+            next_hop: NextHopMode::Auto,
+            add_path: 0,
+            best_external: false,
+            default_route: false,
+            limits: [None; 2],
+            drain: false,
+            blackhole: false,
+        }
+    }
+}
+
+/// The NEXT_HOP that a neighbour is told.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub enum NextHopMode {
+    /// Ours; but what is reflected keeps its own (RFC 4456 §10).
+    #[default]
+    Auto,
+    /// Ours, always.
+    Own,
+    /// As received, where there is one.
+    Keep,
+}
+
+/// How many prefixes may come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PrefixLimit {
+    /// So many.
+    pub max: u32,
+    /// What happens to more.
+    pub action: LimitAction,
+}
+
+/// What happens to prefixes over the limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LimitAction {
+    /// They are used, and the operator is told.
+    Warn,
+    /// They are kept as filtered.
+    Drop,
+    /// The session ends, and begins again after that time; `None`: when the operator says so.
+    Close { restart: Option<Duration> },
 }
 
 /// What goes to a neighbour.
@@ -233,7 +403,7 @@ pub enum Export {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NexthopNews {
     /// The next hop.
-    pub address: IpAddr,
+    pub next_hop: NextHop,
     /// The interior cost to it (RFC 4271 §9.1.2.2 e), or `None`: unreachable.
     pub metric: Option<u32>,
 }
@@ -257,8 +427,48 @@ pub struct FibRoute {
 /// Where a best route leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FibBest {
-    /// Our own block: a blackhole under the pods' own longer routes.
+    /// Our own block, or what BLACKHOLE (RFC 7999) asks for: a blackhole.
     Own,
-    /// Learned: the NEXT_HOP attribute and whom it came from.
-    Via { next_hop: IpAddr, from: PeerId },
+    /// Learned. Shared by the prefixes that are reached alike.
+    Via(Arc<Via>),
+}
+
+/// Where learned routes lead.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Via {
+    /// The best path and those equal to it, the best one first; at least one.
+    pub hops: Vec<Hop>,
+    /// The kernel's metric, where policy or LOCAL_PREF says one.
+    pub metric: Option<u32>,
+    /// Whether it is tunnelled.
+    pub encapsulation: Encapsulation,
+}
+
+impl Via {
+    /// One way, nothing special.
+    pub fn one(next_hop: impl Into<NextHop>, from: PeerId) -> Via {
+        let hops = vec![Hop { next_hop: next_hop.into(), from }];
+        Via { hops, metric: None, encapsulation: Encapsulation::ByPool }
+    }
+}
+
+/// One of several equal ways.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Hop {
+    /// The NEXT_HOP attribute.
+    pub next_hop: NextHop,
+    /// Whom it came from.
+    pub from: PeerId,
+}
+
+/// Whether a route is tunnelled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub enum Encapsulation {
+    /// As the mode of its pool says.
+    #[default]
+    ByPool,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
 }

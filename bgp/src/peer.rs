@@ -48,7 +48,9 @@ impl Peer {
         let event = match input {
             PeerIn::Received { slot, bytes } => return self.received(now, slot, bytes, out),
             PeerIn::Start => Event::Start,
-            PeerIn::Stop(why) => Event::Stop(why),
+            PeerIn::Stop(why) | PeerIn::Leave(why) => Event::Stop(why),
+            PeerIn::Forwarding(_) => return,
+            PeerIn::OverLimit { .. } => Event::Stop(Notification::with(6, 1, Vec::new())),
             PeerIn::Configure(config) => Event::Configure(config),
             PeerIn::Connected { local, .. } => Event::Connected(local.ip()),
             PeerIn::ConnectFailed { reason } => Event::ConnectFailed(reason),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -177,6 +178,83 @@ impl FromIterator<Family> for Families {
 impl fmt::Debug for Families {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// A next hop: an address, and the interface where the address alone does not say which way it is
+/// (IPv6 link-local, RFC 4007 §6).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NextHop {
+    /// The address.
+    pub address: IpAddr,
+    /// The interface index; set only where `address` is link-local.
+    pub scope: Option<NonZeroU32>,
+}
+
+impl From<IpAddr> for NextHop {
+    fn from(address: IpAddr) -> NextHop {
+        NextHop { address, scope: None }
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Some(scope) => write!(f, "{}%{scope}", self.address),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+/// What we are to an eBGP neighbour (RFC 9234 §3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// We sell transit to it.
+    Provider = 0,
+    /// We are the route server of its exchange.
+    RouteServer = 1,
+    /// It is our route server.
+    RouteServerClient = 2,
+    /// We buy transit from it.
+    Customer = 3,
+    /// Neither pays.
+    Peer = 4,
+}
+
+impl Role {
+    /// The role of a wire code (RFC 9234 §4.1).
+    pub fn from_wire(code: u8) -> Option<Role> {
+        Some(match code {
+            0 => Role::Provider,
+            1 => Role::RouteServer,
+            2 => Role::RouteServerClient,
+            3 => Role::Customer,
+            4 => Role::Peer,
+            _ => return None,
+        })
+    }
+
+    /// What the neighbour must be (RFC 9234 §4.2, Table 2).
+    pub fn opposite(self) -> Role {
+        match self {
+            Role::Provider => Role::Customer,
+            Role::RouteServer => Role::RouteServerClient,
+            Role::RouteServerClient => Role::RouteServer,
+            Role::Customer => Role::Provider,
+            Role::Peer => Role::Peer,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Provider => "provider",
+            Role::RouteServer => "rs-server",
+            Role::RouteServerClient => "rs-client",
+            Role::Customer => "customer",
+            Role::Peer => "peer",
+        })
     }
 }
 

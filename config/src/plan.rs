@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use starling_bgp::msg::{Export, PeerPolicy, RibConfig};
 use starling_bgp::policy::ImportPolicy;
-use starling_bgp::session::PeerConfig;
+use starling_bgp::session::{Offer, PeerConfig};
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
@@ -101,6 +101,11 @@ impl PeerPlan {
             families: self.families,
             hold: self.hold,
             connect_retry: self.connect_retry,
+            send_hold: None,
+            offer: Offer::default(),
+            allow_own_as: 0,
+            first_as: true,
+            cluster_id: None,
         }
     }
 
@@ -111,6 +116,7 @@ impl PeerPlan {
             import: Arc::clone(&self.import),
             export: self.export,
             families: self.families,
+            ..PeerPolicy::default()
         }
     }
 }
@@ -122,10 +128,11 @@ impl NodePlan {
         RibConfig {
             asn: self.asn,
             router_id: self.router_id,
-            originate: self.blocks.clone(),
+            originate: self.blocks.iter().map(|block| (*block).into()).collect(),
             addresses: self.addresses.iter().map(|a| a.address).collect(),
             peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
             settle: self.timers.settle,
+            ..RibConfig::default()
         }
     }
 }

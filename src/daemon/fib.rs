@@ -74,7 +74,7 @@ pub async fn bring_news(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Send
             News::Nexthops(costs) => {
                 let news = costs
                     .into_iter()
-                    .map(|(address, metric)| NexthopNews { address, metric })
+                    .map(|(address, metric)| NexthopNews { next_hop: address.into(), metric })
                     .collect();
                 if rib.send(Control::In(RibIn::Nexthops(news))).await.is_err() {
                     return;

@@ -290,9 +290,10 @@ impl Pump {
                     self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
-                PeerOut::Down(_) => {
+                PeerOut::Down { retain, .. } => {
                     self.live = None;
-                    self.to_rib.push_back(FromPeer::In(RibIn::PeerDown(self.peer.config().id)));
+                    let peer = self.peer.config().id;
+                    self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain }));
                 }
                 PeerOut::Routes(batch) => {
                     self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));

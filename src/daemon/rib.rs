@@ -11,11 +11,12 @@
 //! waits for `control`, can go on.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use starling_bgp::msg::{FibBest, FibRoute, PeerUp, RibIn, RibOut};
 use starling_bgp::rib::Rib;
-use starling_bgp::types::PeerId;
+use starling_bgp::types::{NextHop, PeerId};
 use starling_fib::netlink::Command;
 use starling_fib::types::{FibIn, RouteChange, Target};
 use tokio::sync::{mpsc, oneshot};
@@ -124,7 +125,7 @@ impl Pump {
                         self.rib.handle(self.clock.now(), RibIn::PeerUp(up), &mut out);
                     }
                     Some(FromPeer::In(input)) => {
-                        if let RibIn::PeerDown(peer) = &input {
+                        if let RibIn::PeerDown { peer, .. } = &input {
                             self.sessions.remove(peer);
                         }
                         self.rib.handle(self.clock.now(), input, &mut out);
@@ -151,8 +152,10 @@ impl Pump {
                 let changes = batch.routes.into_iter().map(change).collect();
                 self.to_fib.push_back(FibIn::Routes(changes));
             }
-            RibOut::Track(addresses) => self.to_fib.push_back(FibIn::Track(addresses)),
-            RibOut::Untrack(addresses) => self.to_fib.push_back(FibIn::Untrack(addresses)),
+            RibOut::Track(hops) => self.to_fib.push_back(FibIn::Track(addresses(&hops))),
+            RibOut::Untrack(hops) => self.to_fib.push_back(FibIn::Untrack(addresses(&hops))),
+            // The session ends it; whom it concerns is in the peer's own journal.
+            RibOut::OverLimit { .. } => {}
             RibOut::Settled => self.to_fib.push_back(FibIn::Settled),
         }
     }
@@ -171,10 +174,16 @@ impl Pump {
     }
 }
 
+fn addresses(hops: &[NextHop]) -> Vec<IpAddr> {
+    hops.iter().map(|hop| hop.address).collect()
+}
+
 fn change(route: FibRoute) -> RouteChange {
     let target = route.best.map(|best| match best {
         FibBest::Own => Target::Own,
-        FibBest::Via { next_hop, .. } => Target::Nexthops(vec![next_hop]),
+        FibBest::Via(via) => {
+            Target::Nexthops(via.hops.iter().map(|hop| hop.next_hop.address).collect())
+        }
     });
     RouteChange { prefix: route.prefix, target }
 }

@@ -116,10 +116,10 @@ fn mark_rib(input: &RibIn, trace: &mut Trace) {
                 }
             }
         }
-        RibIn::PeerDown(peer) | RibIn::Pull { peer, .. } => peer.hash(trace),
+        RibIn::PeerDown { peer, .. } | RibIn::Pull { peer, .. } => peer.hash(trace),
         RibIn::PeerUp(up) => up.peer.hash(trace),
         RibIn::Nexthops(news) => {
-            news.iter().for_each(|news| (news.address, news.metric).hash(trace));
+            news.iter().for_each(|news| (news.next_hop.address, news.metric).hash(trace));
         }
         _ => {}
     }

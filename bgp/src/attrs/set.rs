@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::canonical::Canonical;
-use crate::types::Asn;
+use crate::types::{Asn, NextHop};
 use crate::wire::as_path::AsPath;
 use crate::wire::attr::{Attr, Attrs, TRANSITIVE, code};
 use crate::wire::community::{Communities, ExtendedCommunities, LargeCommunities};
@@ -132,7 +132,7 @@ impl Rank {
 /// routes with equal attributes have equal bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AttrSet {
-    next_hop: IpAddr,
+    next_hop: NextHop,
     rank: Rank,
     hash: u64,
     bytes: Box<[u8]>,
@@ -140,19 +140,21 @@ pub struct AttrSet {
 
 impl AttrSet {
     /// A set from its parts. `bytes` must be canonical (see the type), `rank` read from them.
-    pub fn from_parts(next_hop: IpAddr, rank: Rank, bytes: Box<[u8]>) -> AttrSet {
+    pub fn from_parts(next_hop: impl Into<NextHop>, rank: Rank, bytes: Box<[u8]>) -> AttrSet {
         use std::hash::{BuildHasher, Hasher};
+        let next_hop = next_hop.into();
         let mut hasher = foldhash::fast::FixedState::with_seed(0x5741_524c).build_hasher();
-        match next_hop {
+        match next_hop.address {
             IpAddr::V4(v4) => hasher.write_u32(v4.to_bits()),
             IpAddr::V6(v6) => hasher.write_u128(v6.to_bits()),
         }
+        hasher.write_u32(next_hop.scope.map_or(0, |scope| scope.get()));
         hasher.write(&bytes);
         AttrSet { next_hop, rank, hash: hasher.finish(), bytes }
     }
 
     /// NEXT_HOP, of either encoding (the global address where MP_REACH_NLRI carried two).
-    pub fn next_hop(&self) -> IpAddr {
+    pub fn next_hop(&self) -> NextHop {
         self.next_hop
     }
 
@@ -242,14 +244,14 @@ impl AttrSet {
 
 impl AttrSet {
     /// The set of a route that this node originates: ORIGIN IGP, an empty AS_PATH.
-    pub fn originated(next_hop: IpAddr) -> AttrSet {
+    pub fn originated(next_hop: impl Into<NextHop>) -> AttrSet {
         let bytes = [TRANSITIVE, code::ORIGIN, 1, 0, TRANSITIVE, code::AS_PATH, 0];
         AttrSet::from_canonical(next_hop, Box::new(bytes))
     }
 
     /// The set as an internal neighbour gets it: with LOCAL_PREF (RFC 4271 §5.1.5), all else as
     /// it is.
-    pub fn exported_internal(&self, next_hop: IpAddr) -> AttrSet {
+    pub fn exported_internal(&self, next_hop: impl Into<NextHop>) -> AttrSet {
         if self.local_pref().is_some() {
             return AttrSet::from_parts(next_hop, self.rank, self.bytes.clone());
         }
@@ -268,7 +270,7 @@ impl AttrSet {
     /// not leave the AS: LOCAL_PREF (RFC 4271 §5.1.5), MULTI_EXIT_DISC (§5.1.4), ORIGINATOR_ID and
     /// CLUSTER_LIST (RFC 4456 §8), any other attribute that is not transitive, and extended
     /// communities that say so of themselves (RFC 4360 §2).
-    pub fn exported_external(&self, own: Asn, next_hop: IpAddr) -> AttrSet {
+    pub fn exported_external(&self, own: Asn, next_hop: impl Into<NextHop>) -> AttrSet {
         let mut out = Canonical::with_capacity(self.bytes.len() + 6);
         for attr in self.iter() {
             match attr.code {
@@ -283,7 +285,7 @@ impl AttrSet {
     }
 
     /// A set from canonical bytes; their rank is read from them.
-    pub fn from_canonical(next_hop: IpAddr, bytes: Box<[u8]>) -> AttrSet {
+    pub fn from_canonical(next_hop: impl Into<NextHop>, bytes: Box<[u8]>) -> AttrSet {
         AttrSet::from_parts(next_hop, Rank::of(&bytes), bytes)
     }
 }

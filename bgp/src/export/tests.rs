@@ -29,10 +29,10 @@ fn path(set: &AttrSet) -> Vec<u32> {
 fn own_routes_go_to_everybody_with_our_next_hop() {
     let mut world = world();
     let inside = world.heard(1, OWN_BLOCK).unwrap();
-    assert_eq!((inside.next_hop(), inside.local_pref()), (ip("10.0.0.100"), Some(100)));
+    assert_eq!((inside.next_hop().address, inside.local_pref()), (ip("10.0.0.100"), Some(100)));
     assert_eq!(path(&inside), [] as [u32; 0]);
     let outside = world.heard(3, OWN_BLOCK).unwrap();
-    assert_eq!((outside.next_hop(), outside.local_pref()), (ip("10.0.0.100"), None));
+    assert_eq!((outside.next_hop().address, outside.local_pref()), (ip("10.0.0.100"), None));
     assert_eq!(path(&outside), [64512]);
 }
 
@@ -43,14 +43,14 @@ fn what_is_learned_inside_goes_outside_only() {
     assert_eq!(world.heard(1, N1), None);
     assert_eq!(world.heard(2, N1), None);
     let outside = world.heard(3, N1).unwrap();
-    assert_eq!((outside.next_hop(), path(&outside)), (ip("10.0.0.100"), vec![64512]));
+    assert_eq!((outside.next_hop().address, path(&outside)), (ip("10.0.0.100"), vec![64512]));
 }
 
 #[test]
 fn what_is_learned_outside_goes_everywhere_but_back() {
     let mut world = world();
     world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &[net(N1)]);
-    assert_eq!(world.heard(1, N1).unwrap().next_hop(), ip("10.0.0.100"));
+    assert_eq!(world.heard(1, N1).unwrap().next_hop().address, ip("10.0.0.100"));
     assert_eq!(path(&world.heard(4, N1).unwrap()), [64512, 65001]);
     assert_eq!(world.heard(3, N1), None);
 }
@@ -124,7 +124,7 @@ fn no_next_hop_no_route() {
     let mut world = world();
     let v6 = "2001:db8:1::/48";
     world.learn(3, &Attrs::new("2001:db8::3", &[65001]), &[net(v6)]);
-    assert_eq!(world.heard(4, v6).unwrap().next_hop(), ip("2001:db8::100"));
+    assert_eq!(world.heard(4, v6).unwrap().next_hop().address, ip("2001:db8::100"));
     let mut without = config(&[], (1..5).map(|p| policy(p, Export::All)).collect());
     without.addresses = vec![ip("10.0.0.100"), ip("fe80::1")];
     world.say(RibIn::Configure(Box::new(without)));
@@ -139,8 +139,8 @@ fn the_sessions_own_address_comes_first() {
     let mut session = up(1, 64512);
     session.local = ip("10.0.7.100");
     world.up(session);
-    assert_eq!(world.heard(1, OWN_BLOCK).unwrap().next_hop(), ip("10.0.7.100"));
-    assert_eq!(world.heard(2, OWN_BLOCK).unwrap().next_hop(), ip("10.0.0.100"));
+    assert_eq!(world.heard(1, OWN_BLOCK).unwrap().next_hop().address, ip("10.0.7.100"));
+    assert_eq!(world.heard(2, OWN_BLOCK).unwrap().next_hop().address, ip("10.0.0.100"));
     assert_eq!(world.rib.groups().len(), 3);
 }
 
@@ -287,7 +287,7 @@ fn strangers_are_not_answered() {
     let mut world = world();
     let mut out = Vec::new();
     world.rib.handle(world.now, RibIn::Pull { peer: PeerId(9), room: 100 }, &mut out);
-    world.rib.handle(world.now, RibIn::PeerDown(PeerId(9)), &mut out);
+    world.rib.handle(world.now, RibIn::PeerDown { peer: PeerId(9), retain: None }, &mut out);
     let refresh = RibIn::Refresh { peer: PeerId(9), family: Family::Ipv6 };
     world.rib.handle(world.now, refresh, &mut out);
     assert!(out.is_empty());
@@ -300,7 +300,7 @@ fn a_peer_that_is_configured_later() {
     world.up(up(1, 64512));
     assert!(world.drain(1).routes.is_empty());
     world.say(RibIn::Configure(Box::new(config(&[OWN_BLOCK], vec![policy(1, Export::Own)]))));
-    assert_eq!(world.heard(1, OWN_BLOCK).unwrap().next_hop(), ip("10.0.0.100"));
+    assert_eq!(world.heard(1, OWN_BLOCK).unwrap().next_hop().address, ip("10.0.0.100"));
     let addresses: [IpAddr; 1] = [ip("10.0.0.100")];
     assert_eq!(world.rib.groups()[0].next_hops[0], Some(addresses[0]));
 }

@@ -17,7 +17,7 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::session::negotiate::offer;
-use crate::session::{DownReason, State};
+use crate::session::{DownReason, Offer, State};
 use crate::types::{Asn, Families, PeerId, PeerKind};
 
 const MS: Duration = Duration::from_millis(1);
@@ -38,6 +38,11 @@ fn config(us: u8, them: u8) -> PeerConfig {
         families: Families::ALL,
         hold: 90 * SEC,
         connect_retry: 120 * SEC,
+        send_hold: None,
+        offer: Offer::default(),
+        allow_own_as: 0,
+        first_as: true,
+        cluster_id: None,
     }
 }
 
@@ -140,7 +145,7 @@ impl Watch {
                     assert!(self.up.is_none(), "two sessions at once");
                     self.up = Some(*slot);
                 }
-                PeerOut::Down(_) => assert!(self.up.take().is_some(), "down, but was not up"),
+                PeerOut::Down { .. } => assert!(self.up.take().is_some(), "down, but was not up"),
                 PeerOut::Routes(_) | PeerOut::Refresh(_) => assert!(self.up.is_some()),
                 PeerOut::Event(_) => {}
             }
@@ -200,7 +205,7 @@ fn ended_with(out: &[PeerOut], slot: Slot) -> Option<Notification> {
 
 fn downs(out: &[PeerOut]) -> Vec<DownReason> {
     let down = |out: &PeerOut| match out {
-        PeerOut::Down(reason) => Some(reason.clone()),
+        PeerOut::Down { reason, .. } => Some(reason.clone()),
         _ => None,
     };
     out.iter().filter_map(down).collect()

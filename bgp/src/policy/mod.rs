@@ -6,17 +6,21 @@
 //! found again when somebody asks ([`Judge::words`]). What does not depend on the configuration
 //! of the neighbour (loops, impossible next hops) `wire::judge` has dealt with.
 
+mod rules;
+
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+
+pub use rules::Policy;
 
 use crate::attrs::AttrSet;
 use crate::types::{Family, Prefix};
 
 /// What may come from a neighbour. Anything not allowed is kept as filtered, shown as such, and
 /// never used: a reload that allows it needs nothing from the neighbour.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ImportPolicy {
     /// Allowed: these prefixes and everything inside them.
     pub within: Vec<IpNet>,
@@ -58,7 +62,7 @@ impl Judge<'_> {
     /// Why no route with these attributes may be used, if so.
     pub fn attributes(self, attrs: &AttrSet) -> Option<Rejection> {
         let Some(policy) = self.0 else { return Some(Rejection::NotConfigured) };
-        let next_hop = attrs.next_hop();
+        let next_hop = attrs.next_hop().address;
         policy.own_addresses.contains(&next_hop).then_some(Rejection::OwnNextHop(next_hop))
     }
 

@@ -48,8 +48,8 @@ fn families_do_not_mix() {
 #[test]
 fn our_own_address_is_no_next_hop() {
     let policy = policy();
-    let own = AttrSet::originated("10.1.5.10".parse().unwrap());
-    let other = AttrSet::originated("10.1.5.11".parse().unwrap());
+    let own = AttrSet::originated("10.1.5.10".parse::<IpAddr>().unwrap());
+    let other = AttrSet::originated("10.1.5.11".parse::<IpAddr>().unwrap());
     let judge = Judge(Some(&policy));
     assert_eq!(judge.attributes(&other), None);
     let words = judge.words(v4("10.244.0.0/26"), &own);

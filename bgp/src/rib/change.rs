@@ -8,7 +8,9 @@ use super::peers::Peers;
 use super::sets::Sets;
 use super::table::{Keyed, Table, Tables, slot_of};
 use crate::export::{Exports, Learned};
-use crate::msg::{FibBest, FibRoute};
+use std::sync::Arc;
+
+use crate::msg::{FibBest, FibRoute, Via};
 use crate::types::PeerId;
 
 /// What a path competes with, if it may: the interior cost to its next hop.
@@ -49,7 +51,10 @@ fn best_of(paths: &[Path], peers: &Peers, sets: &Sets, nexthops: &Nexthops) -> O
 fn fib_best(best: Best, sets: &Sets) -> Option<FibBest> {
     match best.peer {
         PeerId::LOCAL => Some(FibBest::Own),
-        from => Some(FibBest::Via { next_hop: sets.get(best.attr)?.next_hop(), from }),
+        from => {
+            let via = Via::one(sets.get(best.attr)?.next_hop(), from);
+            Some(FibBest::Via(Arc::new(via)))
+        }
     }
 }
 

@@ -41,9 +41,10 @@ impl Rib {
             self.judge_again::<V6>(&changed);
         }
 
-        let before = old.as_ref().map_or(&[][..], |c| &c.originate);
-        self.originate::<V4>(now, before, &new.originate);
-        self.originate::<V6>(now, before, &new.originate);
+        let nets = |c: &RibConfig| -> Vec<_> { c.originate.iter().map(|o| o.prefix).collect() };
+        let (before, after) = (old.as_ref().map(nets).unwrap_or_default(), nets(&new));
+        self.originate::<V4>(now, &before, &after);
+        self.originate::<V6>(now, &before, &after);
 
         self.config = Some(new);
         for id in self.peers.ids() {

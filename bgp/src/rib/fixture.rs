@@ -42,12 +42,15 @@ pub(crate) fn up(peer: u32, asn: u32) -> PeerUp {
         refresh: true,
         end_of_rib: true,
         hold: Duration::from_secs(90),
+        ..Negotiated::default()
     };
     PeerUp {
         peer: PeerId(peer),
         kind: if Asn(asn) == OWN { PeerKind::Mesh } else { PeerKind::External },
         address: IpAddr::from([10, 0, 0, last]),
         local: ip("10.0.0.100"),
+        scope: None,
+        role: None,
         negotiated,
     }
 }
@@ -60,17 +63,18 @@ pub(crate) fn policy(peer: u32, export: Export) -> (PeerId, PeerPolicy) {
         own_addresses: vec![ip("10.0.0.100")],
     };
     let (name, import) = (format!("peer{peer}"), Arc::new(import));
-    (PeerId(peer), PeerPolicy { name, import, export, families: Families::ALL })
+    (PeerId(peer), PeerPolicy { name, import, export, ..PeerPolicy::default() })
 }
 
 pub(crate) fn config(originate: &[&str], peers: Vec<(PeerId, PeerPolicy)>) -> RibConfig {
     RibConfig {
         asn: OWN,
         router_id: Ipv4Addr::new(10, 0, 0, 100),
-        originate: originate.iter().map(|n| net(n)).collect(),
+        originate: originate.iter().map(|n| net(n).into()).collect(),
         addresses: vec![ip("10.0.0.100"), ip("2001:db8::100")],
         peers,
         settle: Duration::from_secs(60),
+        ..RibConfig::default()
     }
 }
 
@@ -141,7 +145,7 @@ fn push(batch: &mut RouteBatch, nets: &[IpNet], attrs: Option<u32>) {
 }
 
 pub(crate) fn news(address: &str, metric: Option<u32>) -> RibIn {
-    RibIn::Nexthops(vec![NexthopNews { address: ip(address), metric }])
+    RibIn::Nexthops(vec![NexthopNews { next_hop: ip(address).into(), metric }])
 }
 
 /// What a neighbour has been told: it reads our frames with our own reader, and believes them.
@@ -236,7 +240,7 @@ impl World {
 
     pub(crate) fn down(&mut self, peer: u32) {
         self.sessions.remove(&PeerId(peer));
-        self.say(RibIn::PeerDown(PeerId(peer)));
+        self.say(RibIn::PeerDown { peer: PeerId(peer), retain: None });
     }
 
     /// Sends one message and takes in what follows; returns how many Fib routes changed.
@@ -272,14 +276,15 @@ impl World {
                     let (told, session) = (told.unwrap(), session.unwrap());
                     frames.iter().for_each(|frame| told.believe(frame, session));
                 }
-                RibOut::Track(addresses) => self.tracked.extend(addresses),
-                RibOut::Untrack(addresses) => {
-                    for address in addresses {
-                        let at = self.tracked.iter().position(|a| *a == address);
+                RibOut::Track(hops) => self.tracked.extend(hops.iter().map(|hop| hop.address)),
+                RibOut::Untrack(hops) => {
+                    for hop in hops {
+                        let at = self.tracked.iter().position(|a| *a == hop.address);
                         self.tracked.remove(at.expect("tracked before"));
                     }
                 }
                 RibOut::Settled => self.settled += 1,
+                RibOut::OverLimit { .. } => {}
             }
         }
         changed

@@ -69,7 +69,7 @@ impl Rib {
         match input {
             RibIn::Configure(config) => self.configure(now, *config),
             RibIn::PeerUp(up) => self.peer_up(*up, out),
-            RibIn::PeerDown(peer) => self.peer_down(peer, out),
+            RibIn::PeerDown { peer, retain: _ } => self.peer_down(peer, out),
             RibIn::Routes(batch) => {
                 let Rib { tables, peers, sets, nexthops, .. } = self;
                 receive::batch(now, *batch, tables, peers, sets, nexthops);
@@ -79,7 +79,7 @@ impl Rib {
                 self.exports.pull(peer, room, &self.tables, &self.sets, out);
             }
             RibIn::Nexthops(news) => self.nexthop_news(&news),
-            RibIn::Tick => {}
+            RibIn::Originate(..) | RibIn::Drain { .. } | RibIn::Tick => {}
         }
         self.conclude(out);
         if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {

@@ -12,7 +12,7 @@ use super::decision::Candidate;
 use super::decision::tests::oracle;
 use super::fixture::*;
 use crate::attrs::AttrSet;
-use crate::msg::{Export, FibBest, NexthopNews, PeerPolicy, PeerUp, RibConfig, RibIn};
+use crate::msg::{Export, FibBest, NexthopNews, PeerPolicy, PeerUp, RibConfig, RibIn, Via};
 use crate::types::{Family, PeerId, PeerKind, family_of};
 
 /// Neighbours 1 to 6: three over iBGP, three over eBGP, two of them in one AS.
@@ -184,7 +184,7 @@ impl Model {
     fn fib(&self) -> BTreeMap<IpNet, FibBest> {
         let fib = |(peer, attrs): (PeerId, AttrSet)| match peer {
             PeerId::LOCAL => FibBest::Own,
-            from => FibBest::Via { next_hop: attrs.next_hop(), from },
+            from => FibBest::Via(Arc::new(Via::one(attrs.next_hop(), from))),
         };
         self.best().into_iter().map(|(net, best)| (net, fib(best))).collect()
     }
@@ -238,7 +238,7 @@ fn configuration(act: &Act) -> RibConfig {
         peers.push((id, one));
     }
     let mut config = config(&[], peers);
-    config.originate = originate.iter().map(|n| nets()[*n]).collect();
+    config.originate = originate.iter().map(|n| nets()[*n].into()).collect();
     if *moved {
         config.addresses = vec![ip("10.0.0.101")];
     }
@@ -319,12 +319,12 @@ fn step(world: &mut World, model: &mut Model, act: &Act) {
             let hops: Vec<IpAddr> = world.tracked.clone();
             let metric = metrics.iter().cycle();
             let answer = |(address, metric): (&IpAddr, &Option<u32>)| NexthopNews {
-                address: *address,
+                next_hop: (*address).into(),
                 metric: *metric,
             };
             let answers: Vec<NexthopNews> = hops.iter().zip(metric).map(answer).collect();
-            for NexthopNews { address, metric } in &answers {
-                model.hear(*address, *metric);
+            for NexthopNews { next_hop, metric } in &answers {
+                model.hear(next_hop.address, *metric);
             }
             world.say(RibIn::Nexthops(answers));
         }

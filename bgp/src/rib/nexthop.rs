@@ -10,14 +10,13 @@
 //! found by a walk that stops when the counted users are all found, newest first, because what
 //! is news is nearly always the next hop of what came last.
 
-use std::net::IpAddr;
-
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::slab::{Slab, Sparse};
 use crate::attrs::AttrId;
 use crate::msg::{NexthopNews, RibOut};
+use crate::types::NextHop;
 
 /// The number of a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +24,7 @@ pub(crate) struct HopId(u32);
 
 #[derive(Debug)]
 struct Hop {
-    address: IpAddr,
+    address: NextHop,
     /// Accepted paths whose attributes name it.
     users: usize,
     /// What the kernel said last; `None` before that.
@@ -51,7 +50,7 @@ pub enum Reach {
 #[derive(Debug, Default)]
 pub(crate) struct Nexthops {
     hops: Slab<Hop>,
-    by_address: HashMap<IpAddr, u32, FixedState>,
+    by_address: HashMap<NextHop, u32, FixedState>,
     /// Per attribute set in use by an accepted path: its hop + 1.
     of_attr: Sparse<u32>,
     /// Made since the last flush.
@@ -62,7 +61,7 @@ pub(crate) struct Nexthops {
 
 impl Nexthops {
     /// The hop of an attribute set that accepted paths are about to use.
-    pub(crate) fn resolve(&mut self, attr: AttrId, address: IpAddr) -> HopId {
+    pub(crate) fn resolve(&mut self, attr: AttrId, address: NextHop) -> HopId {
         let id = match self.by_address.get(&address) {
             Some(id) => *id,
             None => {
@@ -110,7 +109,7 @@ impl Nexthops {
     }
 
     /// The same, for people.
-    pub(crate) fn reach(&self, address: IpAddr) -> Reach {
+    pub(crate) fn reach(&self, address: NextHop) -> Reach {
         let hop = self.by_address.get(&address).and_then(|id| self.hops.get(*id));
         match hop.and_then(|hop| hop.answer) {
             Some(Some(metric)) => Reach::Metric(metric),
@@ -129,7 +128,7 @@ impl Nexthops {
     /// [`Nexthops::is_news`] is true until [`Nexthops::end_news`].
     pub(crate) fn learn(&mut self, news: &[NexthopNews]) -> usize {
         let mut users = 0;
-        for NexthopNews { address, metric } in news {
+        for NexthopNews { next_hop: address, metric } in news {
             let Some(id) = self.by_address.get(address) else { continue };
             let Some(hop) = self.hops.get_mut(*id) else { continue };
             let before = hop.answer.flatten();
@@ -150,7 +149,7 @@ impl Nexthops {
 
     /// The users of the news have been found.
     pub(crate) fn end_news(&mut self, news: &[NexthopNews]) {
-        for NexthopNews { address, .. } in news {
+        for NexthopNews { next_hop: address, .. } in news {
             let id = self.by_address.get(address);
             if let Some(hop) = id.and_then(|id| self.hops.get_mut(*id)) {
                 hop.news = false;

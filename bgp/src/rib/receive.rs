@@ -112,6 +112,7 @@ pub(crate) fn batch(
                 }
             }
             Op::EndOfRib(family) => peer.ended.insert(family),
+            Op::RefreshBegins(_) | Op::RefreshEnds(_) => {}
         }
     }
     for id in ids {
@@ -197,7 +198,7 @@ pub(crate) fn originate<P: Keyed>(
             intake.take(table, id);
         }
     }
-    let unspecified = match P::FAMILY {
+    let unspecified: std::net::IpAddr = match P::FAMILY {
         Family::Ipv4 => std::net::Ipv4Addr::UNSPECIFIED.into(),
         Family::Ipv6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
     };

@@ -15,8 +15,8 @@ use super::nexthop::Reach;
 use super::peers;
 use super::table::Keyed;
 use crate::attrs::AttrSet;
-use crate::msg::Export;
-use crate::types::{Families, Family, PeerId, Time, V4, V6, family_of};
+use crate::msg::{Export, Originated};
+use crate::types::{Families, Family, NextHop, PeerId, Time, V4, V6, family_of};
 
 /// Destinations that one call looks at, at most: a call's time is bounded whatever matches.
 const LOOKS: u32 = 65_536;
@@ -68,7 +68,7 @@ pub struct PathView {
     /// The neighbour's name; "local" for our own.
     pub name: String,
     /// NEXT_HOP; `None` for our own routes.
-    pub next_hop: Option<IpAddr>,
+    pub next_hop: Option<NextHop>,
     /// What it carries, as received.
     pub attrs: AttrSet,
     /// Whether it is the one in use.
@@ -290,7 +290,7 @@ impl Rib {
     }
 
     /// What this node originates, as configured.
-    pub fn originated(&self) -> &[IpNet] {
+    pub fn originated(&self) -> &[Originated] {
         self.config.as_ref().map_or(&[], |c| &c.originate)
     }
 

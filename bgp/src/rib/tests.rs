@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fixture::*;
 use super::show::{RouteFilter, RouteView};
 use super::*;
-use crate::msg::{Export, FibBest, RibIn};
+use crate::msg::{Export, FibBest, RibIn, Via};
 use crate::types::{Families, PeerId};
 
 const N1: &str = "10.1.0.0/16";
@@ -24,7 +24,7 @@ fn world() -> World {
 }
 
 fn via(next_hop: &str, from: u32) -> Option<FibBest> {
-    Some(FibBest::Via { next_hop: ip(next_hop), from: PeerId(from) })
+    Some(FibBest::Via(Arc::new(Via::one(ip(next_hop), PeerId(from)))))
 }
 
 fn show(world: &World, prefix: &str) -> RouteView {

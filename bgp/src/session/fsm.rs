@@ -196,7 +196,7 @@ impl Session {
             }
             Phase::Established(live) => {
                 self.hang_up(live.slot, why, out);
-                out.push(PeerOut::Down(DownReason::Sent(why.clone())));
+                out.push(PeerOut::Down { reason: DownReason::Sent(why.clone()), retain: None });
                 self.journal.down();
                 true
             }

@@ -23,7 +23,7 @@ pub(crate) mod timer;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::types::{Asn, Families, PeerId, PeerKind, Time};
+use crate::types::{Asn, Families, PeerId, PeerKind, Role, Time};
 use crate::wire::Notification;
 use crate::wire::capability::Capability;
 
@@ -55,6 +55,79 @@ pub struct PeerConfig {
     pub hold: Duration,
     /// Mean time between attempts to connect; jittered by 0.75 to 1 (RFC 4271 §10).
     pub connect_retry: Duration,
+    /// How long our own bytes may wait unsent before the session ends (RFC 9687). `None`: the
+    /// RFC's default, eight minutes or twice the hold time, whichever is longer.
+    pub send_hold: Option<Duration>,
+    /// What the OPEN offers beside families.
+    pub offer: Offer,
+    /// How often our own AS may be in a received AS_PATH before the route counts as looped.
+    pub allow_own_as: u8,
+    /// An external neighbour's AS_PATH must begin with its AS (RFC 4271 §6.3). Not so for a
+    /// route server (RFC 7947 §2.2.2.1).
+    pub first_as: bool,
+    /// Our CLUSTER_ID (RFC 4456 §8), if we reflect: a route that carries it is looped.
+    pub cluster_id: Option<Ipv4Addr>,
+}
+
+/// What an OPEN offers beside families. The default is what serves everybody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// Messages of up to 65535 octets (RFC 8654).
+    pub extended_messages: bool,
+    /// IPv4 routes with IPv6 next hops (RFC 8950).
+    pub extended_next_hop: bool,
+    /// We take several paths for a prefix (RFC 7911).
+    pub add_path_receive: bool,
+    /// We send several paths for a prefix.
+    pub add_path_send: bool,
+    /// Graceful restart.
+    pub restart: Restart,
+    /// What we are to the neighbour (RFC 9234), if it was said.
+    pub role: Option<Role>,
+    /// A neighbour that does not say its role is refused (RFC 9234 §4.2, strict mode).
+    pub strict_role: bool,
+}
+
+impl Default for Offer {
+    fn default() -> Offer {
+        Offer {
+            extended_messages: true,
+            extended_next_hop: false,
+            add_path_receive: false,
+            add_path_send: false,
+            restart: Restart::default(),
+            role: None,
+            strict_role: false,
+        }
+    }
+}
+
+/// Graceful restart as we offer it (RFC 4724, 8538, 9494).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Restart {
+    /// How long the neighbour shall keep our routes while we are away, at most 4095 s; zero: not
+    /// at all, and only End-of-RIB is promised (RFC 4724 §3).
+    pub time: Duration,
+    /// We keep the neighbour's routes while it is away.
+    pub helper: bool,
+    /// How long stale routes are kept after the restart time (RFC 9494), at most 2^24 - 1 s;
+    /// zero: not at all.
+    pub long_lived: Duration,
+}
+
+impl Default for Restart {
+    fn default() -> Restart {
+        Restart { time: Duration::from_secs(120), helper: true, long_lived: Duration::ZERO }
+    }
+}
+
+/// What our next OPENs say of ourselves (RFC 4724 §3).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Forwarding {
+    /// We have just started and still learn (the R bit).
+    pub restarting: bool,
+    /// The kernel's routes outlived the daemon that wrote them (the F bits).
+    pub preserved: bool,
 }
 
 /// What both sides of an Established session agreed.
@@ -74,6 +147,71 @@ pub struct Negotiated {
     pub end_of_rib: bool,
     /// The agreed hold time; zero: no keepalives.
     pub hold: Duration,
+    /// Both mark the beginning and the end of a refresh (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// Both read messages of up to 65535 octets (RFC 8654).
+    pub extended_messages: bool,
+    /// IPv4 routes may have IPv6 next hops, both ways (RFC 8950).
+    pub extended_next_hop: bool,
+    /// Families in which the neighbour's prefixes have path identifiers (RFC 7911).
+    pub add_path_receive: Families,
+    /// Families in which ours have.
+    pub add_path_send: Families,
+    /// What the neighbour says of its restarts; `None`: graceful restart is not in use.
+    pub graceful: Option<Graceful>,
+    /// The neighbour's role (RFC 9234), if it says one.
+    pub role: Option<Role>,
+}
+
+impl Default for Negotiated {
+    /// What a speaker without any capability gets.
+    fn default() -> Negotiated {
+        Negotiated {
+            asn: Asn(0),
+            router_id: Ipv4Addr::UNSPECIFIED,
+            families: Families::from_iter([crate::types::Family::Ipv4]),
+            as4: false,
+            refresh: false,
+            end_of_rib: false,
+            hold: Duration::ZERO,
+            enhanced_refresh: false,
+            extended_messages: false,
+            extended_next_hop: false,
+            add_path_receive: Families::NONE,
+            add_path_send: Families::NONE,
+            graceful: None,
+            role: None,
+        }
+    }
+}
+
+/// Graceful restart as the neighbour offers it and we take it (RFC 4724 §3, RFC 8538 §2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Graceful {
+    /// Families whose routes survive a restart: named in its capability.
+    pub families: Families,
+    /// Of those, the ones whose forwarding state it has preserved (the F bit).
+    pub preserved: Families,
+    /// It has just restarted and still learns (the R bit).
+    pub restarting: bool,
+    /// Both take a NOTIFICATION as a restart too, unless it is a hard reset (the N bit).
+    pub notification: bool,
+    /// How long it wants its routes kept while it is away.
+    pub time: Duration,
+    /// How long after that they may stay, marked as stale, per family (IPv4, IPv6); zero: not
+    /// (RFC 9494).
+    pub long_lived: [Duration; 2],
+}
+
+/// What stays of a neighbour's routes when its session ends (RFC 4724 §4.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retain {
+    /// Families whose routes stay, as stale.
+    pub families: Families,
+    /// For so long.
+    pub time: Duration,
+    /// And for so long after it, depreferenced, per family (RFC 9494); zero: not.
+    pub long_lived: [Duration; 2],
 }
 
 /// Why a session is not up (any more), as far as we know it.

@@ -65,6 +65,7 @@ pub fn negotiate(config: &PeerConfig, open: &Open) -> Result<Negotiated, Notific
         refresh: has(|c| matches!(c, Capability::RouteRefresh)),
         end_of_rib: has(|c| matches!(c, Capability::GracefulRestart { .. })),
         hold: Duration::from_secs(hold_seconds(config.hold).min(open.hold).into()),
+        ..Negotiated::default()
     })
 }
 
@@ -120,15 +121,22 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         local_address,
         families,
         hold,
+        offer,
+        allow_own_as,
+        first_as,
+        cluster_id,
         // These apply to the session as it is.
         name: _,
         passive: _,
         connect_retry: _,
+        send_hold: _,
     } = old;
     (id, kind, address, asn, local_address)
         != (&new.id, &new.kind, &new.address, &new.asn, &new.local_address)
-        || (local_asn, router_id, families, hold)
-            != (&new.local_asn, &new.router_id, &new.families, &new.hold)
+        || (local_asn, router_id, families, hold, offer)
+            != (&new.local_asn, &new.router_id, &new.families, &new.hold, &new.offer)
+        || (allow_own_as, first_as, cluster_id)
+            != (&new.allow_own_as, &new.first_as, &new.cluster_id)
 }
 
 #[cfg(test)]

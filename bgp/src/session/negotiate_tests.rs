@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::session::Offer;
 use crate::types::{Asn, PeerId, PeerKind};
 
 fn config() -> PeerConfig {
@@ -17,6 +18,11 @@ fn config() -> PeerConfig {
         families: Families::ALL,
         hold: Duration::from_secs(90),
         connect_retry: Duration::from_secs(120),
+        send_hold: None,
+        offer: Offer::default(),
+        allow_own_as: 0,
+        first_as: true,
+        cluster_id: None,
     }
 }
 

@@ -34,7 +34,7 @@ pub fn announce<P: Prefix>(
     out: &mut BytesMut,
 ) -> usize {
     let mut common = BytesMut::with_capacity(attrs.bytes().len() + 32);
-    match (P::FAMILY, attrs.next_hop()) {
+    match (P::FAMILY, attrs.next_hop().address) {
         (Family::Ipv4, IpAddr::V4(next_hop)) => {
             put_attributes(attrs, as4, internal, Some(next_hop.octets()), &mut common);
             let nlri = Place::Field { attributes: &common };

@@ -159,7 +159,8 @@ impl Routes<'_> {
         let bytes = attributes.canonical();
         let sets = &mut self.batch.attrs;
         // A neighbour with much to say of one set says it in many messages.
-        let known = sets.last().is_some_and(|s| s.next_hop() == next_hop && *s.bytes() == *bytes);
+        let known =
+            sets.last().is_some_and(|s| s.next_hop().address == next_hop && *s.bytes() == *bytes);
         if !known {
             sets.push(AttrSet::from_parts(next_hop, attributes.rank, bytes));
         }

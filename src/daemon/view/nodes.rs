@@ -74,7 +74,7 @@ impl View {
             for route in routes {
                 for path in route.paths.iter().filter(|path| path.best) {
                     if let Some(next_hop) = path.next_hop {
-                        blocks.entry(path.peer).or_default().push((route.prefix, next_hop));
+                        blocks.entry(path.peer).or_default().push((route.prefix, next_hop.address));
                     }
                 }
             }

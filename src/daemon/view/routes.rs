@@ -81,7 +81,12 @@ impl View {
     async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
         let asked: Vec<(IpNet, Vec<Option<IpAddr>>)> = routes
             .iter()
-            .map(|route| (route.prefix, route.paths.iter().map(|path| path.next_hop).collect()))
+            .map(|route| {
+                (
+                    route.prefix,
+                    route.paths.iter().map(|path| path.next_hop.map(|hop| hop.address)).collect(),
+                )
+            })
             .collect();
         self.fib
             .ask(move |fib| {
@@ -113,7 +118,7 @@ impl View {
         let attrs = &path.attrs;
         let bare = Path {
             from: path.name.clone(),
-            next_hop: path.next_hop,
+            next_hop: path.next_hop.map(|hop| hop.address),
             reached: resolution.as_ref().map_or_else(reached::own, reached::reached),
             age_s: self.seconds_since(path.received),
             best: path.best,

@@ -45,8 +45,9 @@ impl Cluster {
             FibOut::Dump => Request::Dump,
             FibOut::Tunnel(spec) => Request::Tunnel(spec),
             FibOut::Nexthops(costs) => {
-                let news =
-                    costs.into_iter().map(|(address, metric)| NexthopNews { address, metric });
+                let news = costs
+                    .into_iter()
+                    .map(|(address, metric)| NexthopNews { next_hop: address.into(), metric });
                 let input = RibIn::Nexthops(news.collect());
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });

@@ -1,7 +1,9 @@
 //! A daemon's pumps: what each actor wants done is done, as `src/daemon` does it with channels.
 
+use std::net::IpAddr;
+
 use starling_bgp::msg::{FibBest, FibRoute, PeerIn, PeerOut, RibIn, RibOut};
-use starling_bgp::types::{PeerId, Time};
+use starling_bgp::types::{NextHop, PeerId, Time};
 use starling_fib::types::{FibIn, RouteChange, Target};
 
 use super::life::id_of;
@@ -106,9 +108,9 @@ impl Cluster {
                 self.ups += 1;
                 self.rib_later(node, at, RibIn::PeerUp(up));
             }
-            PeerOut::Down(_) => {
+            PeerOut::Down { retain, .. } => {
                 side.live = None;
-                self.rib_later(node, at, RibIn::PeerDown(peer));
+                self.rib_later(node, at, RibIn::PeerDown { peer, retain });
             }
             PeerOut::Routes(batch) => self.rib_later(node, at, RibIn::Routes(batch)),
             PeerOut::Refresh(family) => self.rib_later(node, at, RibIn::Refresh { peer, family }),
@@ -163,7 +165,7 @@ impl Cluster {
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
         match &input {
             RibIn::PeerUp(up) => daemon.sides[place_of(up.peer)].known = Some(session),
-            RibIn::PeerDown(peer) => daemon.sides[place_of(*peer)].known = None,
+            RibIn::PeerDown { peer, .. } => daemon.sides[place_of(*peer)].known = None,
             _ => {}
         }
         let mut out = Vec::new();
@@ -184,8 +186,8 @@ impl Cluster {
                 let changes = batch.routes.into_iter().map(change).collect();
                 return self.fib_later(node, FibIn::Routes(changes));
             }
-            RibOut::Track(addresses) => return self.fib_later(node, FibIn::Track(addresses)),
-            RibOut::Untrack(addresses) => return self.fib_later(node, FibIn::Untrack(addresses)),
+            RibOut::Track(hops) => return self.fib_later(node, FibIn::Track(addresses(&hops))),
+            RibOut::Untrack(hops) => return self.fib_later(node, FibIn::Untrack(addresses(&hops))),
             RibOut::Settled => return self.fib_later(node, FibIn::Settled),
         };
         let side = place_of(peer);
@@ -221,10 +223,16 @@ fn place_of(peer: PeerId) -> usize {
     usize::try_from(peer.0).expect("few neighbours") - 1
 }
 
+fn addresses(hops: &[NextHop]) -> Vec<IpAddr> {
+    hops.iter().map(|hop| hop.address).collect()
+}
+
 fn change(route: FibRoute) -> RouteChange {
     let target = route.best.map(|best| match best {
         FibBest::Own => Target::Own,
-        FibBest::Via { next_hop, .. } => Target::Nexthops(vec![next_hop]),
+        FibBest::Via(via) => {
+            Target::Nexthops(via.hops.iter().map(|hop| hop.next_hop.address).collect())
+        }
     });
     RouteChange { prefix: route.prefix, target }
 }

@@ -88,7 +88,7 @@ fn equal_content_has_an_equal_hash_and_other_content_another() {
 fn an_originated_set_is_short() {
     let set = AttrSet::originated(HERE);
     assert_eq!(set.bytes(), [0x40, 1, 1, 0, 0x40, 2, 0]);
-    assert_eq!((set.next_hop(), set.origin(), set.rank().path_len), (HERE, Origin::Igp, 0));
+    assert_eq!((set.next_hop().address, set.origin(), set.rank().path_len), (HERE, Origin::Igp, 0));
     assert_eq!(set.rank().neighbor_as, None);
 }
 
@@ -98,7 +98,7 @@ fn inside_the_as_local_pref_is_added_in_its_place() {
         let mut attributes = vec![ORIGIN, AS_PATH];
         attributes.extend(behind);
         let sent = set(&attributes).exported_internal(HERE);
-        assert_eq!((sent.next_hop(), sent.local_pref()), (HERE, Some(100)));
+        assert_eq!((sent.next_hop().address, sent.local_pref()), (HERE, Some(100)));
         assert!(sent.iter().is_sorted_by(|a, b| a.code < b.code));
         assert_eq!(sent.iter().count(), attributes.len() + 1);
         assert_eq!(sent.rank(), &Rank::of(sent.bytes()));
@@ -113,7 +113,7 @@ fn outside_the_as_only_what_may_leave() {
     let longer: &[u8] = &[0x40, 2, 14, 2, 3, 0, 0, 0xfc, 0, 0, 0, 0xfd, 0xe9, 0, 3, 0x0d, 0x40];
     let expected = [ORIGIN, longer, ATOMIC, COMMUNITIES, crossing, UNKNOWN].concat();
     assert_eq!(sent.bytes(), expected);
-    assert_eq!(sent.next_hop(), HERE);
+    assert_eq!(sent.next_hop().address, HERE);
     assert_eq!(sent.rank(), &Rank::of(&expected));
     // Extended communities of which none may leave go whole.
     let inside: &[u8] = &[0xc0, 16, 8, 0x40, 2, 0xfd, 0xe9, 0, 0, 0, 2];

@@ -61,7 +61,7 @@ fn routes_come_before_the_down_that_ends_them() {
         let mut peer = Alone::established(Slot::Accepted);
         let out = peer.receive(Slot::Accepted, &[update(1), update(2), ending].concat());
         let routes = out.iter().position(|o| matches!(o, PeerOut::Routes(b) if b.ops.len() == 2));
-        let down = out.iter().position(|o| matches!(o, PeerOut::Down(_)));
+        let down = out.iter().position(|o| matches!(o, PeerOut::Down { .. }));
         assert!(routes.unwrap() < down.unwrap(), "{out:?}");
         assert_eq!(peer.peer.status().flaps, 1);
     }

@@ -160,7 +160,7 @@ impl Session {
                 if orderly || now.since(live.since) >= STEADY {
                     self.backoff = Backoff::default();
                 }
-                out.push(PeerOut::Down(reason.clone()));
+                out.push(PeerOut::Down { reason: reason.clone(), retain: None });
                 self.journal.down();
                 self.phase = Phase::Opening(Opening::default());
                 self.timers = Timers::default();

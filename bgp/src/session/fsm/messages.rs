@@ -101,6 +101,8 @@ impl Session {
             kind: self.config.kind,
             address: self.config.address,
             local: local.to_canonical(),
+            scope: None,
+            role: self.config.offer.role,
             negotiated: agreed.negotiated.clone(),
         };
         out.push(PeerOut::Up { slot, up: Box::new(up) });
