@@ -112,7 +112,9 @@ fn mark_rib(input: &RibIn, trace: &mut Trace) {
                 match op {
                     Op::Announce { start, end, .. } => (0, start, end).hash(trace),
                     Op::Withdraw { start, end, .. } => (1, start, end).hash(trace),
-                    Op::EndOfRib(family) => family.hash(trace),
+                    Op::EndOfRib(family) | Op::RefreshBegins(family) | Op::RefreshEnds(family) => {
+                        family.hash(trace);
+                    }
                 }
             }
         }

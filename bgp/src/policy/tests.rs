@@ -60,6 +60,6 @@ fn our_own_address_is_no_next_hop() {
 fn nobody_configured_gives_nothing() {
     let judge = Judge(None);
     assert_eq!(judge.prefix(v4("10.244.0.0/26")), Some(Rejection::NotConfigured));
-    let set = AttrSet::originated("10.1.5.11".parse().unwrap());
+    let set = AttrSet::originated("10.1.5.11".parse::<IpAddr>().unwrap());
     assert_eq!(judge.attributes(&set), Some(Rejection::NotConfigured));
 }

@@ -204,6 +204,7 @@ impl Told {
                 }
             }
             Op::EndOfRib(family) => self.ends[super::table::slot_of(family)] += 1,
+            Op::RefreshBegins(_) | Op::RefreshEnds(_) => {}
         }
     }
 }

@@ -126,7 +126,7 @@ impl Model {
         let Some(policy) = self.policy(peer) else { return false };
         policy.import.within.iter().any(|n| n.contains(&prefix))
             && !policy.import.except.iter().any(|n| n.contains(&prefix))
-            && !policy.import.own_addresses.contains(&attrs.next_hop())
+            && !policy.import.own_addresses.contains(&attrs.next_hop().address)
     }
 
     fn accepted(&self) -> impl Iterator<Item = (IpNet, PeerId, &AttrSet)> {
@@ -135,7 +135,7 @@ impl Model {
     }
 
     fn used_hops(&self) -> BTreeSet<IpAddr> {
-        self.accepted().map(|(_, _, attrs)| attrs.next_hop()).collect()
+        self.accepted().map(|(_, _, attrs)| attrs.next_hop().address).collect()
     }
 
     /// What is no longer tracked is forgotten.
@@ -157,13 +157,15 @@ impl Model {
         let mut best = BTreeMap::new();
         for prefix in nets() {
             let family = if prefix.addr().is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-            if self.config.originate.contains(&prefix) {
+            if self.config.originate.contains(&prefix.into()) {
                 best.insert(prefix, (PeerId::LOCAL, own(family)));
                 continue;
             }
             let mut candidates = Vec::new();
             for (_, peer, attrs) in self.accepted().filter(|(net, ..)| *net == prefix) {
-                let Some(Some(metric)) = self.answers.get(&attrs.next_hop()) else { continue };
+                let Some(Some(metric)) = self.answers.get(&attrs.next_hop().address) else {
+                    continue;
+                };
                 let session = &self.sessions[&peer];
                 candidates.push(Candidate {
                     peer,

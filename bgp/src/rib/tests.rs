@@ -129,7 +129,7 @@ fn an_own_block_beats_what_others_say_of_it() {
     world.learn(
         1,
         &Attrs { local_pref: Some(999), ..Attrs::new("10.0.0.1", &[]) },
-        &[net("10.9.0.0/26")],
+        &[net("10.9.0.0/26").into()],
     );
     assert_eq!(world.fib.get(&net("10.9.0.0/26")), Some(&FibBest::Own));
     assert_eq!(
@@ -304,5 +304,5 @@ fn counts_and_groups() {
     let groups = world.rib.groups();
     let sizes: Vec<(bool, usize)> = groups.iter().map(|g| (g.internal, g.members)).collect();
     assert_eq!(sizes, [(true, 2), (false, 1)]);
-    assert_eq!(world.rib.originated(), [net("10.9.0.0/26")]);
+    assert_eq!(world.rib.originated(), [net("10.9.0.0/26").into()]);
 }

@@ -42,6 +42,7 @@ fn two_of_us_agree_on_everything() {
         refresh: true,
         end_of_rib: true,
         hold: Duration::from_secs(90),
+        ..Negotiated::default()
     };
     assert_eq!(negotiated, expected);
     assert!(shortfalls(&config(), &negotiated).is_empty());

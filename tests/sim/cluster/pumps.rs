@@ -189,6 +189,7 @@ impl Cluster {
             RibOut::Track(hops) => return self.fib_later(node, FibIn::Track(addresses(&hops))),
             RibOut::Untrack(hops) => return self.fib_later(node, FibIn::Untrack(addresses(&hops))),
             RibOut::Settled => return self.fib_later(node, FibIn::Settled),
+            RibOut::OverLimit { .. } => return,
         };
         let side = place_of(peer);
         if let Some(session) = daemon.sides[side].known {

@@ -71,7 +71,7 @@ fn an_own_block_to_an_external_router() {
 
 #[test]
 fn ipv6_goes_first_in_mp_reach() {
-    let set = AttrSet::originated("2001:db8::10".parse().unwrap());
+    let set = AttrSet::originated("2001:db8::10".parse::<IpAddr>().unwrap());
     let expected = "0000 0030
         900e001e 000201 10 20010db8000000000000000000000010 00 40 20010db800000001
         40010100 400200 40050400000064"

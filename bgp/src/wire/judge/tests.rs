@@ -167,6 +167,8 @@ fn said(batch: &RouteBatch) -> Vec<String> {
             }
             Op::Withdraw { family, start, end } => format!("no {}", of(family, start, end)),
             Op::EndOfRib(family) => format!("end of {family}"),
+            Op::RefreshBegins(family) => format!("{family} again"),
+            Op::RefreshEnds(family) => format!("{family} again, all of it"),
         })
         .collect()
 }

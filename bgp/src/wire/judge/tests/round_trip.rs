@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn ipv6_and_ipv4_through_ipv6_are_read_back(bytes in canonical(), v4 in v4s(), v6 in v6s()) {
-        let next_hop = "2001:db8::1".parse().unwrap();
+        let next_hop: IpAddr = "2001:db8::1".parse().unwrap();
         let set = AttrSet::from_canonical(next_hop, bytes.into()).exported_internal(next_hop);
         let context = Context { local_asn: Asn(500_000), ..internal() };
         let mut out = BytesMut::new();
@@ -199,7 +199,7 @@ fn sound(batch: &RouteBatch) {
                 (family, start, end)
             }
             Op::Withdraw { family, start, end } => (family, start, end),
-            Op::EndOfRib(_) => continue,
+            Op::EndOfRib(_) | Op::RefreshBegins(_) | Op::RefreshEnds(_) => continue,
         };
         let arena = if family == Family::Ipv4 { batch.v4.len() } else { batch.v6.len() };
         assert!(start < end && end as usize <= arena);
