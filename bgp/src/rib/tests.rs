@@ -129,7 +129,7 @@ fn an_own_block_beats_what_others_say_of_it() {
     world.learn(
         1,
         &Attrs { local_pref: Some(999), ..Attrs::new("10.0.0.1", &[]) },
-        &[net("10.9.0.0/26").into()],
+        &[net("10.9.0.0/26")],
     );
     assert_eq!(world.fib.get(&net("10.9.0.0/26")), Some(&FibBest::Own));
     assert_eq!(
