@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attrs;
+pub mod bfd;
 pub mod export;
 pub mod msg;
 pub mod peer;

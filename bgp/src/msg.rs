@@ -7,6 +7,8 @@
 //!                (RFC 7606)             ▼
 //!  socket ◄─frames── pump ◄─pull── Group (one an update-group, inside the Rib's thread:
 //!                                         Adj-RIB-Out in order of last change)
+//!
+//!  UDP ◄─Packet─► bfd::Session ──Loss──► Peer: the path is dead, long before the hold time says so
 //! ```
 //!
 //! An actor is a struct with `handle(now, In, &mut Vec<Out>)` and `next_deadline()`. It holds no
@@ -24,6 +26,7 @@ use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
 use crate::attrs::AttrSet;
+use crate::bfd;
 use crate::policy::{ImportPolicy, Policy};
 use crate::session::{DownReason, Forwarding, Negotiated, PeerConfig, PeerEvent, Retain};
 use crate::types::{Asn, Families, Family, NextHop, PeerId, PeerKind, Role, V4, V6};
@@ -73,6 +76,9 @@ pub enum PeerIn<'a> {
     Tick { unread: bool },
     /// The operator wants the neighbour's routes again (ROUTE-REFRESH, RFC 2918).
     RequestRefresh,
+    /// The path to the neighbour was seen to work and does not any more (RFC 5882 §3.2). Ends an
+    /// Established session; nothing to any other.
+    BfdDown(bfd::Loss),
 }
 
 /// What a peer wants done.
@@ -471,4 +477,31 @@ pub enum Encapsulation {
     Never,
     /// Always.
     Always,
+}
+
+// ---- BFD: one session a neighbour that is watched -------------------------------------------
+
+/// What a BFD session is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BfdIn {
+    /// A packet of this session came, by a way that its pump trusts (RFC 5881 §5: TTL).
+    Received(bfd::Packet),
+    /// New settings, negotiated with the neighbour while the session stays as it is.
+    Configure(bfd::Config),
+    /// Say for good that this end was taken down on purpose. Keep the session for a detection time,
+    /// so that the neighbour hears it (RFC 5880 §6.8.16), then drop it.
+    AdminDown,
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// What a BFD session wants done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BfdOut {
+    /// Send this to the neighbour.
+    Send(bfd::Packet),
+    /// Both ends hear each other.
+    Up,
+    /// They did, and do not any more.
+    Down(bfd::Loss),
 }

@@ -58,6 +58,7 @@ impl Peer {
             PeerIn::Closed { slot, reason } => Event::Closed(slot, reason),
             PeerIn::Tick { unread } => Event::Tick(unread),
             PeerIn::RequestRefresh => Event::RequestRefresh,
+            PeerIn::BfdDown(loss) => Event::BfdDown(loss),
         };
         self.session.handle(now, event, out);
     }

@@ -38,6 +38,7 @@ pub fn words(reason: &DownReason) -> String {
         }
         DownReason::Lost(words) => format!("connection lost: {words}"),
         DownReason::ConnectFailed(words) => format!("cannot connect: {words}"),
+        DownReason::Bfd(loss) => format!("BFD: {}", loss.cause),
     }
 }
 

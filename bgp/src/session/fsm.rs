@@ -29,6 +29,7 @@ use super::journal::Journal;
 use super::negotiate::remakes;
 use super::timer::{Backoff, Jitter, Timer, Timers};
 use super::{DownReason, PeerConfig, PeerEvent, State};
+use crate::bfd::Loss;
 use crate::msg::{PeerOut, Slot};
 use crate::types::Time;
 use crate::wire::header::{KEEPALIVE, Kind};
@@ -53,6 +54,7 @@ pub(crate) enum Event {
     /// Time passed. Whether bytes of the Established session wait unread.
     Tick(bool),
     RequestRefresh,
+    BfdDown(Loss),
     Open(Slot, Open),
     Keepalive(Slot),
     /// An UPDATE or ROUTE-REFRESH came; in Established its contents are not the session's.
@@ -142,6 +144,7 @@ impl Session {
             Event::Closed(slot, reason) => self.ended(now, slot, DownReason::Lost(reason), out),
             Event::Tick(unread) => self.tick(now, unread, out),
             Event::RequestRefresh => self.request_refresh(out),
+            Event::BfdDown(loss) => self.bfd_down(now, loss, out),
             Event::Open(slot, open) => self.open(now, slot, &open, out),
             Event::Keepalive(slot) => self.keepalive(now, slot, out),
             Event::Routing(slot, kind) => self.routing(now, slot, kind, out),
@@ -249,6 +252,15 @@ impl Session {
             self.journal.sent.refreshes += 1;
             self.send(slot, bytes.freeze(), out);
         }
+    }
+
+    /// The path is dead (RFC 5882 §4.3, RFC 9384). A connection on the way up proves by itself
+    /// whether it works.
+    fn bfd_down(&mut self, now: Time, loss: Loss, out: &mut Vec<PeerOut>) {
+        let Phase::Established(live) = &self.phase else { return };
+        let slot = live.slot;
+        self.hang_up(slot, &Notification::CEASE_BFD_DOWN, out);
+        self.ended(now, slot, DownReason::Bfd(loss), out);
     }
 
     // ---- Time -------------------------------------------------------------------------------

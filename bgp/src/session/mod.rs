@@ -23,6 +23,7 @@ pub(crate) mod timer;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::bfd::Loss;
 use crate::types::{Asn, Families, PeerId, PeerKind, Role, Time};
 use crate::wire::Notification;
 use crate::wire::capability::Capability;
@@ -225,6 +226,8 @@ pub enum DownReason {
     Lost(String),
     /// It could not be made: the words of the operating system.
     ConnectFailed(String),
+    /// We ended it with Cease, BFD Down (RFC 9384): the path to the neighbour does not work.
+    Bfd(Loss),
 }
 
 /// The state of RFC 4271 §8.2.2 as operators know it: of the more advanced connection.

@@ -86,6 +86,7 @@ notifications! {
     CEASE_COLLISION = (6, 7) "connection collision resolution";
     CEASE_RESOURCES = (6, 8) "out of resources";
     CEASE_HARD_RESET = (6, 9) "hard reset";
+    CEASE_BFD_DOWN = (6, 10) "BFD down";
     REFRESH_BAD_LENGTH = (7, 1) "invalid ROUTE-REFRESH length";
 }
 

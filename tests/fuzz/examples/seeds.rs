@@ -5,10 +5,12 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use starling_bgp::attrs::AttrSet;
+use starling_bgp::bfd::{Diag, Packet, State};
 use starling_bgp::types::{Asn, Family, Prefix, V4, V6};
 use starling_bgp::wire::capability::Capability;
 use starling_bgp::wire::header::{self, KEEPALIVE};
@@ -40,6 +42,13 @@ fn main() -> std::io::Result<()> {
         seed("notification", name, body(&message))?;
         stream.extend_from_slice(&message);
     }
+    for (name, states) in [
+        ("comes-up", &[State::Down, State::Init, State::Up][..]),
+        ("falls", &[State::Init, State::Up, State::Down]),
+        ("on-purpose", &[State::Down, State::Up, State::AdminDown]),
+    ] {
+        seed("bfd", name, &bfd(states))?;
+    }
     stream.extend_from_slice(&KEEPALIVE);
     seed("header", "stream", &stream)?;
     seed("header", "part", &KEEPALIVE[..7])?;
@@ -51,6 +60,26 @@ fn seed(target: &str, name: &str, octets: &[u8]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), octets)
+}
+
+/// One packet in each of these states, 200 ms apart (`targets/bfd.rs`).
+fn bfd(states: &[State]) -> Vec<u8> {
+    let packet = |state: &State| Packet {
+        diag: Diag::NONE,
+        state: *state,
+        poll: *state == State::Init,
+        finish: *state == State::Up,
+        independent: true,
+        demand: false,
+        multiplier: 3,
+        my_discriminator: NonZeroU32::MIN,
+        your_discriminator: (*state != State::Down).then_some(NonZeroU32::MIN),
+        desired_min_tx: 300_000,
+        required_min_rx: 300_000,
+        required_min_echo_rx: 0,
+    };
+    let record = |state| [&[50][..], &packet(state).bytes()].concat();
+    states.iter().flat_map(record).collect()
 }
 
 fn put(message: impl FnOnce(&mut BytesMut)) -> BytesMut {

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::alone::update;
+use super::codes::silent;
 use super::*;
 
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ enum Step {
     /// Time passes by so many milliseconds, with or without unread bytes, to whatever is due.
     Pass(u32, bool),
     RequestRefresh,
+    BfdDown,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (prop_oneof![0u32..200, 0u32..120_000], any::<bool>())
             .prop_map(|(millis, unread)| Step::Pass(millis, unread)),
         1 => Just(Step::RequestRefresh),
+        1 => Just(Step::BfdDown),
     ]
 }
 
@@ -121,6 +124,7 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
                 PeerIn::Tick { unread: *unread }
             }
             Step::RequestRefresh => PeerIn::RequestRefresh,
+            Step::BfdDown => PeerIn::BfdDown(silent()),
         };
         let (news, mut out) = (news(&input), Vec::new());
         peer.handle(now, input, &mut out);

@@ -2,6 +2,7 @@
 
 use super::alone::{Alone, update};
 use super::*;
+use crate::bfd::{Cause, Loss};
 
 type Make = fn(Slot) -> Alone;
 
@@ -143,6 +144,35 @@ fn a_broken_connection_ends_what_was_on_it() {
             assert_eq!(peer.state(), State::Active);
             assert!(peer.peer.next_deadline().unwrap() <= peer.now.after(2 * SEC));
             assert!(peer.give(PeerIn::Closed { slot, reason: "again".into() }).is_empty());
+        }
+    }
+}
+
+/// What BFD says of a path that fell silent.
+pub(super) fn silent() -> Loss {
+    Loss { cause: Cause::Silent(900 * MS), forwarding_lost: false }
+}
+
+/// RFC 9384 §4: Cease, BFD Down. What is not up yet has its own timers.
+#[test]
+fn a_dead_path_ends_an_established_session_and_nothing_else() {
+    for slot in Slot::BOTH {
+        for make in STATES {
+            let mut peer = make(slot);
+            let was = peer.state();
+            let out = peer.give(PeerIn::BfdDown(silent()));
+            if was != State::Established {
+                assert!(out.is_empty() && peer.state() == was, "{was:?}: {out:?}");
+                continue;
+            }
+            assert_eq!(ended_with(&out, slot), Some(Notification::new(6, 10)));
+            assert_eq!(downs(&out), [DownReason::Bfd(silent())]);
+            assert!(events(&out).contains(&PeerEvent::Down(DownReason::Bfd(silent()))));
+            assert_eq!(peer.state(), State::Active);
+            assert!(
+                peer.peer.next_deadline().unwrap() <= peer.now.after(2 * SEC),
+                "it tries again"
+            );
         }
     }
 }

@@ -155,7 +155,7 @@ impl Session {
                 let orderly = match &reason {
                     DownReason::Received(why) => why.code == 6,
                     DownReason::Sent(_) => false,
-                    DownReason::Lost(_) | DownReason::ConnectFailed(_) => true,
+                    DownReason::Lost(_) | DownReason::ConnectFailed(_) | DownReason::Bfd(_) => true,
                 };
                 if orderly || now.since(live.since) >= STEADY {
                     self.backoff = Backoff::default();
