@@ -77,7 +77,9 @@ pub enum PeerIn<'a> {
     /// The operator wants the neighbour's routes again (ROUTE-REFRESH, RFC 2918).
     RequestRefresh,
     /// The path to the neighbour was seen to work and does not any more (RFC 5882 §3.2). Ends an
-    /// Established session; nothing to any other.
+    /// Established session. To any other it is nothing, most of all to one that waits for the
+    /// neighbour's graceful restart: BFD that shares the fate of the control plane falls silent
+    /// with it (`forwarding_lost` is false then, RFC 5882 §4.3.2).
     BfdDown(bfd::Loss),
 }
 

@@ -226,7 +226,9 @@ pub enum DownReason {
     Lost(String),
     /// It could not be made: the words of the operating system.
     ConnectFailed(String),
-    /// We ended it with Cease, BFD Down (RFC 9384): the path to the neighbour does not work.
+    /// We ended it with Cease, BFD Down (RFC 9384): the path to the neighbour does not work. Its
+    /// routes are not retained: a daemon that dies resets its connection, and so is known to
+    /// restart, before its BFD falls silent.
     Bfd(Loss),
 }
 
