@@ -42,7 +42,8 @@ fn what_the_rfc_discards_is_discarded() {
         }
         Packet::read(&bytes).map(drop)
     };
-    let table: &[(&[(usize, u8)], Result<(), Malformed>)] = &[
+    type Changes = [(usize, u8)];
+    let table: &[(&Changes, Result<(), Malformed>)] = &[
         (&[], Ok(())),
         (&[(0, 0x03)], Err(Malformed::Version)),
         (&[(0, 0x43)], Err(Malformed::Version)),
