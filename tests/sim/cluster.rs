@@ -170,14 +170,30 @@ impl Cluster {
         self.nodes[node].daemon.is_some()
     }
 
-    /// Whether both run, can talk, and have each other in their configurations: then each has to
-    /// reach the other's pods.
-    pub fn hears(&self, a: NodeIx, b: NodeIx) -> bool {
+    /// Whether both run, can talk, and are each other's neighbours by their configurations.
+    fn linked(&self, a: NodeIx, b: NodeIx) -> bool {
         self.runs(a)
             && self.runs(b)
             && self.network.passes(a, b)
-            && self.nodes[a].settings.members.contains(&b)
-            && self.nodes[b].settings.members.contains(&a)
+            && self.nodes[a].settings.joins(a, b)
+            && self.nodes[b].settings.joins(b, a)
+    }
+
+    /// Whether `a` is told the routes of `b`, by itself or by reflectors: then it has to reach its
+    /// pods. A reflector tells its clients everything and other reflectors what clients told it
+    /// (RFC 4456 §6), so that two reflectors at most are on the way.
+    pub fn hears(&self, a: NodeIx, b: NodeIx) -> bool {
+        let reflectors = &self.nodes[a].settings.reflectors;
+        let plain = |node: NodeIx| !self.nodes[node].settings.reflectors.contains(&node);
+        let last_of_two = |r: NodeIx| {
+            let mut first = reflectors.iter();
+            plain(a) && plain(b) && first.any(|s| self.linked(r, *s) && self.linked(*s, b))
+        };
+        let through = |r: NodeIx| {
+            let directly = self.linked(r, b) && (plain(a) || plain(b));
+            self.linked(a, r) && (directly || last_of_two(r))
+        };
+        self.linked(a, b) || reflectors.iter().any(|r| through(*r))
     }
 
     /// Whether the node has pods, by its own configuration.

@@ -2,7 +2,6 @@
 //! be the truth.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use starling_fib::types::{KernelRoute, Mode};
@@ -215,7 +214,9 @@ fn reconfigure(cluster: &mut Cluster, rng: &mut Rng) {
     members.remove(&rng.pick(nodes));
     let ipip = [Mode::Always, Mode::CrossSubnet, Mode::Never][rng.pick(3)];
     let bare = (0..nodes).filter(|_| rng.below(5) == 0).collect();
-    let settings = Arc::new(Settings { members, ipip, bare });
+    let settings = Settings::new(nodes, ipip).with(|settings| {
+        (settings.members, settings.bare) = (members, bare);
+    });
     for node in 0..nodes {
         cluster.run(Duration::from_millis(rng.below(20)));
         cluster.reload(node, &settings);

@@ -26,12 +26,23 @@ pub struct Settings {
     pub ipip: Mode,
     /// Those of them that it gives no blocks.
     pub bare: BTreeSet<NodeIx>,
+    /// Those of them that reflect.
+    pub reflectors: BTreeSet<NodeIx>,
+    /// Whether every node is every other's neighbour, reflectors or not.
+    pub mesh: bool,
 }
 
 impl Settings {
     /// Names the first nodes.
     pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
-        Arc::new(Settings { members: (0..nodes).collect(), ipip, bare: BTreeSet::new() })
+        let (members, none) = ((0..nodes).collect(), BTreeSet::new());
+        Arc::new(Settings { members, ipip, bare: none.clone(), reflectors: none, mesh: true })
+    }
+
+    /// Whether they make `a` and `b` neighbours.
+    pub fn joins(&self, a: NodeIx, b: NodeIx) -> bool {
+        let members = self.members.contains(&a) && self.members.contains(&b);
+        members && (self.mesh || self.reflectors.contains(&a) || self.reflectors.contains(&b))
     }
 
     /// The same with something changed.
@@ -66,9 +77,9 @@ pub fn rack_mates(a: NodeIx, b: NodeIx) -> bool {
 
 /// A node's blocks: one of each family.
 pub fn blocks(node: NodeIx) -> [IpNet; 2] {
-    let n = octet(node);
-    let v6 = Ipv6Addr::new(0xfd00, 0x244, u16::from(n), 0, 0, 0, 0, 0);
-    [net(Ipv4Addr::new(10, 244, n, 0), 24), net(v6, 64)]
+    let (high, low) = (octet(node / 256), octet(node % 256));
+    let v6 = Ipv6Addr::new(0xfd00, 0x244, u16::from_be_bytes([high, low]), 0, 0, 0, 0, 0);
+    [net(Ipv4Addr::new(10, 244 + high, low, 0), 24), net(v6, 64)]
 }
 
 fn octet(n: usize) -> u8 {
@@ -83,7 +94,7 @@ fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
 fn toml(settings: &Settings) -> String {
     let mut toml = format!(
         "[cluster]\nasn = 64512\n\n[timers]\nhold = \"9s\"\nsettle = \"15s\"\n\n\
-         [[pool]]\ncidr = \"10.244.0.0/16\"\nipip = \"{}\"\n\n\
+         [[pool]]\ncidr = \"10.244.0.0/14\"\nipip = \"{}\"\n\n\
          [[pool]]\ncidr = \"fd00:244::/32\"\n",
         settings.ipip
     );
