@@ -30,6 +30,7 @@ use ipnet::IpNet;
 use starling_bgp::msg::Slot;
 use starling_bgp::peer::Peer;
 use starling_bgp::rib::Rib;
+use starling_bgp::session::Forwarding;
 use starling_bgp::types::Time;
 use starling_config::NodePlan;
 use starling_fib::Fib;
@@ -76,6 +77,8 @@ struct Daemon {
     deaf_until: Time,
     /// Does nothing at all; what came meanwhile.
     frozen: Option<VecDeque<Event>>,
+    /// What its OPENs say of its own start.
+    forwarding: Forwarding,
 }
 
 /// How long messages take. Constant in a life, so that a channel keeps its order.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use starling_bgp::msg::{PeerIn, RibIn};
 use starling_bgp::peer::Peer;
 use starling_bgp::rib::Rib;
+use starling_bgp::session::Forwarding;
 use starling_bgp::types::{PeerId, Time};
 use starling_bgp::wire::Notification;
 use starling_config::PeerPlan;
@@ -16,6 +17,7 @@ use starling_fib::types::FibIn;
 
 use super::{Cluster, Daemon, Delays, Side};
 use crate::network::NodeIx;
+use crate::oracle::PROTOCOL;
 use crate::queue::Event;
 use crate::topology::{self, Settings};
 
@@ -41,6 +43,7 @@ impl Cluster {
         node.strangers.values_mut().for_each(|heard| *heard = None);
         // What happened before is in no event.
         node.kernel.take_events();
+        let preserved = node.kernel.routes().any(|route| route.protocol == PROTOCOL);
         node.daemon = Some(Daemon {
             rib: Rib::new(),
             fib: Fib::new(),
@@ -54,6 +57,7 @@ impl Cluster {
             last_news: Time::ZERO,
             deaf_until: Time::ZERO,
             frozen: None,
+            forwarding: Forwarding { restarting: true, preserved },
         });
         self.configure(ix);
         self.judge_node(ix);
@@ -115,11 +119,13 @@ impl Cluster {
         }
         for (address, peer) in wanted {
             let Some(daemon) = &self.nodes[ix].daemon else { return };
+            let forwarding = daemon.forwarding;
             let Some(at) = daemon.by_address.get(&address).copied() else { continue };
             let config = peer.peer_config(id_of(at));
             if *daemon.sides[at].peer.config() != config {
                 self.tell_peer(ix, at, PeerIn::Configure(Box::new(config)));
             }
+            self.tell_peer(ix, at, PeerIn::Forwarding(forwarding));
             self.tell_peer(ix, at, PeerIn::Start);
         }
     }
@@ -135,6 +141,14 @@ impl Cluster {
         self.judge_node(ix);
     }
 
+    /// Its start is over: what it still knows of before would be in its neighbours' way.
+    pub(super) fn settled(&mut self, ix: NodeIx) {
+        let Some(daemon) = &mut self.nodes[ix].daemon else { return };
+        daemon.forwarding = Forwarding { restarting: false, preserved: true };
+        let (forwarding, sides) = (daemon.forwarding, daemon.sides.len());
+        (0..sides).for_each(|at| self.tell_peer(ix, at, PeerIn::Forwarding(forwarding)));
+    }
+
     /// The daemon is told to stop, as by SIGTERM; one that hangs is killed.
     pub fn stop(&mut self, ix: NodeIx) {
         let sides = match &self.nodes[ix].daemon {
@@ -142,7 +156,7 @@ impl Cluster {
             _ => 0,
         };
         for side in 0..sides {
-            self.tell_peer(ix, side, PeerIn::Stop(Notification::CEASE_SHUTDOWN));
+            self.tell_peer(ix, side, PeerIn::Leave(Notification::CEASE_SHUTDOWN));
         }
         self.crash(ix);
     }

@@ -188,7 +188,10 @@ impl Cluster {
             }
             RibOut::Track(hops) => return self.fib_later(node, FibIn::Track(addresses(&hops))),
             RibOut::Untrack(hops) => return self.fib_later(node, FibIn::Untrack(addresses(&hops))),
-            RibOut::Settled => return self.fib_later(node, FibIn::Settled),
+            RibOut::Settled => {
+                self.fib_later(node, FibIn::Settled);
+                return self.settled(node);
+            }
             RibOut::OverLimit { .. } => return,
         };
         let side = place_of(peer);
