@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::canonical::Canonical;
 use crate::types::{Asn, NextHop};
 use crate::wire::as_path::AsPath;
-use crate::wire::attr::{Attr, Attrs, TRANSITIVE, code};
+use crate::wire::attr::{Attr, Attrs, TRANSITIVE, code, spec};
 use crate::wire::community::{Communities, ExtendedCommunities, LargeCommunities};
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is better.
@@ -237,6 +237,35 @@ impl AttrSet {
     /// EXTENDED_COMMUNITIES.
     pub fn extended_communities(&self) -> ExtendedCommunities<'_> {
         ExtendedCommunities::new(self.value(code::EXTENDED_COMMUNITIES))
+    }
+}
+
+// ---- Sets that policy makes -------------------------------------------------------------------
+
+impl AttrSet {
+    /// This set with another next hop and with these values instead of the ones that were there,
+    /// by attribute code, ascending. An empty value takes the attribute out.
+    pub(crate) fn edited(&self, next_hop: NextHop, edits: &[(u8, Vec<u8>)]) -> AttrSet {
+        let surplus: usize = edits.iter().map(|(_, value)| Canonical::attr_len(value.len())).sum();
+        let mut out = Canonical::with_capacity(self.bytes.len() + surplus);
+        let put = |out: &mut Canonical, (code, value): &(u8, Vec<u8>), flags: Option<u8>| {
+            let flags = flags.or_else(|| Some(spec(*code)?.flags)).unwrap_or(TRANSITIVE);
+            if !value.is_empty() {
+                out.attr(flags, *code, value);
+            }
+        };
+        let mut due = edits.iter().peekable();
+        for attr in self.iter() {
+            while let Some(edit) = due.next_if(|(code, _)| *code < attr.code) {
+                put(&mut out, edit, None);
+            }
+            match due.next_if(|(code, _)| *code == attr.code) {
+                Some(edit) => put(&mut out, edit, Some(attr.flags)),
+                None => out.attr(attr.flags, attr.code, attr.value),
+            }
+        }
+        due.for_each(|edit| put(&mut out, edit, None));
+        AttrSet::from_canonical(next_hop, out.finish())
     }
 }
 

@@ -1,4 +1,10 @@
-//! What may come in: the import side of a neighbour, judged per route by the Rib.
+//! What an operator allows and changes: per neighbour in and out, and into the kernel.
+//!
+//! * `rules`: ordered rules, the first that matches decides: [`Policy::prepare`] once an attribute
+//!   set, [`Policy::decide`] for each prefix, [`Policy::explain`] for people;
+//! * `matches` (with `prefixes`, `paths`, `communities`): what a rule asks;
+//! * `changes`: what it changes: [`Changes::apply`];
+//! * `import`: the way in as a whole: what may never come (below), then rules, then the default.
 //!
 //! Two questions, asked apart because one attribute set carries thousands of prefixes: may routes
 //! with *these attributes* be used ([`Judge::attributes`], once a set), and may *this prefix* come
@@ -6,6 +12,12 @@
 //! found again when somebody asks ([`Judge::words`]). What does not depend on the configuration
 //! of the neighbour (loops, impossible next hops) `wire::judge` has dealt with.
 
+mod changes;
+mod communities;
+mod import;
+mod matches;
+mod paths;
+mod prefixes;
 mod rules;
 
 use std::fmt;
@@ -13,7 +25,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-pub use rules::Policy;
+pub use changes::{Changes, MedChange, NextHopChange};
+pub use communities::{AnyCommunity, CommunityPattern, NotCommunity};
+pub use import::Import;
+pub use matches::{From, Glob, Matches, Source, Subject};
+pub use paths::{PathPattern, PathRegex, Range};
+pub use prefixes::{PrefixPattern, PrefixSet};
+pub use rules::{Policy, Prepared, Rule, RuleName, Step, Verdict};
 
 use crate::attrs::AttrSet;
 use crate::types::{Family, Prefix};
@@ -41,6 +59,8 @@ pub enum Rejection {
     Except(IpNet),
     /// Inside none of the prefixes that the policy allows.
     NotWithin,
+    /// A rule says so.
+    Rule(RuleName),
 }
 
 impl fmt::Display for Rejection {
@@ -49,6 +69,7 @@ impl fmt::Display for Rejection {
             Rejection::NotConfigured => f.write_str("the neighbour is not in the configuration"),
             Rejection::OwnNextHop(address) => write!(f, "NEXT_HOP {address} is our own address"),
             Rejection::Except(net) => write!(f, "inside {net}, which import never takes"),
+            Rejection::Rule(rule) => write!(f, "rejected by {rule}"),
             Rejection::NotWithin => f.write_str("not inside any prefix that import allows"),
         }
     }

@@ -111,6 +111,29 @@ impl<'a> AsPath<'a> {
         }
     }
 
+    /// The value with `asns` in front of it, in their order; at most 255 of them.
+    pub fn prepended(self, asns: &[Asn]) -> Vec<u8> {
+        let sequence = SegmentKind::Sequence as u8;
+        let asns = asns.get(..255).unwrap_or(asns);
+        // What fits into the first sequence joins it.
+        let (there, rest) = match self.0 {
+            [kind, count, rest @ ..]
+                if *kind == sequence && asns.len() + usize::from(*count) <= 255 =>
+            {
+                (*count, rest)
+            }
+            all => (0, all),
+        };
+        let mut out = Vec::with_capacity(2 + asns.len() * 4 + self.0.len());
+        let count = there.saturating_add(u8::try_from(asns.len()).unwrap_or(u8::MAX));
+        if count > 0 {
+            out.extend_from_slice(&[sequence, count]);
+        }
+        out.extend(asns.iter().flat_map(|asn| asn.0.to_be_bytes()));
+        out.extend_from_slice(rest);
+        out
+    }
+
     /// Whether `asn` is anywhere in it.
     pub fn contains(self, asn: Asn) -> bool {
         self.asns().any(|a| a == asn)
@@ -237,6 +260,23 @@ mod tests {
         assert!(path.is_empty());
         assert_eq!((path.len(), path.first(), path.origin()), (0, None, None));
         assert_eq!(path.to_string(), "");
+    }
+
+    #[test]
+    fn numbers_in_front_join_the_first_sequence_while_it_has_room() {
+        let shown = |octets: &[u8]| AsPath::new(octets).to_string();
+        let path = AsPath::new(&MIXED).prepended(&[Asn(1), Asn(2)]);
+        assert_eq!(shown(&path), "1 2 65001 200000 {7,8}");
+        assert_eq!(AsPath::new(&path).segments().count(), 2);
+        let set = AsPath::new(&MIXED[10..]).prepended(&[Asn(1)]);
+        assert_eq!(shown(&set), "1 {7,8}");
+        assert_eq!(shown(&AsPath::default().prepended(&[Asn(1)])), "1");
+        assert!(AsPath::default().prepended(&[]).is_empty());
+        let long = AsPath::default().prepended(&[Asn(9); 254]);
+        let longer = AsPath::new(&long).prepended(&[Asn(1), Asn(2)]);
+        assert_eq!(AsPath::new(&longer).len(), 256);
+        assert!(shown(&longer).starts_with("1 2 9 "));
+        assert_eq!(AsPath::new(&longer).segments().count(), 2);
     }
 
     #[test]

@@ -22,18 +22,30 @@ impl Community {
     /// Not across bilateral peerings (RFC 3765).
     pub const NOPEER: Community = Community(0xffff_ff04);
 
+    /// The registered ones and their names.
+    const NAMES: [(Community, &str); 8] = [
+        (Community::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
+        (Community(0xffff_0006), "llgr-stale"),
+        (Community(0xffff_0007), "no-llgr"),
+        (Community::BLACKHOLE, "blackhole"),
+        (Community::NO_EXPORT, "no-export"),
+        (Community::NO_ADVERTISE, "no-advertise"),
+        (Community::NO_EXPORT_SUBCONFED, "no-export-subconfed"),
+        (Community::NOPEER, "no-peer"),
+    ];
+
     fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Community::GRACEFUL_SHUTDOWN => "graceful-shutdown",
-            Community(0xffff_0006) => "llgr-stale",
-            Community(0xffff_0007) => "no-llgr",
-            Community::BLACKHOLE => "blackhole",
-            Community::NO_EXPORT => "no-export",
-            Community::NO_ADVERTISE => "no-advertise",
-            Community::NO_EXPORT_SUBCONFED => "no-export-subconfed",
-            Community::NOPEER => "no-peer",
-            _ => return None,
-        })
+        Community::NAMES.iter().find(|(known, _)| *known == self).map(|(_, name)| *name)
+    }
+
+    /// The registered one of that name.
+    pub fn named(name: &str) -> Option<Community> {
+        Community::NAMES.iter().find(|(_, known)| *known == name).map(|(community, _)| *community)
+    }
+
+    /// The names of the registered ones.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Community::NAMES.iter().map(|(_, name)| *name)
     }
 }
 
