@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::Feed;
 use super::adj_out::AdjOut;
 use super::chunk;
 use super::key::{GroupKey, Learned};
@@ -81,20 +82,14 @@ impl Group {
         }
     }
 
-    /// The best route of a destination is new; see [`super::Exports::feed`].
+    /// The paths to a destination are others; see [`super::Exports::feed`].
     #[inline]
-    pub(crate) fn feed(
-        &mut self,
-        family: Family,
-        dest: u32,
-        route: Option<(AttrId, PeerId, Learned)>,
-        sets: &mut Sets,
-    ) {
+    pub(crate) fn feed(&mut self, family: Family, dest: u32, routes: &[Feed], sets: &mut Sets) {
         if !self.key.families.contains(family) {
             return;
         }
-        let route = route.filter(|(attr, _, learned)| self.passes(family, *attr, *learned, sets));
-        let route = route.map(|(attr, source, _)| (attr, source));
+        let best = routes.first().filter(|r| self.passes(family, r.attr, r.learned, sets));
+        let route = best.map(|r| (r.attr, r.peer));
         let old = self.adj(family).said(dest);
         self.changed |= match (old, route) {
             (Some(old), Some(new)) if old == new => false,

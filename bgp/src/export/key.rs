@@ -18,8 +18,11 @@ use crate::wire::community::Community;
 pub(crate) enum Learned {
     /// We originate it.
     Own,
-    /// Over iBGP.
-    Internal,
+    /// Over iBGP; from a client of ours (RFC 4456 §6) or not.
+    Internal {
+        /// Whether from a client.
+        client: bool,
+    },
     /// Over eBGP.
     External,
 }
@@ -57,7 +60,7 @@ impl GroupKey {
         let by_source = match learned {
             Learned::Own => true,
             // What one member of the mesh said, the others heard from it (RFC 4271 §9.2).
-            Learned::Internal => self.export == Export::All && !self.internal,
+            Learned::Internal { client: _ } => self.export == Export::All && !self.internal,
             Learned::External => self.export == Export::All,
         };
         by_source && self.next_hop(family).is_some() && !self.forbidden_by_community(attrs)

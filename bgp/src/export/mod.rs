@@ -34,7 +34,9 @@ pub(crate) use key::{GroupKey, Learned};
 use self::group::Group;
 use crate::attrs::AttrId;
 use crate::msg::{PeerUp, RibOut};
+use crate::rib::change::Ranking;
 use crate::rib::sets::Sets;
+use crate::rib::source::SourceId;
 use crate::rib::table::{Keyed, Tables};
 use crate::types::{Family, PeerId, V4, V6};
 use crate::wire::encode;
@@ -62,14 +64,28 @@ pub(crate) struct Exports {
     wakes: Vec<PeerId>,
     /// Destinations that a group has let go; somebody must see whether they can go altogether.
     pub(crate) freed: Vec<(Family, u32)>,
+    /// The start is over; see [`Exports::settle`].
+    #[allow(dead_code, reason = "groups do not wait with End-of-RIB yet")]
+    settled: bool,
+}
+
+/// A usable path to a destination, as groups are fed it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Feed {
+    /// What it carries, after import.
+    pub(crate) attr: AttrId,
+    /// Where it is from: tells the paths of a destination apart.
+    pub(crate) source: SourceId,
+    /// Whose it is; it is not told back there.
+    pub(crate) peer: PeerId,
+    pub(crate) learned: Learned,
 }
 
 /// What the Rib lends for a change of membership.
 pub(crate) struct Routes<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) sets: &'a mut Sets,
-    /// How the route of a source was learned.
-    pub(crate) learned: &'a dyn Fn(PeerId) -> Option<Learned>,
+    pub(crate) ranking: Ranking<'a>,
 }
 
 impl Exports {
@@ -159,19 +175,23 @@ impl Exports {
         }
     }
 
-    /// The best route of a destination is new: attributes, source, how it was learned; `None`:
-    /// there is none any more.
+    /// The usable paths to a destination are others: the best first, and only that one unless
+    /// [`Exports::wants_all`]; none: there is none any more.
     #[inline]
-    pub(crate) fn feed(
-        &mut self,
-        family: Family,
-        dest: u32,
-        route: Option<(AttrId, PeerId, Learned)>,
-        sets: &mut Sets,
-    ) {
+    pub(crate) fn feed(&mut self, family: Family, dest: u32, routes: &[Feed], sets: &mut Sets) {
         for group in &mut self.groups {
-            group.feed(family, dest, route, sets);
+            group.feed(family, dest, routes, sets);
         }
+    }
+
+    /// Whether a group needs more than the best path to a destination.
+    pub(crate) fn wants_all(&self) -> bool {
+        false
+    }
+
+    /// The start is over (RFC 4724 §4.1): End-of-RIB may be said of learned routes too.
+    pub(crate) fn settle(&mut self) {
+        self.settled = true;
     }
 
     /// Whether a group still has something to say about a destination.
@@ -263,15 +283,11 @@ fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
         return;
     }
     let table = P::table(routes.tables);
-    let mut last: Option<(PeerId, Option<Learned>)> = None;
     for id in 0..table.end() {
         let Some(best) = table.get(id).and_then(|d| d.best()) else { continue };
-        let learned = match last {
-            Some((peer, learned)) if peer == best.peer => learned,
-            _ => last.insert((best.peer, (routes.learned)(best.peer))).1,
-        };
-        let route = learned.map(|learned| (best.attr, best.peer, learned));
-        group.feed(P::FAMILY, id, route, routes.sets);
+        if let Some(feed) = routes.ranking.feed(best) {
+            group.feed(P::FAMILY, id, &[feed], routes.sets);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! changes.
 
 use super::Rib;
+use super::change::Ranking;
 use super::receive::{self, Intake};
 use super::table::Keyed;
 use crate::export::{GroupKey, Routes};
@@ -53,8 +54,8 @@ impl Rib {
     }
 
     fn judge_again<P: Keyed>(&mut self, changed: &[PeerId]) {
-        let Rib { tables, peers, sets, nexthops, .. } = self;
-        receive::judge_again::<P>(changed, tables, peers, sets, nexthops);
+        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
+        receive::judge_again::<P>(changed, tables, peers, sets, nexthops, sources);
     }
 
     fn originate<P: Keyed>(&mut self, now: Time, old: &[ipnet::IpNet], new: &[ipnet::IpNet]) {
@@ -62,20 +63,24 @@ impl Rib {
         if old == new {
             return;
         }
-        let Rib { tables, peers, sets, nexthops, .. } = self;
+        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
         let counts = &mut peers.own;
-        let mut intake = Intake { peer: PeerId::LOCAL, counts, sets, nexthops };
+        let mut intake = Intake { counts, sets, nexthops, sources };
         receive::originate::<P>(now, &old, &new, tables, &mut intake);
     }
 
     /// Puts a peer into the group that configuration and session ask for.
     pub(super) fn regroup(&mut self, id: PeerId) {
-        let Rib { config: Some(config), peers, tables, sets, exports, .. } = self else { return };
+        let Rib { config: Some(config), peers, tables, sets, nexthops, sources, exports, .. } =
+            self
+        else {
+            return;
+        };
         let Some(peer) = peers.get(id) else { return };
         let Some(up) = &peer.up else { return };
         let key = GroupKey::of(up, config, peer.policy.as_ref().map(|p| p.export));
-        let learned = |source| peers.learned(source);
-        exports.assign(id, key, &mut Routes { tables, sets, learned: &learned });
+        let ranking = Ranking { peers, nexthops, sources };
+        exports.assign(id, key, &mut Routes { tables, sets, ranking });
     }
 }
 

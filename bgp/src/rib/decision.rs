@@ -179,6 +179,19 @@ pub fn select(candidates: &[Candidate<'_>]) -> Option<usize> {
     best.map(|(at, _)| at)
 }
 
+/// The positions of all candidates, the best first, then the best of the others, and so on: the
+/// order in which paths are told to who takes several (RFC 7911 leaves it to us).
+pub fn in_order(candidates: &[Candidate<'_>]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..candidates.len()).collect();
+    let mut rest = candidates.to_vec();
+    let mut order = Vec::with_capacity(places.len());
+    while let Some(best) = select(&rest) {
+        rest.remove(best);
+        order.push(places.remove(best));
+    }
+    order
+}
+
 /// Where and to whom a path lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Loss {

@@ -3,22 +3,104 @@
 //! Nearly every destination has one path; it lies in the destination itself. [`Path`] is 16 B,
 //! [`Dest`] 32 B for IPv4. The tests at the end pin these sizes.
 
+use super::source::SourceId;
 use crate::attrs::AttrId;
-use crate::types::PeerId;
 
-/// One route as it was received: from whom, with what, since when.
+/// Where a path stands: what import made of it, and whether it is stale. One octet with room to
+/// spare, in which the compiler finds place for [`Paths`]' own tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Path {
-    pub(crate) peer: PeerId,
-    /// As received; the path holds one reference to it.
-    pub(crate) attr: AttrId,
-    /// Seconds since the origin of [`crate::types::Time`].
-    pub(crate) since: u32,
-    /// Import policy rejected it: it is kept, shown, and never used.
-    pub(crate) filtered: bool,
+enum Mark {
+    Accepted,
+    Rejected,
+    Over,
+    StaleAccepted,
+    StaleRejected,
+    StaleOver,
 }
 
-/// The paths to a destination: at most one per peer, in no order that means anything.
+/// What import made of a path. Only an accepted one is ever used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It may be used.
+    Accepted,
+    /// Policy rejected it.
+    Rejected,
+    /// Policy accepts it, but its neighbour has more accepted ones already than it may.
+    Over,
+}
+
+/// One route as it was received: from where, with what, since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Path {
+    /// As received; the path holds one reference to it.
+    pub(crate) received: AttrId,
+    /// As used, after import; where that is another set, the path holds one reference to it too.
+    pub(crate) used: AttrId,
+    /// Seconds since the origin of [`crate::types::Time`].
+    pub(crate) since: u32,
+    /// The source's number, lowest octet first. Sixteen million sources do not fit into any
+    /// machine we run on.
+    source: [u8; 3],
+    mark: Mark,
+}
+
+impl Path {
+    /// A fresh path.
+    pub(crate) fn new(
+        source: SourceId,
+        received: AttrId,
+        used: AttrId,
+        since: u32,
+        verdict: Verdict,
+    ) -> Path {
+        let [a, b, c, _] = source.0.to_le_bytes();
+        let path = Path { received, used, since, source: [a, b, c], mark: Mark::Accepted };
+        path.marked(verdict, false)
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> SourceId {
+        let [a, b, c] = self.source;
+        SourceId(u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    #[inline]
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self.mark {
+            Mark::Accepted | Mark::StaleAccepted => Verdict::Accepted,
+            Mark::Rejected | Mark::StaleRejected => Verdict::Rejected,
+            Mark::Over | Mark::StaleOver => Verdict::Over,
+        }
+    }
+
+    /// Whether its neighbour has not said it again since it began to say everything again.
+    #[inline]
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self.mark, Mark::StaleAccepted | Mark::StaleRejected | Mark::StaleOver)
+    }
+
+    /// Whether the decision may look at it.
+    #[inline]
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.mark, Mark::Accepted | Mark::StaleAccepted)
+    }
+
+    /// The same with other marks.
+    #[inline]
+    pub(crate) fn marked(self, verdict: Verdict, stale: bool) -> Path {
+        let mark = match (verdict, stale) {
+            (Verdict::Accepted, false) => Mark::Accepted,
+            (Verdict::Rejected, false) => Mark::Rejected,
+            (Verdict::Over, false) => Mark::Over,
+            (Verdict::Accepted, true) => Mark::StaleAccepted,
+            (Verdict::Rejected, true) => Mark::StaleRejected,
+            (Verdict::Over, true) => Mark::StaleOver,
+        };
+        Path { mark, ..self }
+    }
+}
+
+/// The paths to a destination: at most one per source, in no order that means anything.
 #[derive(Debug, Default)]
 pub(crate) enum Paths {
     #[default]
@@ -45,15 +127,11 @@ impl Paths {
         }
     }
 
-    pub(crate) fn of(&self, peer: PeerId) -> Option<&Path> {
-        self.as_slice().iter().find(|p| p.peer == peer)
+    pub(crate) fn of_mut(&mut self, source: SourceId) -> Option<&mut Path> {
+        self.as_mut_slice().iter_mut().find(|p| p.source() == source)
     }
 
-    pub(crate) fn of_mut(&mut self, peer: PeerId) -> Option<&mut Path> {
-        self.as_mut_slice().iter_mut().find(|p| p.peer == peer)
-    }
-
-    /// Adds the path of a peer that has none here yet.
+    /// Adds the path of a source that has none here yet.
     pub(crate) fn push(&mut self, path: Path) {
         match self {
             Paths::None => *self = Paths::One(path),
@@ -62,18 +140,18 @@ impl Paths {
         }
     }
 
-    /// Takes out the path of `peer`.
-    pub(crate) fn remove(&mut self, peer: PeerId) -> Option<Path> {
+    /// Takes out the path of `source`.
+    pub(crate) fn remove(&mut self, source: SourceId) -> Option<Path> {
         match self {
             Paths::None => None,
-            Paths::One(path) if path.peer == peer => {
+            Paths::One(path) if path.source() == source => {
                 let path = *path;
                 *self = Paths::None;
                 Some(path)
             }
             Paths::One(_) => None,
             Paths::Many(paths) => {
-                let at = paths.iter().position(|p| p.peer == peer)?;
+                let at = paths.iter().position(|p| p.source() == source)?;
                 let path = paths.swap_remove(at);
                 if let [last] = paths.as_slice() {
                     *self = Paths::One(*last);
@@ -84,15 +162,15 @@ impl Paths {
     }
 }
 
-/// The path that won: whose it is and what it carries. Fib and groups were told of it.
+/// The path that won: where it is from and what it carries, after import. Fib and groups were told of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Best {
-    pub(crate) peer: PeerId,
+    pub(crate) source: SourceId,
     pub(crate) attr: AttrId,
 }
 
 /// Stands for "no best path" without costing a tag.
-const NONE: Best = Best { peer: PeerId(u32::MAX), attr: AttrId(u32::MAX) };
+const NONE: Best = Best { source: SourceId(u32::MAX), attr: AttrId(u32::MAX) };
 
 /// One destination.
 #[derive(Debug)]
@@ -127,8 +205,21 @@ mod tests {
     use super::*;
     use crate::types::{V4, V6};
 
-    fn path(peer: u32) -> Path {
-        Path { peer: PeerId(peer), attr: AttrId(peer), since: 0, filtered: false }
+    fn path(source: u32) -> Path {
+        Path::new(SourceId(source), AttrId(source), AttrId(source), 0, Verdict::Accepted)
+    }
+
+    #[test]
+    fn a_path_says_where_it_stands() {
+        let big = path(0xab_cdef);
+        assert_eq!((big.source(), big.is_stale()), (SourceId(0xab_cdef), false));
+        for verdict in [Verdict::Accepted, Verdict::Rejected, Verdict::Over] {
+            for stale in [false, true] {
+                let path = big.marked(verdict, stale);
+                assert_eq!((path.verdict(), path.is_stale()), (verdict, stale));
+                assert_eq!(path.is_accepted(), verdict == Verdict::Accepted);
+            }
+        }
     }
 
     #[test]
@@ -147,12 +238,12 @@ mod tests {
         paths.push(path(2));
         paths.push(path(3));
         assert_eq!(paths.as_slice().len(), 3);
-        assert_eq!(paths.remove(PeerId(9)), None);
-        assert_eq!(paths.remove(PeerId(1)), Some(path(1)));
-        assert_eq!(paths.remove(PeerId(3)), Some(path(3)));
+        assert_eq!(paths.remove(SourceId(9)), None);
+        assert_eq!(paths.remove(SourceId(1)), Some(path(1)));
+        assert_eq!(paths.remove(SourceId(3)), Some(path(3)));
         assert!(matches!(paths, Paths::One(p) if p == path(2)));
-        assert_eq!(paths.remove(PeerId(1)), None);
-        assert_eq!(paths.remove(PeerId(2)), Some(path(2)));
+        assert_eq!(paths.remove(SourceId(1)), None);
+        assert_eq!(paths.remove(SourceId(2)), Some(path(2)));
         assert!(paths.as_slice().is_empty());
     }
 }

@@ -18,7 +18,7 @@
 //! Deviations: MED is compared over all paths at once, never in order of arrival
 //! ([`decision`]); a next hop that the kernel has not answered for yet counts as unreachable.
 
-mod change;
+pub(crate) mod change;
 mod configure;
 pub mod decision;
 pub(crate) mod dest;
@@ -29,6 +29,7 @@ pub(crate) mod sets;
 mod settle;
 pub mod show;
 pub(crate) mod slab;
+pub(crate) mod source;
 pub(crate) mod table;
 
 pub use nexthop::Reach;
@@ -38,6 +39,7 @@ use self::peers::Peers;
 use self::receive::Intake;
 use self::sets::Sets;
 use self::settle::Settle;
+use self::source::Sources;
 use self::table::Tables;
 use crate::export::Exports;
 use crate::msg::{FibBatch, NexthopNews, PeerUp, RibConfig, RibIn, RibOut};
@@ -53,6 +55,7 @@ pub struct Rib {
     tables: Tables,
     sets: Sets,
     nexthops: Nexthops,
+    sources: Sources,
     exports: Exports,
     settle: Settle,
 }
@@ -71,8 +74,8 @@ impl Rib {
             RibIn::PeerUp(up) => self.peer_up(*up, out),
             RibIn::PeerDown { peer, retain: _ } => self.peer_down(peer, out),
             RibIn::Routes(batch) => {
-                let Rib { tables, peers, sets, nexthops, .. } = self;
-                receive::batch(now, *batch, tables, peers, sets, nexthops);
+                let Rib { tables, peers, sets, nexthops, sources, .. } = self;
+                receive::batch(now, *batch, tables, peers, sets, nexthops, sources);
             }
             RibIn::Refresh { peer, family } => self.exports.refresh(peer, family),
             RibIn::Pull { peer, room } => {
@@ -83,6 +86,7 @@ impl Rib {
         }
         self.conclude(out);
         if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {
+            self.exports.settle();
             out.push(RibOut::Settled);
         }
     }
@@ -107,12 +111,12 @@ impl Rib {
     }
 
     fn peer_down(&mut self, id: PeerId, out: &mut Vec<RibOut>) {
-        let Rib { tables, peers, sets, nexthops, exports, .. } = self;
+        let Rib { tables, peers, sets, nexthops, sources, exports, .. } = self;
         exports.down(id, sets);
         let Some(peer) = peers.get_mut(id) else { return };
-        let mut intake = Intake { peer: id, counts: &mut peer.counts, sets, nexthops };
-        receive::remove_all::<V4>(tables, &mut intake);
-        receive::remove_all::<V6>(tables, &mut intake);
+        let mut intake = Intake { counts: &mut peer.counts, sets, nexthops, sources };
+        receive::remove_all::<V4>(id, tables, &mut intake);
+        receive::remove_all::<V6>(id, tables, &mut intake);
         peer.up = None;
         // Decide while the peer is still known: the counts of its best routes go down with it.
         self.conclude(out);
@@ -129,11 +133,11 @@ impl Rib {
 
     /// Decides what was touched, and says what follows. What one message touched is one batch.
     fn conclude(&mut self, out: &mut Vec<RibOut>) {
-        let Rib { tables, peers, sets, nexthops, exports, .. } = self;
+        let Rib { tables, peers, sets, nexthops, sources, exports, .. } = self;
         let mut fib = FibBatch::default();
         let routes = &mut fib.routes;
-        change::decide_touched::<V4>(tables, peers, sets, nexthops, exports, routes);
-        change::decide_touched::<V6>(tables, peers, sets, nexthops, exports, routes);
+        change::decide_touched::<V4>(tables, peers, sets, nexthops, sources, exports, routes);
+        change::decide_touched::<V6>(tables, peers, sets, nexthops, sources, exports, routes);
         for (family, id) in std::mem::take(&mut exports.freed) {
             match family {
                 Family::Ipv4 => change::forget_if_unused(&mut tables.v4, id, exports),
@@ -145,6 +149,7 @@ impl Rib {
             out.push(RibOut::Fib(fib));
         }
         exports.flush(out);
+        sources.flush();
         sets.flush();
     }
 }

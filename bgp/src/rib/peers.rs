@@ -100,7 +100,11 @@ impl Peers {
             return Some(Learned::Own);
         }
         let up = self.get(source)?.up.as_ref()?;
-        Some(if up.kind.is_internal() { Learned::Internal } else { Learned::External })
+        let client = || self.get(source).and_then(|p| p.policy.as_ref()).is_some_and(|p| p.client);
+        Some(match up.kind.is_internal() {
+            true => Learned::Internal { client: client() },
+            false => Learned::External,
+        })
     }
 
     /// The candidate that a path of `peer` is; `None`: there is no such session.

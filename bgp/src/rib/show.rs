@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::Rib;
-use super::change;
+use super::change::Ranking;
 use super::decision::{self, Candidate};
 use super::dest::{Dest, Path};
 use super::nexthop::Reach;
@@ -65,6 +65,8 @@ pub struct RouteView {
 pub struct PathView {
     /// From whom; [`PeerId::LOCAL`] for our own.
     pub peer: PeerId,
+    /// The identifier with which the neighbour sent it (RFC 7911); 0 where it sends none.
+    pub path_id: u32,
     /// The neighbour's name; "local" for our own.
     pub name: String,
     /// NEXT_HOP; `None` for our own routes.
@@ -195,19 +197,20 @@ impl Rib {
 
     fn view<P: Keyed>(&self, dest: &Dest<P>, filter: &RouteFilter) -> Option<RouteView> {
         let paths = dest.paths.as_slice();
-        let (at, candidates) = change::candidates(paths, &self.peers, &self.sets, &self.nexthops);
+        let Rib { peers, nexthops, sources, .. } = self;
+        let (at, candidates) = Ranking { peers, nexthops, sources }.candidates(paths, &self.sets);
         let whys = self.whys(&candidates);
         let best = dest.best();
         let view = |(position, path): (usize, &Path)| {
-            let attrs = self.sets.get(path.attr)?;
-            let own = path.peer == PeerId::LOCAL;
-            let peer = self.peers.get(path.peer);
-            let filtered = path.filtered.then(|| {
+            let attrs = self.sets.get(path.received)?;
+            let (own, from) = (path.source().is_own(), self.sources.peer(path.source()));
+            let peer = self.peers.get(from);
+            let filtered = (!path.is_accepted()).then(|| {
                 let words = peer.and_then(|p| p.judge().words(dest.prefix, attrs));
                 words.unwrap_or_else(|| "rejected by import policy".to_owned())
             });
             let next_hop = (!own).then(|| attrs.next_hop());
-            let reach = next_hop.filter(|_| !path.filtered).map(|a| self.nexthops.reach(a));
+            let reach = next_hop.filter(|_| path.is_accepted()).map(|a| self.nexthops.reach(a));
             let why = at.iter().position(|c| *c == position).and_then(|c| whys.get(c)).cloned();
             let why = why.unwrap_or_else(|| match (&filtered, reach, next_hop) {
                 (Some(reason), _, _) => format!("filtered: {reason}"),
@@ -218,11 +221,12 @@ impl Rib {
                 (None, _, None) => "not in use".to_owned(),
             });
             Some(PathView {
-                peer: path.peer,
-                name: self.name_of(path.peer),
+                peer: from,
+                path_id: if own { 0 } else { sources.path_id(path.source()) },
+                name: self.name_of(from),
                 next_hop,
                 attrs: attrs.clone(),
-                best: best.is_some_and(|b| b.peer == path.peer),
+                best: best.is_some_and(|b| b.source == path.source()),
                 why,
                 filtered,
                 reach,

@@ -108,7 +108,8 @@ pub(crate) struct Tables {
 pub(crate) trait Keyed: Prefix {
     fn table(tables: &Tables) -> &Table<Self>;
     fn table_mut(tables: &mut Tables) -> &mut Table<Self>;
-    fn arena(batch: &RouteBatch) -> &[Self];
+    /// The prefixes of a batch, and their path identifiers.
+    fn arena(batch: &RouteBatch) -> (&[Self], &[u32]);
 }
 
 impl Keyed for V4 {
@@ -118,8 +119,8 @@ impl Keyed for V4 {
     fn table_mut(tables: &mut Tables) -> &mut Table<V4> {
         &mut tables.v4
     }
-    fn arena(batch: &RouteBatch) -> &[V4] {
-        &batch.v4
+    fn arena(batch: &RouteBatch) -> (&[V4], &[u32]) {
+        (&batch.v4, &batch.v4_ids)
     }
 }
 
@@ -130,8 +131,8 @@ impl Keyed for V6 {
     fn table_mut(tables: &mut Tables) -> &mut Table<V6> {
         &mut tables.v6
     }
-    fn arena(batch: &RouteBatch) -> &[V6] {
-        &batch.v6
+    fn arena(batch: &RouteBatch) -> (&[V6], &[u32]) {
+        (&batch.v6, &batch.v6_ids)
     }
 }
 

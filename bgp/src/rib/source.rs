@@ -1,0 +1,152 @@
+//! Sources of paths: a neighbour, and with path identifiers (RFC 7911 §3) one of them.
+//!
+//! A destination has at most one path per source, so a source's number is all that a path says of
+//! its origin. A source exists while paths name it; its number is good until the end of the
+//! message in which the last one went.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::slab::Slab;
+use crate::types::PeerId;
+
+/// The number of a source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct SourceId(pub(crate) u32);
+
+impl SourceId {
+    /// Our own: what the configuration originates,
+    pub(crate) const CONFIGURED: SourceId = SourceId(0);
+    /// what the operator does,
+    pub(crate) const OPERATOR: SourceId = SourceId(1);
+    /// and addresses of local pods that lie in other nodes' blocks.
+    pub(crate) const BORROWED: SourceId = SourceId(2);
+    const OWN: [SourceId; 3] = [SourceId::CONFIGURED, SourceId::OPERATOR, SourceId::BORROWED];
+
+    /// Whether we originate what comes from it.
+    #[inline]
+    pub(crate) fn is_own(self) -> bool {
+        self.0 < SourceId::OWN.len() as u32
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    peer: PeerId,
+    /// 0 where the session has no path identifiers.
+    path_id: u32,
+    paths: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    slab: Slab<Source>,
+    ids: HashMap<(PeerId, u32), SourceId, FixedState>,
+    /// Lost their last path in this message (and may have found another), or never had one.
+    idle: Vec<SourceId>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        let (slab, ids, idle) = (Slab::default(), HashMap::default(), Vec::new());
+        let mut sources = Sources { slab, ids, idle };
+        for id in SourceId::OWN {
+            // One use that nobody gives up.
+            sources.slab.insert(Source { peer: PeerId::LOCAL, path_id: id.0, paths: 1 });
+        }
+        sources
+    }
+}
+
+impl Sources {
+    /// The source that `path_id` of `peer` is, known or new.
+    pub(crate) fn of(&mut self, peer: PeerId, path_id: u32) -> SourceId {
+        let Sources { slab, ids, idle } = self;
+        *ids.entry((peer, path_id)).or_insert_with(|| {
+            let id = SourceId(slab.insert(Source { peer, path_id, paths: 0 }));
+            idle.push(id);
+            id
+        })
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn find(&self, peer: PeerId, path_id: u32) -> Option<SourceId> {
+        self.ids.get(&(peer, path_id)).copied()
+    }
+
+    /// Whose it is.
+    #[inline]
+    pub(crate) fn peer(&self, id: SourceId) -> PeerId {
+        self.slab.get(id.0).map_or(PeerId::LOCAL, |s| s.peer)
+    }
+
+    /// The path identifier with which it came; 0 where there are none.
+    pub(crate) fn path_id(&self, id: SourceId) -> u32 {
+        self.slab.get(id.0).map_or(0, |s| s.path_id)
+    }
+
+    /// One more path is from there.
+    #[inline]
+    pub(crate) fn acquire(&mut self, id: SourceId) {
+        if let Some(source) = self.slab.get_mut(id.0) {
+            source.paths += 1;
+        }
+    }
+
+    /// One path less.
+    #[inline]
+    pub(crate) fn release(&mut self, id: SourceId) {
+        if let Some(source) = self.slab.get_mut(id.0) {
+            source.paths -= 1;
+            if source.paths == 0 {
+                self.idle.push(id);
+            }
+        }
+    }
+
+    /// The end of the message: sources without paths are forgotten.
+    pub(crate) fn flush(&mut self) {
+        for id in self.idle.drain(..) {
+            if self.slab.get(id.0).is_some_and(|s| s.paths == 0)
+                && let Some(source) = self.slab.remove(id.0)
+            {
+                self.ids.remove(&(source.peer, source.path_id));
+            }
+        }
+        self.idle.shrink_to(4096);
+    }
+
+    /// How many there are, our own left out.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_lives_as_long_as_its_paths() {
+        let mut sources = Sources::default();
+        let (a, b) = (sources.of(PeerId(7), 0), sources.of(PeerId(7), 9));
+        assert_ne!(a, b);
+        assert_eq!((sources.of(PeerId(7), 9), sources.path_id(b)), (b, 9));
+        sources.acquire(a);
+        sources.flush();
+        // Nothing came from b; a has a path.
+        assert_eq!((sources.len(), sources.find(PeerId(7), 0)), (1, Some(a)));
+        sources.release(a);
+        assert_eq!(sources.peer(a), PeerId(7), "known until the end of the message");
+        sources.acquire(a);
+        sources.flush();
+        assert_eq!(sources.len(), 1);
+        sources.release(a);
+        sources.flush();
+        assert_eq!((sources.len(), sources.find(PeerId(7), 0)), (0, None));
+        assert!(SourceId::BORROWED.is_own() && !a.is_own());
+        assert_eq!(sources.peer(SourceId::OPERATOR), PeerId::LOCAL);
+    }
+}
