@@ -16,7 +16,7 @@ export RUST_LIB_BACKTRACE = 0
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test check fuzz
+.PHONY: help build lab lab-down test check fuzz matrix
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -34,8 +34,16 @@ lab-down: ## Remove the network that KEEP=1 left
 
 test: build ## Run every test: unit, property, simulation, namespaces, the four networks
 	@$(ROOT) tests/vm/install lab
+	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) cargo test --workspace
+	@$(ROOT) $(LAB) matrix check
 	$(ROOT) $(LAB) check --all
+
+matrix: build ## Write README's matrix of features and peers anew, from the tests that prove it
+	@$(ROOT) tests/vm/install lab
+	@$(ROOT) $(LAB) matrix forget
+	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
+	@$(ROOT) $(LAB) matrix prune
 
 check: ## Formatting and lints, warnings denied
 	@$(ROOT) tests/vm/install build

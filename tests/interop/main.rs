@@ -1,16 +1,20 @@
 //! Starling beside other speakers: BIRD 2 as a Calico node runs it, FRR as a top-of-rack switch
-//! or gateway, and one written here that says what no well-bred speaker would.
+//! or gateway, all five of Debian by one description (`beside`), and one written here that says
+//! what no well-bred speaker would (`speaker`).
 //!
-//! Needs root and Debian's bird2 and frr; without them the tests fail and say so.
+//! What works with whom is recorded as it is seen (`starling_lab::matrix`) and stands in README.
+//! Needs root and what `tests/vm/install lab` installs; without them the tests fail and say so.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attributes;
+mod beside;
 mod bird;
 mod collision;
 mod frr;
 mod malformed;
+mod sessions;
 mod speaker;
 #[path = "../netns/support.rs"]
 mod support;

@@ -122,10 +122,24 @@ impl Bird {
         must_succeed(birdc.arg("-s").arg(&self.socket).args(command.split_whitespace()))
     }
 
+    /// The same of a command with quoted words in it, which is taken as it is.
+    ///
+    /// # Errors
+    /// When birdc fails, in its words.
+    pub fn birdc_text(&self, command: &str) -> Result<String> {
+        let mut birdc = std::process::Command::new("birdc");
+        must_succeed(birdc.arg("-s").arg(&self.socket).arg(command))
+    }
+
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {
         self.proc.log()
+    }
+
+    /// The process, e.g. to send it a signal.
+    pub fn proc(&mut self) -> &mut Proc {
+        &mut self.proc
     }
 
     /// Ends it at once, as a crash would: its kernel routes stay.
@@ -133,7 +147,7 @@ impl Bird {
         self.proc.crash();
     }
 
-    /// The process, e.g. to stop it orderly.
+    /// The process for good, e.g. to stop it orderly.
     #[must_use]
     pub fn into_proc(self) -> Proc {
         self.proc

@@ -149,16 +149,48 @@ impl Frr {
     }
 
     fn ask(&self, daemon: &str, command: &str) -> Result<String> {
+        must_succeed(self.client(daemon).args(["-c", command]))
+    }
+
+    fn client(&self, daemon: &str) -> std::process::Command {
         let mut vtysh = std::process::Command::new("vtysh");
         // An empty configuration folder: the machine's own vtysh.conf is not ours.
         vtysh.arg("--vty_socket").arg(&self.dir).arg("--config_dir").arg(&self.dir);
-        must_succeed(vtysh.args(["-d", daemon, "-c", command]))
+        vtysh.args(["-d", daemon]);
+        vtysh
     }
 
     /// What bgpd has logged.
     #[must_use]
     pub fn log(&self) -> String {
         self.bgpd.log()
+    }
+
+    /// Commands of the configuration, done one after the other: `["router bgp 65000", …]`.
+    ///
+    /// # Errors
+    /// When vtysh fails, in its words.
+    pub fn configure(&self, commands: &[String]) -> Result {
+        let mut vtysh = self.client("bgpd");
+        vtysh.args(["-c", "configure terminal"]);
+        for command in commands {
+            vtysh.args(["-c", command]);
+        }
+        let said = must_succeed(&mut vtysh)?;
+        // It exits with 0 after a command that it does not know.
+        anyhow::ensure!(!said.contains('%'), "{commands:?}: {said}");
+        Ok(())
+    }
+
+    /// bgpd, e.g. to send it a signal.
+    pub fn bgpd(&mut self) -> &mut Proc {
+        &mut self.bgpd
+    }
+
+    /// bgpd for good, e.g. to stop or crash it; zebra ends with it.
+    #[must_use]
+    pub fn into_bgpd(self) -> Proc {
+        self.bgpd
     }
 
     /// Lets both run on when this value is dropped.

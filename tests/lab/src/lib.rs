@@ -3,7 +3,7 @@
 //! A network is a [`Lab`]: a prefix that no other run shares and a folder for what its
 //! programs write. In it live [`Netns`] (hosts, pods, gateways), joined by a [`Switch`]
 //! of bridges; in those run daemons as [`Proc`]: [`Starling`], and real neighbours in
-//! their own words, [`Frr`] and [`Bird`]. What the kernel then holds is read back as
+//! their own words, [`Frr`] and [`Bird`], or any of five by one description ([`speaker`]). What the kernel then holds is read back as
 //! [`Route`], what is on the wire by a [`Capture`]. Everything is done by the programs an
 //! operator would use (`ip`, `ping`, `tcpdump`), so that a failing step can be repeated
 //! by hand from its error text.
@@ -25,12 +25,14 @@ mod cluster;
 mod frr;
 mod host;
 mod kernel;
+pub mod matrix;
 mod netns;
 mod ping;
 mod process;
 mod report;
 mod route;
 pub mod scenario;
+pub mod speaker;
 mod starling;
 mod switch;
 pub mod vm;

@@ -8,7 +8,7 @@
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use starling_lab::scenario::{Driver, Scenario};
-use starling_lab::{Audience, Binaries, Lab, Result, Stage, has_ipip, remove_prefix, vm};
+use starling_lab::{Audience, Binaries, Lab, Result, Stage, has_ipip, matrix, remove_prefix, vm};
 use std::io::{IsTerminal, Write};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -51,6 +51,22 @@ enum Task {
         #[arg(long, value_enum, ignore_case = true, required_unless_present = "all")]
         net: Vec<Net>,
     },
+    /// README's matrix of features and peers, against what the tests have seen.
+    Matrix {
+        /// Which step.
+        #[arg(value_enum)]
+        step: Step,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Step {
+    /// Before the tests: forget what earlier ones have seen.
+    Forget,
+    /// After them: every cell must have been seen.
+    Check,
+    /// After them, with `UPDATE_MATRIX=1`: remove cells that were not seen.
+    Prune,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -90,6 +106,14 @@ fn main() -> ExitCode {
 fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
     let stay = match &arguments.command {
         Task::Down => return down(),
+        Task::Matrix { step } => {
+            match step {
+                Step::Forget => matrix::forget()?,
+                Step::Check => matrix::check(false)?,
+                Step::Prune => matrix::check(true)?,
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         Task::Up { keep: true, .. } => vm::Stay::Kept,
         Task::Up { .. } | Task::Check { .. } => vm::Stay::AtMost(LIMIT),
     };
@@ -104,7 +128,7 @@ fn carry_out(arguments: &Arguments) -> Result<ExitCode> {
         Task::Check { net, .. } => {
             check(&net.iter().map(|net| (*net).into()).collect::<Vec<_>>(), &driver)
         }
-        Task::Down => down(),
+        Task::Down | Task::Matrix { .. } => down(),
     }
 }
 

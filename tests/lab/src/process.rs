@@ -27,7 +27,7 @@ pub struct Output {
 }
 
 /// Limit of [`must`]: generous, since an emulated machine is slow.
-const ORDINARY: Duration = Duration::from_secs(60);
+pub(crate) const ORDINARY: Duration = Duration::from_secs(60);
 
 /// Runs `command` to its end; a non-zero exit is no error here.
 ///
