@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::borrowed::Borrowed;
 use crate::learn::World;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
@@ -48,6 +49,7 @@ pub struct Fib {
     pub(crate) tunnel: Tunnel,
     pub(crate) device: Device,
     pub(crate) retry: Retry,
+    borrowed: Borrowed,
     work: Work,
     reading: Reading,
     /// What the kernel holds is known: ops may be planned.
@@ -57,7 +59,8 @@ pub struct Fib {
     flying: BTreeMap<IpNet, bool>,
     /// Events about them, until it is known what became of the ops.
     deferred: Vec<KernelEvent>,
-    occupied: BTreeMap<RouteKey, u8>,
+    /// Under which key of a prefix whose route (rtm_protocol) was reported to sit.
+    occupied: BTreeMap<IpNet, (RouteKey, u8)>,
     settled: bool,
     to_sweep: bool,
     /// Before `Settled`: prefixes that the Rib itself took back, so no predecessor's.
@@ -84,6 +87,7 @@ impl Fib {
             tunnel: Tunnel::default(),
             device: Device::Pending("not configured yet".to_owned()),
             retry: Retry::default(),
+            borrowed: Borrowed::default(),
             work: Work::Idle,
             reading: Reading::default(),
             sure: false,
@@ -106,15 +110,15 @@ impl Fib {
         match input {
             FibIn::Configure(config) => self.configure(*config, now, out),
             FibIn::Routes(changes) => self.want(changes),
-            FibIn::Track(addresses) => {
-                for address in addresses {
+            FibIn::Track(next_hops) => {
+                for next_hop in next_hops {
                     if let Some((wants, context)) = self.wants_and_context() {
-                        wants.track(address, context);
+                        wants.track(next_hop, context);
                     }
                 }
             }
-            FibIn::Untrack(addresses) => {
-                addresses.into_iter().for_each(|address| self.wants.untrack(address));
+            FibIn::Untrack(next_hops) => {
+                next_hops.into_iter().for_each(|next_hop| self.wants.untrack(next_hop));
             }
             FibIn::Settled => {
                 self.settled = true;
@@ -180,6 +184,7 @@ impl Fib {
         }
         self.config = Some(config);
         self.review_tunnel(true, now, out);
+        self.review_borrowed(None);
         if let Some((wants, context)) = self.wants_and_context() {
             wants.reclassify(context);
         }
@@ -248,6 +253,7 @@ impl Fib {
         if !costs.is_empty() {
             out.push(FibOut::Nexthops(costs));
         }
+        out.extend(self.borrowed.news().map(FibOut::Borrowed));
         if let Some((wants, context)) = self.wants_and_context() {
             out.extend(wants.health(context).into_iter().map(FibOut::Report));
         }

@@ -61,7 +61,13 @@ impl Shape {
 
 /// Whether two routes are the same in everything; the order of several next hops does not count.
 pub fn same(a: &KernelRoute, b: &KernelRoute) -> bool {
-    a.key == b.key && Shape::of(a).is(b)
+    a.key == b.key
+        && a.protocol == b.protocol
+        && a.kind == b.kind
+        && a.scope == b.scope
+        && a.tos == b.tos
+        && a.source == b.source
+        && same_hops(&a.hops, &b.hops)
 }
 
 fn same_hops(a: &[Hop], b: &[Hop]) -> bool {

@@ -135,6 +135,16 @@ impl World {
             .filter(move |route| route.key == key && route.tos == 0)
     }
 
+    /// Everybody else's routes, in order of prefixes.
+    pub fn others(&self) -> impl Iterator<Item = (IpNet, &[KernelRoute])> {
+        self.others.iter().map(|(prefix, routes)| (prefix, routes.as_slice()))
+    }
+
+    /// Those to one prefix.
+    pub fn others_to(&self, prefix: IpNet) -> &[KernelRoute] {
+        self.others.get(&prefix).map_or(&[], Vec::as_slice)
+    }
+
     /// Takes a dump for the whole truth. It shows main and our table; routes of a former self in
     /// another table stay as they were known.
     /// What was known before is handed back.
@@ -169,7 +179,9 @@ impl World {
                     places.retain(|address| address.device != *index);
                     !places.is_empty()
                 });
-                self.flush(*index, |_| true, news);
+                // IPv4 gives up a whole route with the interface of one of its next hops.
+                let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
+                self.flush(*index, |_| true, is_v4, news);
             }
             KernelEvent::Address(address) => {
                 let places = self.addresses.entry(address.address.addr()).or_default();
@@ -197,7 +209,7 @@ impl World {
         news.interfaces |= before.as_ref() != Some(link);
         // Also if a dump said so before: older news of routes may have come since.
         if !link.up {
-            self.flush(link.index, |_| true, news);
+            self.flush(link.index, |_| true, |_| false, news);
         }
     }
 
@@ -217,15 +229,28 @@ impl World {
             let last = !v4.flat_map(|(_, places)| places).any(|place| place.device == device);
             let lost = |route: &KernelRoute| last || route.source == Some(own);
             let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
-            self.flush(device, |route| is_v4(route) && lost(route), news);
+            let fragile = |route: &KernelRoute| route.source == Some(own);
+            self.flush(device, |route| is_v4(route) && lost(route), fragile, news);
         }
     }
 
-    /// Routes out of an interface that the kernel flushed in silence.
-    fn flush(&mut self, device: u32, lost: impl Fn(&KernelRoute) -> bool, news: &mut News) {
+    /// Routes out of an interface that the kernel flushed in silence: those that have no other
+    /// way out, or are lost at once as `fragile` says.
+    fn flush(
+        &mut self,
+        device: u32,
+        lost: impl Fn(&KernelRoute) -> bool,
+        fragile: impl Fn(&KernelRoute) -> bool,
+        news: &mut News,
+    ) {
         let touches =
             |route: &KernelRoute| route.hops.iter().any(|hop| hop.device == device) && lost(route);
-        let wholly = |route: &KernelRoute| route.hops.iter().all(|hop| hop.device == device);
+        let links = &self.links;
+        let is_up = |device: u32| links.get(&device).is_some_and(|link| link.up);
+        let wholly = |route: &KernelRoute| {
+            fragile(route)
+                || !route.hops.iter().any(|hop| hop.device != device && is_up(hop.device))
+        };
         let mut gone = Vec::new();
         for (prefix, routes) in self.others.iter_mut() {
             let before = routes.len();
@@ -277,6 +302,8 @@ impl World {
             return;
         }
         if self.knows(route) {
+            // Of ours it may be old news of one that we have written again since.
+            news.doubt |= self.is_ours(route);
             self.drop_route(route, news);
         } else {
             // A part of it, or a shape of it that we never saw.

@@ -10,6 +10,10 @@
 //! | cross-subnet | direct | tunnel |
 //! | never, none, or IPv6 | direct | the gateway of the kernel's own table |
 //!
+//! Policy may overrule the pool ([`Encap`]). IPIP takes no IPv6 next hop (RFC 8950): where the pool
+//! would have an IPv4 prefix encapsulated to one, it is written only if that next hop is on a
+//! connected subnet.
+//!
 //! Every next hop is judged by itself, so equal-cost paths may mix tunnel and direct; none of
 //! them leaves in clear because it has company.
 
@@ -19,7 +23,7 @@ use ipnet::IpNet;
 
 use crate::learn::World;
 use crate::tunnel::Device;
-use crate::types::{FibConfig, Hop, How, Mode, Pool, Resolution};
+use crate::types::{Encap, FibConfig, Hop, How, Mode, NextHop, Pool, Resolution};
 use crate::underlay::{Reach, Subnet, SubnetSource, host, is_link_local};
 
 /// What the mode table says.
@@ -70,19 +74,27 @@ pub fn mode_of(pools: &[Pool], prefix: IpNet) -> Option<Mode> {
     pool_of(pools, prefix).map(|pool| pool.mode)
 }
 
-/// All that the mode table asks of a prefix, so that one answer serves all prefixes of a pool.
+/// All that the mode table asks of a route, so that one answer serves all prefixes of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Class {
     /// IPv4, the only family that IPIP is for.
     pub is_v4: bool,
     /// The pool that decides; always `None` for IPv6.
     pub pool: Option<Pool>,
+    /// What policy says.
+    pub encap: Encap,
 }
 
 impl Class {
-    /// The class of a prefix.
+    /// The class of a prefix of which policy says nothing.
     pub fn of(prefix: IpNet, pools: &[Pool]) -> Class {
-        Class { is_v4: matches!(prefix, IpNet::V4(_)), pool: pool_of(pools, prefix).copied() }
+        let is_v4 = matches!(prefix, IpNet::V4(_));
+        Class { is_v4, pool: pool_of(pools, prefix).copied(), encap: Encap::ByPool }
+    }
+
+    /// The same with the word of policy. There is none on IPv6.
+    pub fn with(self, encap: Encap) -> Class {
+        Class { encap: if self.is_v4 { encap } else { Encap::ByPool }, ..self }
     }
 }
 
@@ -90,18 +102,34 @@ impl Class {
 /// `None` where its address is on no interface and none is configured.
 pub fn path_of(class: Class, next_hop: IpAddr, subnet: Option<&Subnet>) -> (Path, String) {
     let same = is_link_local(next_hop) || subnet.is_some_and(|s| s.net.contains(&host(next_hop)));
-    let path = match (class.pool.map(|pool| pool.mode), same) {
-        (Some(Mode::Always), _) | (Some(Mode::CrossSubnet), false) => Path::Tunnel,
-        (Some(Mode::CrossSubnet | Mode::Never) | None, true) => Path::Direct,
-        (Some(Mode::Never) | None, false) => Path::Gateway,
+    let in_clear = if same { Path::Direct } else { Path::Gateway };
+    let path = match (class.encap, class.pool.map(|pool| pool.mode)) {
+        (Encap::Always, _) => Path::Tunnel,
+        (Encap::Never, _) | (_, Some(Mode::Never) | None) => in_clear,
+        (_, Some(Mode::CrossSubnet)) if same => Path::Direct,
+        (_, Some(Mode::Always | Mode::CrossSubnet)) if next_hop.is_ipv6() => {
+            return (
+                Path::Direct,
+                format!("{}, {}", place(next_hop, subnet, same), rule(class, true)),
+            );
+        }
+        (_, Some(Mode::Always | Mode::CrossSubnet)) => Path::Tunnel,
     };
-    let place = place(next_hop, subnet, same);
-    let rule = match class {
+    (path, format!("{}, {}", place(next_hop, subnet, same), rule(class, false)))
+}
+
+/// What decides, in words. `lacking`: IPIP would be asked for and cannot be had.
+fn rule(class: Class, lacking: bool) -> String {
+    match class {
         Class { is_v4: false, .. } => "IPv6 is never encapsulated".to_owned(),
+        Class { encap: Encap::Never, .. } => "policy says never to encapsulate".to_owned(),
+        Class { encap: Encap::Always, .. } => "policy says always to encapsulate".to_owned(),
+        Class { pool: Some(Pool { cidr, mode }), .. } if lacking => {
+            format!("pool {cidr} is {mode} but IPIP takes no IPv6 next hop: only direct")
+        }
         Class { pool: Some(pool), .. } => format!("pool {} is {}", pool.cidr, pool.mode),
         Class { pool: None, .. } => "the prefix is outside every pool".to_owned(),
-    };
-    (path, format!("{place}, {rule}"))
+    }
 }
 
 fn place(next_hop: IpAddr, subnet: Option<&Subnet>, same: bool) -> String {
@@ -129,16 +157,17 @@ fn place(next_hop: IpAddr, subnet: Option<&Subnet>, same: bool) -> String {
 /// What a next hop comes to for a prefix, for people: with `device`, the state of the tunnel.
 pub fn resolve(
     prefix: IpNet,
-    next_hop: IpAddr,
+    encap: Encap,
+    next_hop: NextHop,
     world: &World,
     config: &FibConfig,
     device: &Device,
 ) -> Resolution {
-    if let Some(why) = loops(prefix, next_hop, world, config) {
+    let class = Class::of(prefix, &config.pools).with(encap);
+    if let Some(why) = loops(prefix, class, next_hop.address, world, config) {
         return Resolution { how: How::Unreachable, why };
     }
     let reach = world.reach(next_hop, config);
-    let class = Class::of(prefix, &config.pools);
     resolve_reached(class, next_hop, &reach, world, config, device).resolution
 }
 
@@ -146,12 +175,13 @@ pub fn resolve(
 /// itself is in [`loops`].
 pub fn resolve_reached(
     class: Class,
-    next_hop: IpAddr,
+    next_hop: NextHop,
     reach: &Reach,
     world: &World,
     config: &FibConfig,
     device: &Device,
 ) -> Resolved {
+    let next_hop = next_hop.address;
     let subnet = world.subnet(next_hop, config);
     let (path, why) = path_of(class, next_hop, subnet.as_ref());
     if !class.is_v4 && next_hop.is_ipv4() {
@@ -183,6 +213,10 @@ pub fn resolve_reached(
                 },
                 fate: hop(next_hop, device, false),
             }
+        }
+        Reach::Via { gateway, device, .. } if path == Path::Direct => {
+            let name = world.name_of(device);
+            unreachable(format!("{why}, and the kernel sends it to {gateway} on {name}"))
         }
         Reach::Via { gateway, device, onlink, .. } => {
             let name = world.name_of(device);
@@ -232,12 +266,18 @@ fn tunnelled(next_hop: IpAddr, why: String, device: &Device) -> Resolved {
 
 /// A tunnelled prefix that its own outer packets would match: each would be encapsulated again,
 /// for ever. In words, where it is so.
-pub fn loops(prefix: IpNet, next_hop: IpAddr, world: &World, config: &FibConfig) -> Option<String> {
+pub fn loops(
+    prefix: IpNet,
+    class: Class,
+    next_hop: IpAddr,
+    world: &World,
+    config: &FibConfig,
+) -> Option<String> {
     if !prefix.contains(&host(next_hop)) {
         return None;
     }
     let subnet = world.subnet(next_hop, config);
-    let (path, _) = path_of(Class::of(prefix, &config.pools), next_hop, subnet.as_ref());
+    let (path, _) = path_of(class, next_hop, subnet.as_ref());
     let swallowed = world.match_length(next_hop).is_none_or(|length| length <= prefix.prefix_len());
     (path == Path::Tunnel && swallowed).then(|| {
         format!("{next_hop} lies in {prefix} itself: the tunnel's own packets would enter it again")

@@ -34,6 +34,8 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         metric: 0,
         tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None, manage: true },
         peers: Vec::new(),
+        blocks: Vec::new(),
+        pod_interfaces: vec!["cali*".to_owned()],
     }
 }
 
@@ -58,6 +60,7 @@ pub(crate) struct Rig {
     pub(crate) queue: VecDeque<FibOut>,
     pub(crate) reports: Vec<Report>,
     pub(crate) costs: Vec<(IpAddr, Option<u32>)>,
+    pub(crate) borrowed: Option<Vec<IpNet>>,
     pub(crate) applied: Vec<RouteOp>,
     pub(crate) dumps: usize,
 }
@@ -72,6 +75,7 @@ impl Rig {
             queue: VecDeque::new(),
             reports: Vec::new(),
             costs: Vec::new(),
+            borrowed: None,
             applied: Vec::new(),
             dumps: 0,
         };
@@ -93,7 +97,10 @@ impl Rig {
     }
 
     pub(crate) fn want(&mut self, prefix: &str, next_hops: &[&str]) {
-        let target = Target::Nexthops(next_hops.iter().map(|hop| ip(hop)).collect());
+        self.target(prefix, Target::via(next_hops.iter().map(|hop| ip(hop))));
+    }
+
+    pub(crate) fn target(&mut self, prefix: &str, target: Target) {
         self.tell(FibIn::Routes(vec![RouteChange { prefix: net(prefix), target: Some(target) }]));
     }
 
@@ -143,7 +150,10 @@ impl Rig {
                 let result = self.kernel.tunnel(&spec);
                 self.tell(FibIn::TunnelDone(result));
             }
-            Some(FibOut::Nexthops(costs)) => self.costs.extend(costs),
+            Some(FibOut::Nexthops(costs)) => {
+                self.costs.extend(costs.into_iter().map(|(hop, cost)| (hop.address, cost)));
+            }
+            Some(FibOut::Borrowed(addresses)) => self.borrowed = Some(addresses),
             Some(FibOut::Report(report)) => self.reports.push(report),
         }
         true

@@ -3,12 +3,10 @@
 //! Read in pieces, by prefix, so that a table of any size holds up nobody: a piece begins behind
 //! the last prefix of the piece before, whatever changed in between.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use crate::fib::Fib;
-use crate::types::{KernelRoute, Resolution};
+use crate::types::{KernelRoute, NextHop, Resolution};
 use crate::view::{KernelState, words};
 
 /// One destination.
@@ -78,6 +76,6 @@ impl Fib {
     }
 }
 
-fn reason((_, resolution): &(Option<IpAddr>, Resolution)) -> String {
+fn reason((_, resolution): &(Option<NextHop>, Resolution)) -> String {
     resolution.why.clone()
 }

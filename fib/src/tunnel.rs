@@ -67,11 +67,8 @@ pub fn is_needed(config: &FibConfig) -> bool {
     config.pools.iter().any(|pool| pool.mode != Mode::Never && pool.cidr.addr().is_ipv4())
 }
 
-/// The device as it shall be; `None`: not needed, or the underlay is not known.
-pub fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
-    if !is_needed(config) {
-        return None;
-    }
+/// The device as it shall be; `None`: the underlay is not known.
+fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
     let mtu = match config.tunnel.mtu {
         Some(mtu) => mtu,
         None => {
@@ -85,12 +82,14 @@ pub fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
 }
 
 impl Tunnel {
-    /// Looks at what shall be and what is, and asks for what is missing. `fresh`: the
-    /// configuration was given anew, so an earlier refusal does not count.
+    /// Looks at what shall be and what is, and asks for what is missing. `demanded`: routes are to
+    /// be encapsulated, whatever the pools say. `fresh`: the configuration was given anew, so an
+    /// earlier refusal does not count.
     pub fn review(
         &mut self,
         config: &FibConfig,
         world: &World,
+        demanded: bool,
         fresh: bool,
         now: Duration,
         out: &mut Vec<FibOut>,
@@ -98,10 +97,11 @@ impl Tunnel {
         if !world.read && config.tunnel.mtu.is_none() {
             return;
         }
-        self.needed = is_needed(config);
+        self.needed = demanded || is_needed(config);
         // An underlay that is gone for now does not change what the device is.
         let named = |spec: &TunnelSpec| spec.device == config.tunnel.device;
-        let spec = spec_of(config, world).or_else(|| self.spec.clone().filter(named));
+        let spec = self.needed.then(|| spec_of(config, world)).flatten();
+        let spec = spec.or_else(|| self.spec.clone().filter(named));
         let changed = spec != self.spec;
         if changed || fresh {
             self.wait = Duration::ZERO;
@@ -171,7 +171,7 @@ impl Tunnel {
 
     /// For people.
     pub fn state(&self, config: &FibConfig, world: &World) -> TunnelState {
-        if !is_needed(config) {
+        if !self.needed && !is_needed(config) {
             return TunnelState::Unneeded;
         }
         if let Some(error) = &self.failed {

@@ -4,7 +4,8 @@
 //!   best routes ─FibIn::Routes──► ┌─────┐ ──FibOut::Apply(ops)──► kernel (netlink/, or mem in the
 //!   next hops ───FibIn::Track───► │ Fib │ ──FibOut::Dump────────►         simulator)
 //!   kernel news ─FibIn::Dumped──► │     │ ──FibOut::Tunnel──────►
-//!                FibIn::Event     └─────┘ ──FibOut::Nexthops────► the Rib
+//!                FibIn::Events    └─────┘ ──FibOut::Nexthops────► the Rib
+//!                                         ──FibOut::Borrowed────►
 //! ```
 //!
 //! The Fib keeps *desired* (`Want`) against *observed* (`Have`) and applies the difference. News
@@ -12,6 +13,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -65,6 +68,10 @@ pub struct FibConfig {
     pub tunnel: TunnelConfig,
     /// Addresses of configured BGP peers: a gateway that is one of them knows the pods.
     pub peers: Vec<IpAddr>,
+    /// The node's own blocks: a local pod's address outside them is borrowed from another node.
+    pub blocks: Vec<IpNet>,
+    /// Which interfaces lead to local pods: names, `*` stands for any characters.
+    pub pod_interfaces: Vec<String>,
 }
 
 /// The tunnel device as configured.
@@ -221,6 +228,44 @@ pub struct OpFailure {
     pub reason: String,
 }
 
+/// A BGP next hop.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NextHop {
+    /// Its address.
+    pub address: IpAddr,
+    /// The index of the interface that an IPv6 link-local address is meant on (RFC 4007 §6);
+    /// `None` for all others.
+    pub scope: Option<NonZeroU32>,
+}
+
+impl From<IpAddr> for NextHop {
+    fn from(address: IpAddr) -> NextHop {
+        NextHop { address, scope: None }
+    }
+}
+
+impl fmt::Display for NextHop {
+    /// RFC 4007 §11: `fe80::1%2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Some(scope) => write!(f, "{}%{scope}", self.address),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+/// What policy says of a route's encapsulation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Encap {
+    /// Nothing: the pool's mode decides.
+    #[default]
+    ByPool,
+    /// In clear, whatever the pool says.
+    Never,
+    /// Through the tunnel, whatever the pool says and in no pool too.
+    Always,
+}
+
 /// One best route from the Rib.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteChange {
@@ -233,10 +278,32 @@ pub struct RouteChange {
 /// Where a best route leads.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Target {
-    /// Our own block.
+    /// Our own block: a blackhole.
     Own,
-    /// To these BGP next hops (one for now; several are equal-cost paths).
-    Nexthops(Vec<IpAddr>),
+    /// Learned. Routes that lead alike share one.
+    Via(Arc<Via>),
+    /// Nowhere: it stays out of the kernel, for this reason in words.
+    Out(Arc<str>),
+}
+
+/// Where learned routes lead.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Via {
+    /// BGP next hops, each resolved by itself; several are equal-cost paths. The same one twice
+    /// counts twice.
+    pub hops: Vec<NextHop>,
+    /// The kernel's metric; `None`: [`FibConfig::metric`].
+    pub metric: Option<u32>,
+    /// Whether to encapsulate.
+    pub encap: Encap,
+}
+
+impl Target {
+    /// To these next hops, with what the configuration says of the rest.
+    pub fn via(hops: impl IntoIterator<Item = IpAddr>) -> Target {
+        let hops = hops.into_iter().map(NextHop::from).collect();
+        Target::Via(Arc::new(Via { hops, metric: None, encap: Encap::ByPool }))
+    }
 }
 
 /// What a next hop comes to, with the reason in words: what operators are shown.
@@ -292,9 +359,9 @@ pub enum FibIn {
     /// Best routes that changed.
     Routes(Vec<RouteChange>),
     /// Tell the Rib what becomes of these next hops, now and at every change.
-    Track(Vec<IpAddr>),
+    Track(Vec<NextHop>),
     /// No longer.
-    Untrack(Vec<IpAddr>),
+    Untrack(Vec<NextHop>),
     /// Routes of a predecessor that nobody announced again may go.
     Settled,
     /// The answer to `FibOut::Dump`.
@@ -322,7 +389,9 @@ pub enum FibOut {
     /// `TunnelDone`.
     Tunnel(TunnelSpec),
     /// For the Rib: cost to a tracked next hop; `None`: unreachable.
-    Nexthops(Vec<(IpAddr, Option<u32>)>),
+    Nexthops(Vec<(NextHop, Option<u32>)>),
+    /// For the Rib: all borrowed addresses of local pods, in order, whenever they change.
+    Borrowed(Vec<IpNet>),
     /// Something an operator would want to read.
     Report(Report),
 }
@@ -378,7 +447,7 @@ pub enum Report {
     /// no BGP peer.
     Disease {
         /// The next hop that is off-subnet.
-        next_hop: IpAddr,
+        next_hop: NextHop,
         /// The gateway leaned on.
         gateway: IpAddr,
         /// An example of a prefix concerned.
@@ -389,7 +458,7 @@ pub enum Report {
     /// It is cured.
     Cured {
         /// The next hop that was off-subnet.
-        next_hop: IpAddr,
+        next_hop: NextHop,
     },
     /// A route could not be written.
     Refused(OpFailure),

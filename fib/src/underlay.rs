@@ -6,11 +6,12 @@
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
 use crate::learn::{MAIN, World};
-use crate::types::{Address, FibConfig, Hop, KernelRoute, Kind, Link};
+use crate::types::{Address, FibConfig, Hop, KernelRoute, Kind, Link, NextHop};
 
 /// The subnet that "same subnet" asks about, and who says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,14 +131,25 @@ impl World {
         )
     }
 
-    /// How `address` is reached.
-    pub fn reach(&self, address: IpAddr, config: &FibConfig) -> Reach {
+    /// How a next hop is reached.
+    pub fn reach(&self, next_hop: NextHop, config: &FibConfig) -> Reach {
         if !self.read {
             return Reach::Unreachable("the kernel's table has not been read yet".to_owned());
         }
-        if let Some(own) = self.addresses.get(&address).and_then(|places| places.first()) {
+        let NextHop { address, scope } = next_hop;
+        let scope = scope.map(NonZeroU32::get).filter(|_| is_link_local(address));
+        let mut own = self.addresses.get(&address).into_iter().flatten();
+        // Every interface may have a neighbour with the link-local address that another has.
+        if let Some(own) = own.find(|own| scope.is_none_or(|scope| own.device == scope)) {
             let name = self.name_of(own.device);
             return Reach::Unreachable(format!("{address} is this node's own address, on {name}"));
+        }
+        if let Some(scope) = scope {
+            return match self.links.get(&scope) {
+                Some(link) if carries(link) => Reach::Same { device: link.index, onlink: false },
+                Some(link) => Reach::Unreachable(down(link)),
+                None => Reach::Unreachable(format!("interface {scope} is gone")),
+            };
         }
         if is_link_local(address) {
             return self.reach_link_local(address, config);

@@ -2,7 +2,7 @@
 //!
 //! Everything here is computed when it is asked for, from what the actor holds anyway.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -12,8 +12,7 @@ use crate::learn::World;
 use crate::plan::Desired;
 use crate::resolve::resolve;
 use crate::tunnel::TunnelState;
-use crate::types::{How, KernelRoute, Kind, Resolution, Target};
-use crate::want::key_of;
+use crate::types::{Encap, How, KernelRoute, Kind, NextHop, Resolution, Target};
 
 /// A wanted route and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +22,7 @@ pub struct RouteView<'a> {
     /// What the Rib wants.
     pub target: &'a Target,
     /// What each next hop comes to, one by one; for an own block one entry without address.
-    pub resolutions: Vec<(Option<IpAddr>, Resolution)>,
+    pub resolutions: Vec<(Option<NextHop>, Resolution)>,
     /// Whether the kernel has it.
     pub state: KernelState,
 }
@@ -41,6 +40,8 @@ pub enum KernelState {
     Occupied(u8),
     /// No next hop can be used: never written.
     Unreachable,
+    /// It shall not be there, for this reason in words: never written.
+    Out(Arc<str>),
 }
 
 impl Fib {
@@ -61,15 +62,19 @@ impl Fib {
     }
 
     /// What a next hop comes to for a prefix, wanted or not.
-    pub fn resolution_of(&self, prefix: IpNet, next_hop: IpAddr) -> Resolution {
+    pub fn resolution_of(&self, prefix: IpNet, next_hop: NextHop) -> Resolution {
+        let encap = match self.wants.get(prefix) {
+            Some(Target::Via(via)) => via.encap,
+            _ => Encap::ByPool,
+        };
         match &self.config {
-            Some(config) => resolve(prefix, next_hop, &self.world, config, &self.device),
+            Some(config) => resolve(prefix, encap, next_hop, &self.world, config, &self.device),
             None => Resolution { how: How::Unreachable, why: "not configured yet".to_owned() },
         }
     }
 
     /// Tracked next hops and the cost to them; `None`: unreachable.
-    pub fn nexthops(&self) -> impl Iterator<Item = (IpAddr, Option<u32>)> {
+    pub fn nexthops(&self) -> impl Iterator<Item = (NextHop, Option<u32>)> {
         self.wants.tracked()
     }
 
@@ -114,9 +119,12 @@ impl Fib {
         };
         let state = match self.wants.desired(prefix, context) {
             Desired::Hold => KernelState::Pending,
-            Desired::Nothing => KernelState::Unreachable,
+            Desired::Nothing => match target {
+                Target::Out(why) => KernelState::Out(why.clone()),
+                Target::Own | Target::Via(_) => KernelState::Unreachable,
+            },
             Desired::Route(want) => {
-                let mut others = self.world.others_at(key_of(prefix, context.config));
+                let mut others = self.world.others_at(want.key);
                 if self.world.have().of(prefix).any(|have| same(&have, &want)) {
                     KernelState::Installed
                 } else if let Some(other) = others.next() {

@@ -14,7 +14,6 @@ use super::{Fib, Work};
 use crate::learn::{News, World};
 use crate::plan::Desired;
 use crate::types::{Dump, FibOut, KernelEvent, Report};
-use crate::want::key_of;
 
 impl Fib {
     pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
@@ -36,6 +35,7 @@ impl Fib {
             self.world.forget_former();
         }
         self.review_tunnel(false, now, out);
+        self.review_borrowed(None);
         self.resolve_all();
         if first {
             let adopted = self.world.have().len();
@@ -47,7 +47,6 @@ impl Fib {
         }
         self.dirty.extend(self.world.have().prefixes());
         self.dirty.extend(self.wants.iter().map(|(prefix, _)| prefix));
-        self.wants.tidy();
     }
 
     /// Routes that were right before a dump and are not in it.
@@ -71,7 +70,7 @@ impl Fib {
 
     pub(super) fn drifted(&mut self, prefix: IpNet, now: Duration, out: &mut Vec<FibOut>) {
         let Some(config) = &self.config else { return };
-        let key = key_of(prefix, config);
+        let key = self.wants.key_of(prefix, config);
         let wanted = self.wants.contains(prefix);
         let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
             (Some(other), _) => format!("taken over by protocol {}", other.protocol),
@@ -150,6 +149,7 @@ impl Fib {
         } else if news.doubt {
             self.reading.eventually(now);
         }
+        self.review_borrowed((!news.interfaces).then_some(&news.others));
         self.dirty.extend(&news.ours);
         for prefix in &news.others {
             if self.wants.contains(*prefix) {
@@ -191,8 +191,16 @@ impl Fib {
 
     pub(super) fn review_tunnel(&mut self, fresh: bool, now: Duration, out: &mut Vec<FibOut>) {
         if let Some(config) = &self.config {
-            self.tunnel.review(config, &self.world, fresh, now, out);
+            let demanded = self.wants.encapsulates();
+            self.tunnel.review(config, &self.world, demanded, fresh, now, out);
             self.device = self.tunnel.device(config, &self.world);
+        }
+    }
+
+    /// Which local pods' addresses are borrowed; `changed`: only these may have become so or not.
+    pub(super) fn review_borrowed(&mut self, changed: Option<&BTreeSet<IpNet>>) {
+        if let Some(config) = &self.config {
+            self.borrowed.review(&self.world, config, changed);
         }
     }
 }

@@ -31,7 +31,8 @@ fn rack() -> Rig {
 #[test]
 fn cross_subnet_is_direct_to_rack_mates_and_tunnelled_to_the_other_rack() {
     let mut rig = rack();
-    rig.tell(FibIn::Track(vec![ip("10.1.5.11"), ip("10.1.8.10"), ip("10.9.9.9")]));
+    let tracked = ["10.1.5.11", "10.1.8.10", "10.9.9.9"];
+    rig.tell(FibIn::Track(tracked.map(|hop| ip(hop).into()).into()));
     rig.own("10.244.0.0/26");
     rig.want("10.244.1.0/26", &["10.1.5.11"]);
     rig.want("10.244.2.0/26", &["10.1.8.10"]);
@@ -49,7 +50,7 @@ fn cross_subnet_is_direct_to_rack_mates_and_tunnelled_to_the_other_rack() {
     assert_eq!(rig.costs[..2], [(ip("10.1.5.11"), Some(0)), (ip("10.1.8.10"), Some(1))]);
     assert_eq!(rig.reports, []);
     assert_eq!(rig.fib.healthy(), Ok(()));
-    let why = rig.fib.resolution_of(net("10.244.2.0/26"), ip("10.1.8.10")).why;
+    let why = rig.fib.resolution_of(net("10.244.2.0/26"), ip("10.1.8.10").into()).why;
     assert_eq!(why, "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is cross-subnet");
     assert!(rig.fib.view().all(|view| view.state == KernelState::Installed));
 
@@ -100,7 +101,7 @@ fn the_disease_is_told_and_a_reload_cures_it_in_place() {
     let [Report::Disease { next_hop, gateway, prefix, why }] = &rig.reports[..] else {
         panic!("one report, once: {:?}", rig.reports)
     };
-    assert_eq!((*next_hop, *gateway), (ip("10.39.3.75"), ip("10.39.0.1")));
+    assert_eq!((next_hop.address, *gateway), (ip("10.39.3.75"), ip("10.39.0.1")));
     assert_eq!(*prefix, net("192.168.169.192/26"));
     for word in ["outside 10.39.0.0/24 of eth0", "is never", "10.39.0.1", "no BGP peer"] {
         assert!(why.contains(word), "{why}");
@@ -117,7 +118,7 @@ fn the_disease_is_told_and_a_reload_cures_it_in_place() {
     );
     assert!(rig.applied.iter().all(|op| matches!(op, RouteOp::Replace { .. })), "in place");
     assert_eq!(rig.applied.len(), 2);
-    assert_eq!(rig.reports, [Report::Cured { next_hop: ip("10.39.3.75") }]);
+    assert_eq!(rig.reports, [Report::Cured { next_hop: ip("10.39.3.75").into() }]);
     let tunnel = rig.kernel.links().find(|link| link.name == "tunl0").unwrap();
     assert_eq!((tunnel.mtu, tunnel.up), (1440, true));
     assert!(rig.kernel.is_local(ip("192.168.70.57")));
@@ -144,6 +145,163 @@ fn equal_paths_are_judged_one_by_one() {
         ["10.244.3.0/26 nexthop weight 1 via 10.1.5.11 dev net0 \
           nexthop weight 1 via 10.1.8.10 dev tunl0 onlink proto 12 metric 0"]
     );
+}
+
+/// A node of rack 0 with a second NIC, `net1`.
+fn two_nics() -> Rig {
+    let mut rig = rack();
+    let side = rig.kernel.link_add("net1", None, 1500);
+    rig.kernel.address_add(side, net("10.1.6.10/24"));
+    rig.run();
+    rig
+}
+
+#[test]
+fn the_same_next_hop_twice_has_the_weight_of_two() {
+    let mut rig = two_nics();
+    // Two routers behind one gateway are one hop, too.
+    let hops = ["10.1.6.11", "10.1.5.11", "10.1.6.11", "10.1.6.11"];
+    rig.want("10.244.3.0/26", &hops);
+    rig.want("192.0.2.0/24", &["10.1.8.10", "10.1.8.11", "10.1.6.11"]);
+    rig.want("198.51.100.0/24", &["10.1.8.10", "10.1.8.10"]);
+    rig.run();
+    assert_eq!(
+        rig.table(),
+        [
+            "10.244.3.0/26 nexthop weight 1 via 10.1.5.11 dev net0 \
+             nexthop weight 3 via 10.1.6.11 dev tunl0 onlink proto 12 metric 0",
+            "192.0.2.0/24 nexthop weight 2 via 10.1.5.1 dev net0 \
+             nexthop weight 1 via 10.1.6.11 dev net1 proto 12 metric 0",
+            "198.51.100.0/24 via 10.1.5.1 dev net0 proto 12 metric 0",
+        ]
+    );
+}
+
+#[test]
+fn sixty_four_next_hops_are_one_route_and_the_loss_of_one_changes_only_that() {
+    let mut rig = two_nics();
+    let hops: Vec<String> = (1..=64).map(|n| format!("10.1.5.{}", 100 + n)).collect();
+    let mut hops: Vec<&str> = hops.iter().map(String::as_str).collect();
+    rig.want("10.244.3.0/26", &hops);
+    rig.run();
+    assert_eq!(rig.ours()[0].hops.len(), 64);
+    // One that cannot be reached any more is left out, the others stay.
+    let far = route("10.9.9.9/32", Some("10.1.6.1"), 4, 4);
+    rig.kernel.append(far.clone()).unwrap();
+    rig.kernel.delete(&route("0.0.0.0/0", Some("10.1.5.1"), 2, 3)).unwrap();
+    hops[63] = "10.9.9.9";
+    rig.want("10.244.3.0/26", &hops);
+    rig.run();
+    assert_eq!(rig.ours()[0].hops.len(), 64);
+    rig.applied.clear();
+    rig.kernel.delete(&far).unwrap();
+    rig.run();
+    assert_eq!(rig.ours()[0].hops.len(), 63);
+    assert!(matches!(rig.applied[..], [RouteOp::Replace { .. }]), "{:?}", rig.applied);
+    rig.want("10.244.3.0/26", &hops[..2]);
+    rig.run();
+    assert_eq!(
+        rig.table(),
+        ["10.244.3.0/26 nexthop weight 1 via 10.1.5.101 dev net0 \
+          nexthop weight 1 via 10.1.5.102 dev net0 proto 12 metric 0"]
+    );
+}
+
+#[test]
+fn one_interface_down_takes_its_next_hops_and_leaves_the_others() {
+    let mut rig = two_nics();
+    // With a default route, what was connected would be sought behind that.
+    rig.kernel.delete(&route("0.0.0.0/0", Some("10.1.5.1"), 2, 3)).unwrap();
+    rig.want("192.0.2.0/24", &["10.1.5.11", "10.1.6.11"]);
+    rig.run();
+    let both = "192.0.2.0/24 nexthop weight 1 via 10.1.5.11 dev net0 \
+                nexthop weight 1 via 10.1.6.11 dev net1 proto 12 metric 0";
+    let one = "192.0.2.0/24 via 10.1.5.11 dev net0 proto 12 metric 0";
+    assert_eq!(rig.table(), [both]);
+    rig.applied.clear();
+    let index = rig.kernel.links().find(|link| link.name == "net1").unwrap().index;
+    rig.kernel.link_change(index, |link| link.up = false);
+    rig.run();
+    assert_eq!(rig.table(), [one]);
+    assert!(
+        rig.applied.iter().all(|op| matches!(op, RouteOp::Replace { .. })),
+        "{:?}",
+        rig.applied
+    );
+    rig.kernel.link_change(index, |link| link.up = true);
+    rig.pass(5 * SECOND);
+    assert_eq!(rig.table(), [both]);
+    // Unplugged, IPv4 gives up the whole route.
+    rig.kernel.link_remove(index);
+    rig.pass(5 * SECOND);
+    assert_eq!(rig.table(), [one]);
+    assert!(!rig.reports.iter().any(|r| matches!(r, Report::Drift { .. })), "{:?}", rig.reports);
+}
+
+#[test]
+fn a_next_hop_that_somebody_altered_is_put_back() {
+    let mut rig = two_nics();
+    rig.want("192.0.2.0/24", &["10.1.5.11", "10.1.6.11"]);
+    rig.run();
+    let wanted = rig.ours().remove(0);
+    for change in [
+        |hop: &mut Hop| hop.weight = 2,
+        |hop: &mut Hop| hop.onlink = true,
+        |hop: &mut Hop| hop.gateway = Some(ip("10.1.5.66")),
+    ] {
+        rig.reports.clear();
+        let mut altered = wanted.clone();
+        change(&mut altered.hops[0]);
+        rig.kernel.replace(altered).unwrap();
+        rig.pass(10 * SECOND);
+        assert_eq!(rig.ours(), std::slice::from_ref(&wanted));
+        assert!(matches!(rig.reports[..], [Report::Drift { .. }]), "{:?}", rig.reports);
+    }
+}
+
+#[test]
+fn a_routes_own_metric_is_another_key_and_written_before_the_old_one_goes() {
+    let mut rig = rack();
+    let with = |metric| {
+        let hops = vec![ip("10.1.5.11").into()];
+        Target::Via(Via { hops, metric, encap: Encap::ByPool }.into())
+    };
+    for (metric, shown) in [(Some(50), 50), (Some(1024), 1024), (None, 0), (Some(7), 7)] {
+        rig.applied.clear();
+        rig.target("10.244.1.0/26", with(metric));
+        rig.run();
+        let table = [format!("10.244.1.0/26 via 10.1.5.11 dev net0 proto 12 metric {shown}")];
+        assert_eq!(rig.table(), table);
+        let kinds: Vec<&str> = rig.applied.iter().map(kind).collect();
+        assert_eq!(kinds.first(), Some(&"add"), "make before break");
+    }
+    // Somebody else's route under the new key: ours goes nowhere, and what is there is told.
+    rig.kernel
+        .append(KernelRoute {
+            key: RouteKey { metric: 9, ..route("10.244.1.0/26", None, 2, 4).key },
+            ..route("10.244.1.0/26", Some("10.1.5.77"), 2, 4)
+        })
+        .unwrap();
+    rig.run();
+    rig.target("10.244.1.0/26", with(Some(9)));
+    rig.run();
+    assert!(matches!(rig.reports[..], [Report::Occupied { protocol: 4, .. }]), "{:?}", rig.reports);
+    rig.target("10.244.1.0/26", with(Some(7)));
+    rig.run();
+    assert_eq!(rig.table(), ["10.244.1.0/26 via 10.1.5.11 dev net0 proto 12 metric 7"]);
+}
+
+#[test]
+fn what_policy_keeps_out_is_not_written_and_says_why() {
+    let mut rig = rack();
+    rig.want("10.244.1.0/26", &["10.1.5.11"]);
+    rig.run();
+    rig.target("10.244.1.0/26", Target::Out("policy no-pods".into()));
+    rig.run();
+    assert_eq!(rig.table(), [""; 0]);
+    let view = rig.fib.view_of(net("10.244.1.0/26")).unwrap();
+    assert_eq!(view.state, KernelState::Out("policy no-pods".into()));
+    assert_eq!(rig.fib.healthy(), Ok(()));
 }
 
 #[test]
@@ -274,7 +432,7 @@ fn a_race_is_settled_by_a_dump_without_a_word() {
 #[test]
 fn link_address_and_gateway_news_move_routes_at_once() {
     let mut rig = rack();
-    rig.tell(FibIn::Track(vec![ip("10.1.5.11")]));
+    rig.tell(FibIn::Track(vec![ip("10.1.5.11").into()]));
     rig.want("10.244.1.0/26", &["10.1.5.11"]);
     rig.want("10.244.2.0/26", &["10.1.8.10"]);
     rig.run();

@@ -2,6 +2,8 @@
 //! touched. The oracle is written the slow obvious way, from the kernel's state alone.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -21,14 +23,26 @@ const PREFIXES: [&str; 7] = [
     "10.241.2.0/26",
     "10.1.8.0/24",
 ];
-const NEXT_HOPS: [&str; 6] =
-    ["10.1.5.11", "10.1.5.12", "10.1.8.10", "10.1.6.11", "fd00:5::11", "fd00:8::10"];
+/// Address and scope.
+const NEXT_HOPS: [(&str, u32); 10] = [
+    ("10.1.5.11", 0),
+    ("10.1.5.12", 0),
+    ("10.1.8.10", 0),
+    ("10.1.6.11", 0),
+    ("10.1.6.12", 0),
+    ("fd00:5::11", 0),
+    ("fd00:8::10", 0),
+    ("fe80::11", NET0),
+    ("fe80::11", NET1),
+    ("fe80::11", 99),
+];
 const NET0: u32 = 2;
 const NET1: u32 = 3;
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Want(usize, Vec<usize>),
+    Want(usize, Vec<usize>, Option<u32>, Encap),
+    Out(usize),
     Own(usize),
     Drop(usize),
     Settled,
@@ -56,7 +70,16 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let prefix = 0..PREFIXES.len();
-    let hops = prop::collection::vec(0..NEXT_HOPS.len(), 1..3);
+    let hops = prop_oneof![
+        3 => prop::collection::vec(0..NEXT_HOPS.len(), 1..3),
+        1 => prop::collection::vec(0..NEXT_HOPS.len(), 0..9),
+    ];
+    let special = prop_oneof![
+        4 => Just((None, Encap::ByPool)),
+        1 => Just((Some(0), Encap::ByPool)),
+        1 => Just((Some(100), Encap::Never)),
+        1 => Just((Some(7), Encap::Always)),
+    ];
     let nic = prop_oneof![Just(NET0), Just(NET1)];
     let metric = prop_oneof![Just(0_u32), Just(100), Just(1024)];
     let owner = prop_oneof![
@@ -65,7 +88,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just((12, 100)),
     ];
     prop_oneof![
-        6 => (prefix.clone(), hops).prop_map(|(p, h)| Deed::Want(p, h)),
+        6 => (prefix.clone(), hops, special).prop_map(|(p, h, (m, e))| Deed::Want(p, h, m, e)),
+        1 => prefix.clone().prop_map(Deed::Out),
         1 => prefix.clone().prop_map(Deed::Own),
         2 => prefix.clone().prop_map(Deed::Drop),
         1 => Just(Deed::Settled),
@@ -135,12 +159,20 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
     let kernel = &mut rig.kernel;
     // What the kernel refuses at the moment does not happen: that is no fault of the scene.
     match deed {
-        Deed::Want(prefix, hops) => {
-            let mut hops: Vec<&str> = hops.into_iter().map(|hop| NEXT_HOPS[hop]).collect();
-            hops.dedup();
-            let target = Target::Nexthops(hops.iter().map(|hop| ip(hop)).collect());
-            wanted.insert(prefix, target);
-            rig.want(PREFIXES[prefix], &hops);
+        Deed::Want(prefix, hops, metric, encap) => {
+            let hop = |hop: usize| {
+                let (address, scope) = NEXT_HOPS[hop];
+                NextHop { address: ip(address), scope: NonZeroU32::new(scope) }
+            };
+            let hops = hops.into_iter().map(hop).collect();
+            let target = Target::Via(Via { hops, metric, encap }.into());
+            wanted.insert(prefix, target.clone());
+            rig.target(PREFIXES[prefix], target);
+        }
+        Deed::Out(prefix) => {
+            let target = Target::Out("policy".into());
+            wanted.insert(prefix, target.clone());
+            rig.target(PREFIXES[prefix], target);
         }
         Deed::Own(prefix) => {
             wanted.insert(prefix, Target::Own);
@@ -238,22 +270,31 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
     let ours = |r: &&KernelRoute| matches!(r.protocol, 12 | 80);
     let others: Vec<&KernelRoute> = dump.routes.iter().filter(|r| !ours(r)).collect();
     let tunnel = dump.links.iter().find(|link| link.name == "tunl0" && link.up);
+    let is_local = |a: IpAddr| matches!(a, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let mut expected = Vec::new();
     for (prefix, target) in wanted {
         let prefix = net(PREFIXES[*prefix]);
         let is_v6 = prefix.addr().is_ipv6();
-        let metric = if is_v6 && config.metric == 0 { 1024 } else { config.metric };
+        let (metric, encap) = match target {
+            Target::Via(via) => (via.metric.unwrap_or(config.metric), via.encap),
+            _ => (config.metric, Encap::ByPool),
+        };
+        let metric = if is_v6 && metric == 0 { 1024 } else { metric };
         let key = RouteKey { prefix, table: config.table, metric };
         if others.iter().any(|r| r.key == key) {
             // Ours may be there beside it if it came first; it must at least not be wrong.
             continue;
         }
         let mut hops = Vec::new();
-        let Target::Nexthops(addresses) = target else {
-            expected.push(KernelRoute { kind: Kind::Blackhole, hops, ..like(key, config) });
-            continue;
+        let via = match target {
+            Target::Via(via) => via,
+            Target::Out(_) => continue,
+            Target::Own => {
+                expected.push(KernelRoute { kind: Kind::Blackhole, hops, ..like(key, config) });
+                continue;
+            }
         };
-        for next_hop in addresses {
+        for NextHop { address: next_hop, scope } in &via.hops {
             let own = if next_hop.is_ipv4() { "10.1.5.10" } else { "fd00:5::10" };
             let own = dump.addresses.iter().find(|a| a.address.addr() == ip(own));
             let same = own.is_some_and(|own| own.address.contains(next_hop));
@@ -264,7 +305,9 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
                 .collect();
             ways.sort_by_key(|r| (255 - r.key.prefix.prefix_len(), r.key.metric));
             let length = ways.first().map_or(0, |way| way.key.prefix.prefix_len());
-            let way = if let (true, Some(own)) = (same, own) {
+            let way = if let Some(scope) = scope {
+                alive(scope.get()).then_some((*next_hop, scope.get(), false))
+            } else if let (true, Some(own)) = (same, own) {
                 alive(own.device).then(|| {
                     (*next_hop, own.device, {
                         !ways.iter().any(|way| {
@@ -285,7 +328,17 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
                 .iter()
                 .find(|pool| pool.cidr.contains(&prefix))
                 .map_or(Mode::Never, |pool| pool.mode);
-            let encapsulate = mode == Mode::Always || (mode == Mode::CrossSubnet && !same);
+            let same = same || is_local(*next_hop);
+            let by_pool = mode == Mode::Always || (mode == Mode::CrossSubnet && !same);
+            if by_pool && encap == Encap::ByPool && next_hop.is_ipv6() && !is_v6 {
+                // Only direct: there is no IPIP.
+                if gateway == *next_hop {
+                    add(&mut hops, Hop { gateway: Some(gateway), device, onlink, weight: 1 });
+                }
+                continue;
+            }
+            let encapsulate =
+                !is_v6 && encap != Encap::Never && (by_pool || encap == Encap::Always);
             let hop = if !encapsulate {
                 Hop { gateway: Some(gateway), device, onlink, weight: 1 }
             } else if let (Some(tunnel), true) = (tunnel, next_hop.is_ipv4()) {
@@ -297,10 +350,7 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
             } else {
                 continue;
             };
-            match hops.iter_mut().find(|there: &&mut Hop| Hop { weight: 1, ..**there } == hop) {
-                Some(there) => there.weight += 1,
-                None => hops.push(hop),
-            }
+            add(&mut hops, hop);
         }
         if let [only] = hops.as_mut_slice() {
             only.weight = 1;
@@ -312,6 +362,13 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
     }
     expected.sort_by_key(|route| route.key);
     expected
+}
+
+fn add(hops: &mut Vec<Hop>, hop: Hop) {
+    match hops.iter_mut().find(|there| Hop { weight: 1, ..**there } == hop) {
+        Some(there) => there.weight += 1,
+        None => hops.push(hop),
+    }
 }
 
 fn like(key: RouteKey, config: &FibConfig) -> KernelRoute {

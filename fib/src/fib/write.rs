@@ -11,7 +11,6 @@ use ipnet::IpNet;
 use super::{Fib, Work};
 use crate::plan::{Batch, Desired, Verdict, plan};
 use crate::types::{FibOut, OpFailure, Report, RouteOp};
-use crate::want::key_of;
 
 /// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
 /// small and that other news is heard between two batches of a full table.
@@ -131,19 +130,19 @@ impl Fib {
             // A predecessor's: its peer may announce it yet.
             Desired::Hold
         };
-        let key = key_of(prefix, context.config);
+        let key = self.wants.key_of(prefix, context.config);
         let ours = self.world.have().of(prefix).collect();
         let other = self.world.others_at(key).next();
         let verdict = plan(desired, ours, other, batch);
-        let reported = self.occupied.get(&key).copied();
+        let reported = self.occupied.get(&prefix).copied();
         match verdict {
-            Verdict::Occupied(protocol) if reported != Some(protocol) => {
-                self.occupied.insert(key, protocol);
+            Verdict::Occupied(protocol) if reported != Some((key, protocol)) => {
+                self.occupied.insert(prefix, (key, protocol));
                 out.push(FibOut::Report(Report::Occupied { key, protocol }));
             }
             Verdict::Occupied(_) => {}
             _ => {
-                self.occupied.remove(&key);
+                self.occupied.remove(&prefix);
             }
         }
         verdict

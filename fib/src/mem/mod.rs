@@ -271,7 +271,11 @@ impl Kernel {
         }
         let Some(gateway) = hop.gateway else { return Ok(()) };
         let is_v6 = matches!(route.key.prefix, IpNet::V6(_));
-        if self.is_local(gateway) || (is_v6 && gateway.is_ipv4()) {
+        // A link-local address is ours on its own interface only.
+        let is_own = |own: &Address| {
+            own.address.addr() == gateway && (own.device == hop.device || !is_link_local(gateway))
+        };
+        if self.addresses.iter().any(is_own) || (is_v6 && gateway.is_ipv4()) {
             return Err(EINVAL);
         }
         if hop.onlink || is_link_local(gateway) {

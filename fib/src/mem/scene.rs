@@ -44,7 +44,7 @@ impl Kernel {
             return;
         }
         if before.up && !after.up {
-            self.flush(index, |_| true);
+            self.flush(index, |_, is_dead| is_dead);
             let v6 =
                 |address: &&Address| address.device == index && address.address.addr().is_ipv6();
             let gone: Vec<Address> = self.addresses.iter().filter(v6).copied().collect();
@@ -66,7 +66,9 @@ impl Kernel {
         if self.links.remove(&index).is_none() {
             return;
         }
-        self.flush(index, |_| true);
+        // IPv4 gives up a whole route with the interface of one of its next hops.
+        self.flush(index, |route, is_dead| is_dead || matches!(route.key.prefix, IpNet::V4(_)));
+        self.unhook(index);
         let gone: Vec<Address> =
             self.addresses.iter().filter(|a| a.device == index).copied().collect();
         for address in gone {
@@ -107,8 +109,9 @@ impl Kernel {
                 .addresses
                 .iter()
                 .any(|other| other.device == device && other.address.addr().is_ipv4());
-            self.flush(device, |route| {
-                matches!(route.key.prefix, IpNet::V4(_)) && (last || route.source == Some(own))
+            self.flush(device, |route, is_dead| {
+                let is_v4 = matches!(route.key.prefix, IpNet::V4(_));
+                is_v4 && (last && is_dead || route.source == Some(own))
             });
         }
     }
@@ -156,15 +159,18 @@ impl Kernel {
         }
     }
 
-    /// Routes out of an interface go: those that have no other way out. IPv6 says so.
-    fn flush(&mut self, device: u32, lost: impl Fn(&KernelRoute) -> bool) {
+    /// Routes out of an interface go that `lost` says yes to; it is told whether the interface
+    /// was the last way out. IPv6 says so.
+    fn flush(&mut self, device: u32, lost: impl Fn(&KernelRoute, bool) -> bool) {
         let mut said = Vec::new();
+        let links = &self.links;
+        let is_up = |device: u32| links.get(&device).is_some_and(|link| link.up);
         for table in self.tables.values_mut() {
             for routes in table.values_mut() {
                 routes.retain(|route| {
-                    let dies = !route.hops.is_empty()
-                        && route.hops.iter().all(|hop| hop.device == device)
-                        && lost(route);
+                    let others = route.hops.iter().filter(|hop| hop.device != device);
+                    let is_dead = !others.clone().any(|hop| is_up(hop.device));
+                    let dies = others.count() < route.hops.len() && lost(route, is_dead);
                     if dies && matches!(route.key.prefix, IpNet::V6(_)) {
                         said.push(KernelEvent::RouteGone(route.clone()));
                     }
@@ -173,6 +179,23 @@ impl Kernel {
             }
         }
         said.into_iter().for_each(|event| self.say(event));
+    }
+
+    /// IPv6 takes the next hops of a removed interface out of routes that have others, and tells
+    /// of each as of a route, which `netlink` cannot trust.
+    fn unhook(&mut self, device: u32) {
+        let mut unhooked = false;
+        for route in self.tables.values_mut().flat_map(|table| table.values_mut()).flatten() {
+            let before = route.hops.len();
+            route.hops.retain(|hop| hop.device != device);
+            unhooked |= route.hops.len() < before;
+            if let [only] = route.hops.as_mut_slice() {
+                only.weight = 1;
+            }
+        }
+        if unhooked {
+            self.say(KernelEvent::Lost);
+        }
     }
 }
 

@@ -5,16 +5,16 @@
 //! in a task beside it, one request after the other, so that queries and news are answered while a
 //! large batch is written.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::forwarding::Forwarding;
 use super::{Netlink, NetlinkError, Options};
 use crate::Fib;
-use crate::types::{FibIn, FibOut, Report, RouteChange, RouteOp, TunnelSpec};
+use crate::types::{FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
 
 /// Commands taken from the channel before the Fib is told.
 const INBOX: usize = 1024;
@@ -36,7 +36,9 @@ pub enum Command {
 #[derive(Debug)]
 pub enum News {
     /// For the Rib: cost to tracked next hops; `None`: unreachable.
-    Nexthops(Vec<(IpAddr, Option<u32>)>),
+    Nexthops(Vec<(NextHop, Option<u32>)>),
+    /// For the Rib: all borrowed addresses of local pods, at every change.
+    Borrowed(Vec<IpNet>),
     /// For people.
     Report(Report),
 }
@@ -175,6 +177,7 @@ impl Pump {
                 FibOut::Dump => self.request(Request::Dump(self.table)),
                 FibOut::Tunnel(spec) => self.request(Request::Tunnel(spec)),
                 FibOut::Nexthops(costs) => self.say(News::Nexthops(costs)),
+                FibOut::Borrowed(addresses) => self.say(News::Borrowed(addresses)),
                 FibOut::Report(report) => self.say(News::Report(report)),
             }
         }

@@ -1,5 +1,8 @@
 //! The mode table, one row a cell, from the wire's words to the kernel's.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use super::*;
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, ip, net, pool, route};
@@ -70,10 +73,13 @@ fn every_cell_of_the_mode_table() {
         ("10.1.5.10/24", "", "fd01::/64", SAME6, format!("via {SAME6} {DIRECT}")),
         ("10.1.5.10/24", "", "fd01::/64", FAR6, format!("via fd00:5::1 {DIRECT}")),
         ("10.1.5.10/24", "", "fd01::/64", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
-        // IPv4 over an IPv6 next hop (RFC 8950): in clear where the table says so, else not
+        // IPv4 over an IPv6 next hop (RFC 8950): no IPIP, so in a pool that asks for it only direct
         ("10.1.5.10/24", "", "10.241.1.0/26", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
         ("10.1.5.10/24", "", "10.241.1.0/26", FAR6, String::new()),
-        ("10.1.5.10/24", "", "10.240.1.0/26", SAME6, String::new()),
+        ("10.1.5.10/24", "", "10.240.1.0/26", SAME6, format!("via {SAME6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", SAME6, format!("via {SAME6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.242.1.0/26", FAR6, format!("via fd00:5::1 {DIRECT}")),
+        ("10.1.5.10/24", "", "192.0.2.0/24", FAR6, format!("via fd00:5::1 {DIRECT}")),
         ("10.1.5.10/24", "", "fd01::/64", SAME, String::new()),
         // a configured subnet overrides the interface's, wider and narrower
         ("10.1.5.10/24", "10.1.0.0/16", "10.241.1.0/26", FAR, format!("via {FAR} {DIRECT} onlink")),
@@ -110,7 +116,7 @@ fn every_cell_of_the_mode_table() {
             route => vec![format!("{prefix} {route} proto 12 metric {metric}")],
         };
         assert_eq!(rig.table(), written, "{row}");
-        let Resolution { how, why } = rig.fib.resolution_of(net(prefix), ip(next_hop));
+        let Resolution { how, why } = rig.fib.resolution_of(net(prefix), ip(next_hop).into());
         assert_eq!(how == How::Unreachable, written.is_empty(), "{row}: {why}");
 
         // `starlingd check` says the same without a kernel, from the same function.
@@ -155,4 +161,82 @@ fn the_reasons_are_whole_sentences() {
     assert!(why("10.241.1.0/26", SAME, None).contains("no known subnet"));
     assert!(why("192.0.2.0/24", FAR, Some(&nic)).ends_with("the prefix is outside every pool"));
     assert!(why("fd01::/64", FAR6, None).ends_with("IPv6 is never encapsulated"));
+}
+
+#[test]
+fn policy_overrules_the_pool_for_ipv4_only() {
+    let rows = [
+        (Encap::Never, "10.240.1.0/26", SAME, format!("via {SAME} {DIRECT}")),
+        (Encap::Never, "10.241.1.0/26", FAR, format!("via 10.1.5.1 {DIRECT}")),
+        (Encap::Always, "10.241.1.0/26", SAME, format!("via {SAME} {TUNNEL}")),
+        (Encap::Always, "10.242.1.0/26", FAR, format!("via {FAR} {TUNNEL}")),
+        (Encap::Always, "192.0.2.0/24", FAR, format!("via {FAR} {TUNNEL}")),
+        (Encap::Always, "fd01::/64", SAME6, format!("via {SAME6} {DIRECT}")),
+        // Told to encapsulate and unable to: not in clear.
+        (Encap::Always, "10.240.1.0/26", SAME6, String::new()),
+        // A tunnel whose outer packets would enter it again; in clear it is none.
+        (Encap::Always, "10.1.0.0/16", FAR, String::new()),
+        (Encap::Never, "10.240.0.0/16", "10.240.9.9", format!("via 10.1.5.1 {DIRECT}")),
+    ];
+    // The last pool is gone: nothing but policy asks for a tunnel in two of the rows.
+    for pools in [&POOLS[..], &POOLS[2..3]] {
+        for (encap, prefix, next_hop, expected) in &rows {
+            let pools = pools.iter().map(|(cidr, mode)| pool(cidr, *mode)).collect();
+            let config = config(&["10.1.5.10", "fd00:5::10"], pools);
+            let mut rig = Rig::new(host_with("10.1.5.10/24"), config);
+            let hops = vec![ip(next_hop).into()];
+            rig.target(prefix, Target::Via(Via { hops, metric: None, encap: *encap }.into()));
+            rig.run();
+            let metric = if prefix.contains(':') { 1024 } else { 0 };
+            let written = match expected.as_str() {
+                "" => vec![],
+                route => vec![format!("{prefix} {route} proto 12 metric {metric}")],
+            };
+            let Resolution { how, why } = rig.fib.resolution_of(net(prefix), ip(next_hop).into());
+            assert_eq!(rig.table(), written, "{encap:?} {prefix} {next_hop}: {why}");
+            assert_eq!(how == How::Unreachable, written.is_empty(), "{why}");
+            if !prefix.contains(':') && !how_loops(&why) {
+                let word = if *encap == Encap::Never { "never" } else { "always" };
+                assert!(why.contains(&format!("policy says {word} to encapsulate")), "{why}");
+            }
+        }
+    }
+}
+
+fn how_loops(why: &str) -> bool {
+    why.contains("would enter it again")
+}
+
+#[test]
+fn a_link_local_next_hop_is_on_its_own_interface_and_no_other() {
+    let pools = POOLS.iter().map(|(cidr, mode)| pool(cidr, *mode)).collect();
+    let mut rig = Rig::new(host_with("10.1.5.10/24"), config(&["10.1.5.10", "fd00:5::10"], pools));
+    let scoped = |scope| NextHop { address: ip(LOCAL6), scope: NonZeroU32::new(scope) };
+    // Our own link-local address on one interface may be a neighbour's on another.
+    rig.kernel.address_add(2, net("fe80::11/64"));
+    rig.run();
+    rig.tell(FibIn::Track(vec![scoped(2), scoped(3), scoped(9)]));
+    for (prefix, scope) in [("10.242.1.0/26", 3), ("10.240.1.0/26", 3), ("fd01::/64", 3)] {
+        let via = Via { hops: vec![scoped(scope), scoped(9)], metric: None, encap: Encap::ByPool };
+        rig.target(prefix, Target::Via(via.into()));
+    }
+    rig.run();
+    let on_net1 = [
+        "10.240.1.0/26 via fe80::11 dev net1 proto 12 metric 0",
+        "10.242.1.0/26 via fe80::11 dev net1 proto 12 metric 0",
+        "fd01::/64 via fe80::11 dev net1 proto 12 metric 1024",
+    ];
+    assert_eq!(rig.table(), on_net1);
+    assert_eq!(rig.costs, [(ip(LOCAL6), None), (ip(LOCAL6), Some(0)), (ip(LOCAL6), None)]);
+    let why = |rig: &Rig, scope| rig.fib.resolution_of(net("fd01::/64"), scoped(scope)).why;
+    assert!(why(&rig, 2).ends_with("fe80::11 is this node's own address, on net0"));
+    assert!(why(&rig, 9).ends_with("interface 9 is gone"));
+
+    rig.kernel.link_change(3, |link| link.up = false);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.table(), [""; 0]);
+    assert!(why(&rig, 3).ends_with("net1 is down"));
+    rig.kernel.link_change(3, |link| link.up = true);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.table(), on_net1);
 }
