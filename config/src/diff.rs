@@ -224,6 +224,9 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] protocol", (&from.protocol, &to.protocol), false, |v| v.to_string());
     all.put("[kernel] table", (&from.table, &to.table), false, |v| v.to_string());
     all.put("[kernel] metric", (&from.metric, &to.metric), false, |v| v.to_string());
+    all.put("[kernel] pod-interfaces", (&from.pod_interfaces, &to.pod_interfaces), false, |v| {
+        list(v)
+    });
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);
     all.put("[tunnel] mtu", (&from.tunnel.mtu, &to.tunnel.mtu), false, |v| {
         v.map_or("underlay - 20".to_owned(), |v| v.to_string())

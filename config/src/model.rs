@@ -128,7 +128,7 @@ pub enum Local {
 }
 
 /// Kernel routes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kernel {
     /// rtm_protocol.
     pub protocol: u8,
@@ -136,12 +136,15 @@ pub struct Kernel {
     pub table: u32,
     /// Metric.
     pub metric: u32,
+    /// Which interfaces lead to local pods: names, `*` stands for any characters.
+    pub pod_interfaces: Vec<String>,
 }
 
 impl Default for Kernel {
-    /// What BIRD does: protocol 12, table main, the kernel's own metric.
+    /// What BIRD does: protocol 12, table main, the kernel's own metric; pods as Calico names
+    /// their interfaces.
     fn default() -> Kernel {
-        Kernel { protocol: 12, table: 254, metric: 0 }
+        Kernel { protocol: 12, table: 254, metric: 0, pod_interfaces: vec!["cali*".to_owned()] }
     }
 }
 

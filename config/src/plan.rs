@@ -155,6 +155,8 @@ impl Config {
                 manage: self.tunnel.manage,
             },
             peers: peers.iter().map(|peer| peer.address).collect(),
+            blocks: node.blocks.clone(),
+            pod_interfaces: self.kernel.pod_interfaces.clone(),
         };
         NodePlan {
             name: node.name.clone(),

@@ -86,11 +86,13 @@ fn config(pools: &[(&str, Mode)]) -> FibIn {
             manage: true,
         },
         peers: Vec::new(),
+        blocks: Vec::new(),
+        pod_interfaces: vec!["cali*".to_owned()],
     }))
 }
 
 fn to(next_hop: &str) -> Option<Target> {
-    Some(Target::Nexthops(vec![next_hop.parse().expect("an address")]))
+    Some(Target::via([next_hop.parse().expect("an address")]))
 }
 
 /// Waits until the kernel's routes of ours are these.

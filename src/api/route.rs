@@ -146,18 +146,21 @@ pub enum KernelState {
     Occupied,
     /// Not wanted: no usable path, or its next hop cannot be reached.
     Unresolved,
+    /// Usable, and kept out of the kernel: `why` says by what.
+    Out,
     /// Present, ours, and no longer announced: kept until the neighbours have spoken.
     Stale,
 }
 
 impl KernelState {
     /// Every state.
-    pub const ALL: [KernelState; 6] = [
+    pub const ALL: [KernelState; 7] = [
         KernelState::Installed,
         KernelState::Pending,
         KernelState::Refused,
         KernelState::Occupied,
         KernelState::Unresolved,
+        KernelState::Out,
         KernelState::Stale,
     ];
 
@@ -169,6 +172,7 @@ impl KernelState {
             KernelState::Refused => "refused",
             KernelState::Occupied => "occupied",
             KernelState::Unresolved => "unresolved",
+            KernelState::Out => "out",
             KernelState::Stale => "stale",
         }
     }

@@ -1,11 +1,12 @@
 //! The Fib's thread, and its words for operators in the log.
 
-use starling_bgp::msg::{NexthopNews, RibIn};
+use starling_bgp::msg::{OriginatedBy, RibIn};
 use starling_fib::Fib;
 use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{FibIn, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::bridge;
 use super::rib::Control;
 
 /// The way into the Fib.
@@ -70,17 +71,22 @@ pub fn spawn(
 /// Brings the Fib's news to the Rib and into the log, until either is gone.
 pub async fn bring_news(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<Control>) {
     while let Some(news) = news.recv().await {
-        match news {
-            News::Nexthops(costs) => {
-                let news = costs
-                    .into_iter()
-                    .map(|(address, metric)| NexthopNews { next_hop: address.into(), metric })
-                    .collect();
-                if rib.send(Control::In(RibIn::Nexthops(news))).await.is_err() {
-                    return;
-                }
+        let input = match news {
+            News::Nexthops(costs) => bridge::costs(costs),
+            News::Borrowed(addresses) => {
+                tracing::info!(
+                    addresses = addresses.len(),
+                    "addresses of local pods that lie in other nodes' blocks"
+                );
+                RibIn::Originate(OriginatedBy::Borrowed, addresses)
             }
-            News::Report(report) => log(&report),
+            News::Report(report) => {
+                log(&report);
+                continue;
+            }
+        };
+        if rib.send(Control::In(input)).await.is_err() {
+            return;
         }
     }
 }

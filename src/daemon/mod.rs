@@ -11,6 +11,7 @@
 //!
 //! This crate is the only one with tasks, signals, files and BGP's sockets.
 
+pub mod bridge;
 pub mod check;
 pub mod clock;
 mod conn;

@@ -11,16 +11,16 @@
 //! waits for `control`, can go on.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 
 use bytes::Bytes;
-use starling_bgp::msg::{FibBest, FibRoute, PeerUp, RibIn, RibOut};
+use starling_bgp::msg::{PeerUp, RibIn, RibOut};
 use starling_bgp::rib::Rib;
-use starling_bgp::types::{NextHop, PeerId};
+use starling_bgp::types::PeerId;
 use starling_fib::netlink::Command;
-use starling_fib::types::{FibIn, RouteChange, Target};
+use starling_fib::types::FibIn;
 use tokio::sync::{mpsc, oneshot};
 
+use super::bridge;
 use super::clock::Clock;
 
 /// Messages that wait for the Fib before the Rib stops taking routes.
@@ -149,11 +149,14 @@ impl Pump {
                 self.tell(peer, ToPeer::Frames { frames, drained });
             }
             RibOut::Fib(batch) => {
-                let changes = batch.routes.into_iter().map(change).collect();
-                self.to_fib.push_back(FibIn::Routes(changes));
+                self.to_fib.push_back(FibIn::Routes(bridge::routes(&batch)));
             }
-            RibOut::Track(hops) => self.to_fib.push_back(FibIn::Track(addresses(&hops))),
-            RibOut::Untrack(hops) => self.to_fib.push_back(FibIn::Untrack(addresses(&hops))),
+            RibOut::Track(hops) => {
+                self.to_fib.push_back(FibIn::Track(bridge::next_hops(hops)));
+            }
+            RibOut::Untrack(hops) => {
+                self.to_fib.push_back(FibIn::Untrack(bridge::next_hops(hops)));
+            }
             // The session ends it; whom it concerns is in the peer's own journal.
             RibOut::OverLimit { .. } => {}
             RibOut::Settled => self.to_fib.push_back(FibIn::Settled),
@@ -172,18 +175,4 @@ impl Pump {
             );
         }
     }
-}
-
-fn addresses(hops: &[NextHop]) -> Vec<IpAddr> {
-    hops.iter().map(|hop| hop.address).collect()
-}
-
-fn change(route: FibRoute) -> RouteChange {
-    let target = route.best.map(|best| match best {
-        FibBest::Own => Target::Own,
-        FibBest::Via(via) => {
-            Target::Nexthops(via.hops.iter().map(|hop| hop.next_hop.address).collect())
-        }
-    });
-    RouteChange { prefix: route.prefix, target }
 }

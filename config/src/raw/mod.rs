@@ -16,7 +16,8 @@ use toml::de::{DeTable, DeValue};
 use crate::reader::{Field, Section, kind, place, strings};
 use crate::source::{At, Problems, Sp};
 use crate::value::{
-    Device, HostAddress, LocalAddress, Mtu, Name, Port, Protocol, RouterId, RouterIds, Table,
+    Device, DevicePattern, HostAddress, LocalAddress, Mtu, Name, Port, Protocol, RouterId,
+    RouterIds, Table,
 };
 
 mod tables;
@@ -40,7 +41,7 @@ const PEER: Keys = &[
     "families",
     "local-address",
 ];
-const KERNEL: Keys = &["protocol", "table", "metric"];
+const KERNEL: Keys = &["protocol", "table", "metric", "pod-interfaces"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -137,6 +138,7 @@ pub(crate) struct Kernel {
     pub(crate) protocol: Field<Protocol>,
     pub(crate) table: Field<Table>,
     pub(crate) metric: Field<u32>,
+    pub(crate) pod_interfaces: Field<Vec<Sp<DevicePattern>>>,
 }
 
 #[derive(Debug)]
@@ -240,7 +242,9 @@ impl Raw {
             "[kernel]" => {
                 let (protocol, table) = (s.one("protocol"), s.one("table"));
                 let metric = s.one("metric");
-                self.kernel.replace(Kernel { at, protocol, table, metric }).map(|b| b.at)
+                let pod_interfaces = s.list("pod-interfaces");
+                let kernel = Kernel { at, protocol, table, metric, pod_interfaces };
+                self.kernel.replace(kernel).map(|b| b.at)
             }
             "[tunnel]" => {
                 let (device, mtu, manage) = (s.one("device"), s.one("mtu"), s.one("manage"));

@@ -303,6 +303,23 @@ impl Scalar for Device {
     }
 }
 
+/// Names of network interfaces: `*` stands for any characters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct DevicePattern(pub(crate) String);
+
+impl Scalar for DevicePattern {
+    const EXPECTED: &'static str = "interfaces by name, such as \"cali*\" (* is any characters)";
+    fn read(value: &DeValue<'_>) -> Result<DevicePattern, Wrong> {
+        let pattern = text(value)?;
+        let bad = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+        let letters = pattern.chars().filter(|c| *c != '*').count();
+        if pattern.is_empty() || letters > 15 || pattern.contains(bad) {
+            return Err(Wrong::new(format!("`{}` cannot name an interface", shown(pattern))));
+        }
+        Ok(DevicePattern(pattern.to_owned()))
+    }
+}
+
 fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, Wrong> {
     value.as_str().ok_or_else(|| Wrong::kind(value))
 }

@@ -225,6 +225,7 @@ pub(super) fn kernel_style(state: KernelState) -> Style {
     match state {
         KernelState::Installed => GOOD,
         KernelState::Pending | KernelState::Stale => WARN,
+        KernelState::Out => PLAIN,
         KernelState::Refused | KernelState::Occupied | KernelState::Unresolved => BAD,
     }
 }

@@ -8,15 +8,17 @@ use starling_bgp::rib::show::RouteFilter;
 use starling_bgp::types::PeerId;
 use starling_config::PeerPlan;
 use starling_fib::Fib;
+use starling_fib::types::NextHop;
 
 use super::{Refusal, View, reached, stopping};
 use crate::api::{How, Node, PeerSummary, Reach, Reached};
+use crate::daemon::bridge;
 
 /// Routes looked at in one question to the Rib.
 const CHUNK: usize = 1024;
 
 /// What a node announces and we use: the block, and its next hop.
-type Blocks = BTreeMap<PeerId, Vec<(IpNet, IpAddr)>>;
+type Blocks = BTreeMap<PeerId, Vec<(IpNet, NextHop)>>;
 
 impl View {
     pub(super) async fn all_nodes(&self) -> Result<Vec<Node>, Refusal> {
@@ -25,7 +27,7 @@ impl View {
         let sessions: BTreeMap<IpAddr, PeerSummary> =
             sessions.into_iter().map(|peer| (peer.address, peer)).collect();
         let mut blocks = self.blocks_in_use().await?;
-        let asked: Vec<(PeerPlan, Vec<(IpNet, IpAddr)>)> = roster
+        let asked: Vec<(PeerPlan, Vec<(IpNet, NextHop)>)> = roster
             .peers
             .iter()
             .filter(|(plan, _)| plan.node)
@@ -74,7 +76,10 @@ impl View {
             for route in routes {
                 for path in route.paths.iter().filter(|path| path.best) {
                     if let Some(next_hop) = path.next_hop {
-                        blocks.entry(path.peer).or_default().push((route.prefix, next_hop.address));
+                        blocks
+                            .entry(path.peer)
+                            .or_default()
+                            .push((route.prefix, bridge::next_hop(next_hop)));
                     }
                 }
             }
@@ -87,12 +92,12 @@ impl View {
 }
 
 /// A node that has announced nothing is judged by what its pods would be: the pools.
-fn node(fib: &Fib, plan: &PeerPlan, blocks: &[(IpNet, IpAddr)], pools: &[IpNet]) -> Node {
+fn node(fib: &Fib, plan: &PeerPlan, blocks: &[(IpNet, NextHop)], pools: &[IpNet]) -> Node {
     let supposed = || {
         let same_family = |pool: &&IpNet| pool.addr().is_ipv4() == plan.address.is_ipv4();
-        pools.iter().filter(same_family).map(|pool| (*pool, plan.address)).collect()
+        pools.iter().filter(same_family).map(|pool| (*pool, plan.address.into())).collect()
     };
-    let asked: Vec<(IpNet, IpAddr)> = if blocks.is_empty() { supposed() } else { blocks.to_vec() };
+    let asked: Vec<(IpNet, NextHop)> = if blocks.is_empty() { supposed() } else { blocks.to_vec() };
     let mut ways: Vec<Reached> = Vec::new();
     for (prefix, next_hop) in asked {
         let way = reached::reached(&fib.resolution_of(prefix, next_hop));

@@ -2,7 +2,6 @@
 //! chunk to the reader, and only then the next.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use starling_bgp::attrs::{AttrSet, Origin};
@@ -11,11 +10,12 @@ use starling_bgp::types::PeerId;
 use starling_bgp::wire::attr;
 use starling_fib::Fib;
 use starling_fib::table::{Entry, EntryState};
-use starling_fib::types::Resolution;
+use starling_fib::types::{NextHop, Resolution};
 use starling_fib::view;
 
 use super::{Refusal, View, no_such_neighbor, reached, stopping};
 use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery};
+use crate::daemon::bridge;
 use crate::daemon::control::rows::{self, CHUNK};
 use crate::daemon::control::{Rows, RowsSender};
 
@@ -79,14 +79,10 @@ impl View {
 
     /// What the Fib makes of each route and of each of its paths.
     async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
-        let asked: Vec<(IpNet, Vec<Option<IpAddr>>)> = routes
+        let next_hop = |path: &PathView| path.next_hop.map(bridge::next_hop);
+        let asked: Vec<(IpNet, Vec<Option<NextHop>>)> = routes
             .iter()
-            .map(|route| {
-                (
-                    route.prefix,
-                    route.paths.iter().map(|path| path.next_hop.map(|hop| hop.address)).collect(),
-                )
-            })
+            .map(|route| (route.prefix, route.paths.iter().map(next_hop).collect()))
             .collect();
         self.fib
             .ask(move |fib| {
@@ -239,6 +235,7 @@ fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
             Some(format!("a route of protocol {protocol} sits there; it is left alone")),
         ),
         view::KernelState::Unreachable => (KernelState::Unresolved, None),
+        view::KernelState::Out(why) => (KernelState::Out, Some(why.to_string())),
     }
 }
 

@@ -8,7 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use starling_bgp::msg::{NexthopNews, RibIn};
+use starling::daemon::bridge;
+use starling_bgp::msg::{OriginatedBy, RibIn};
 use starling_bgp::types::Time;
 use starling_fib::types::{
     FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, RouteKey, RouteOp, TunnelSpec,
@@ -45,10 +46,12 @@ impl Cluster {
             FibOut::Dump => Request::Dump,
             FibOut::Tunnel(spec) => Request::Tunnel(spec),
             FibOut::Nexthops(costs) => {
-                let news = costs
-                    .into_iter()
-                    .map(|(address, metric)| NexthopNews { next_hop: address.into(), metric });
-                let input = RibIn::Nexthops(news.collect());
+                let input = bridge::costs(costs);
+                let delay = daemon.delays.from_fib;
+                return self.after(delay, Event::ToRib { node, life, session: 0, input });
+            }
+            FibOut::Borrowed(addresses) => {
+                let input = RibIn::Originate(OriginatedBy::Borrowed, addresses);
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });
             }

@@ -1,10 +1,9 @@
 //! A daemon's pumps: what each actor wants done is done, as `src/daemon` does it with channels.
 
-use std::net::IpAddr;
-
-use starling_bgp::msg::{FibBest, FibRoute, PeerIn, PeerOut, RibIn, RibOut};
-use starling_bgp::types::{NextHop, PeerId, Time};
-use starling_fib::types::{FibIn, RouteChange, Target};
+use starling::daemon::bridge;
+use starling_bgp::msg::{PeerIn, PeerOut, RibIn, RibOut};
+use starling_bgp::types::{PeerId, Time};
+use starling_fib::types::FibIn;
 
 use super::life::id_of;
 use super::wire::slot_ix;
@@ -183,11 +182,14 @@ impl Cluster {
             RibOut::Wake(peer) => (peer, Told::Wake),
             RibOut::Frames { peer, frames, drained } => (peer, Told::Frames { frames, drained }),
             RibOut::Fib(batch) => {
-                let changes = batch.routes.into_iter().map(change).collect();
-                return self.fib_later(node, FibIn::Routes(changes));
+                return self.fib_later(node, FibIn::Routes(bridge::routes(&batch)));
             }
-            RibOut::Track(hops) => return self.fib_later(node, FibIn::Track(addresses(&hops))),
-            RibOut::Untrack(hops) => return self.fib_later(node, FibIn::Untrack(addresses(&hops))),
+            RibOut::Track(hops) => {
+                return self.fib_later(node, FibIn::Track(bridge::next_hops(hops)));
+            }
+            RibOut::Untrack(hops) => {
+                return self.fib_later(node, FibIn::Untrack(bridge::next_hops(hops)));
+            }
             RibOut::Settled => {
                 self.fib_later(node, FibIn::Settled);
                 return self.settled(node);
@@ -225,18 +227,4 @@ impl Cluster {
 /// The place of the neighbour with that number.
 fn place_of(peer: PeerId) -> usize {
     usize::try_from(peer.0).expect("few neighbours") - 1
-}
-
-fn addresses(hops: &[NextHop]) -> Vec<IpAddr> {
-    hops.iter().map(|hop| hop.address).collect()
-}
-
-fn change(route: FibRoute) -> RouteChange {
-    let target = route.best.map(|best| match best {
-        FibBest::Own => Target::Own,
-        FibBest::Via(via) => {
-            Target::Nexthops(via.hops.iter().map(|hop| hop.next_hop.address).collect())
-        }
-    });
-    RouteChange { prefix: route.prefix, target }
 }
