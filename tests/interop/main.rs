@@ -12,9 +12,12 @@ mod attributes;
 mod beside;
 mod bird;
 mod collision;
+mod crossing;
 mod frr;
 mod malformed;
+mod safety;
 mod sessions;
 mod speaker;
 #[path = "../netns/support.rs"]
 mod support;
+mod two_octets;
