@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
+use starling_bgp::policy::{Policy, Rule};
 use starling_fib::types::Mode;
 
 use crate::plan::{NodePlan, PeerPlan};
@@ -173,6 +174,42 @@ impl Compare {
     }
 }
 
+/// How many rules a line lists.
+const RULES_SHOWN: usize = 3;
+
+impl Compare {
+    /// Rules that differ, without those that stay before and after them.
+    fn rules(&mut self, what: &'static str, from: &Policy, to: &Policy) {
+        if from == to {
+            return;
+        }
+        // A rule that only moves up or down stays.
+        let same = |(a, b): &(&Rule, &Rule)| {
+            (&a.name.policy, &a.name.name, &a.when, &a.unless, &a.verdict)
+                == (&b.name.policy, &b.name.name, &b.when, &b.unless, &b.verdict)
+        };
+        let (old, new) = (from.rules(), to.rules());
+        let head = old.iter().zip(new).take_while(same).count();
+        let (old, new) = (old.get(head..).unwrap_or(&[]), new.get(head..).unwrap_or(&[]));
+        let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count();
+        let shown = |rules: &[Rule]| {
+            let rules = rules.get(..rules.len() - tail).unwrap_or(rules);
+            let mut words: Vec<String> =
+                rules.iter().take(RULES_SHOWN).map(|r| format!("{}: {r}", r.name)).collect();
+            if let Some(more @ 1..) = rules.len().checked_sub(RULES_SHOWN) {
+                words.push(format!("{more} more"));
+            }
+            if words.is_empty() { "nothing".to_owned() } else { words.join("; ") }
+        };
+        let (from, mut to) = (shown(old), shown(new));
+        if from == to {
+            // The words are the same: a set or the pools that they name have changed.
+            to.push_str(" (of other contents)");
+        }
+        self.0.push(Setting { what, from, to, restart: false });
+    }
+}
+
 fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     let mut session = Compare(Vec::new());
     session.put("asn", (&old.asn, &new.asn), false, |v| v.to_string());
@@ -194,6 +231,8 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
         false,
         |v| list(v),
     );
+    policy.rules("import-policy", &old.import_rules, &new.import_rules);
+    policy.rules("export-policy", &old.export_rules, &new.export_rules);
     policy.put("export", (&old.export, &new.export), false, |v| format!("{v:?}").to_lowercase());
     let mut live = Compare(Vec::new());
     live.put("name", (&old.name, &new.name), false, Clone::clone);
@@ -227,6 +266,7 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] pod-interfaces", (&from.pod_interfaces, &to.pod_interfaces), false, |v| {
         list(v)
     });
+    all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);
     all.put("[tunnel] mtu", (&from.tunnel.mtu, &to.tunnel.mtu), false, |v| {
         v.map_or("underlay - 20".to_owned(), |v| v.to_string())

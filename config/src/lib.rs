@@ -15,7 +15,7 @@
 //!
 //! * `source`, `error`: places and problems · `reader`, `value`, `raw`: what the files say
 //! * `check`: whether it fits together · [`model`]: the result · [`identity`]: which node am I
-//! * [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
+//! * [`policy`]: what may pass, so changed · [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ pub mod identity;
 mod load;
 pub mod model;
 pub mod plan;
+pub mod policy;
 mod raw;
 mod reader;
 mod source;

@@ -14,6 +14,7 @@ use starling_bgp::types::{Asn, Families, Family, family_of};
 use starling_fib::types::Pool;
 
 use crate::error::Problem;
+use crate::policy::{Names, Policy};
 
 /// A checked configuration.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,6 +29,12 @@ pub struct Config {
     pub nodes: Vec<Node>,
     /// The routers, in the order of the file.
     pub peers: Vec<Peer>,
+    /// The policies, in the order of the file.
+    pub policies: Vec<Policy>,
+    /// Those that the mesh uses.
+    pub mesh_policies: Names,
+    /// Those for what enters the kernel.
+    pub kernel_policies: Vec<String>,
     /// Kernel routes.
     pub kernel: Kernel,
     /// The tunnel device.
@@ -114,6 +121,8 @@ pub struct Peer {
     pub families: Families,
     /// Our end of the session.
     pub local_address: Local,
+    /// The policies that it uses.
+    pub policies: Names,
 }
 
 /// Our end of a session.

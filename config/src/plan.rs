@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use starling_bgp::msg::{Export, PeerPolicy, RibConfig};
-use starling_bgp::policy::ImportPolicy;
+use starling_bgp::policy::{ImportPolicy, Policy};
 use starling_bgp::session::{Offer, PeerConfig};
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
 use crate::model::{Config, Local, Node, NodeAddress, Peer, Timers};
+use crate::policy::{Compiler, Names, Neighbor};
 
 /// What one node does.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +39,8 @@ pub struct NodePlan {
     pub peers: Vec<PeerPlan>,
     /// How it programs its kernel.
     pub fib: FibConfig,
+    /// Rules for what enters the kernel.
+    pub kernel_rules: Arc<Policy>,
     /// Timers; those of sessions are in `peers` too.
     pub timers: Timers,
     /// Where the read-only HTTP listeners are; empty: none.
@@ -81,11 +84,23 @@ pub struct PeerPlan {
     pub connect_retry: Duration,
     /// What may come from it.
     pub import: Arc<ImportPolicy>,
+    /// Rules for what comes.
+    pub import_rules: Arc<Policy>,
     /// What goes to it beside own blocks.
     pub export: Export,
+    /// Rules for what goes.
+    pub export_rules: Arc<Policy>,
 }
 
 impl PeerPlan {
+    /// It, with the rules of these policies.
+    fn with(self, names: &Names, policies: &Compiler<'_>) -> PeerPlan {
+        let to = Some(Neighbor { name: &self.name, kind: self.kind, node: self.node });
+        let import_rules = policies.policy(&names.import, to);
+        let export_rules = policies.policy(&names.export, to);
+        PeerPlan { import_rules, export_rules, ..self }
+    }
+
     /// The settings of its session. `id` is the number that the daemon gave the neighbour.
     pub fn peer_config(&self, id: PeerId) -> PeerConfig {
         PeerConfig {
@@ -115,6 +130,8 @@ impl PeerPlan {
             name: self.name.clone(),
             import: Arc::clone(&self.import),
             export: self.export,
+            import_rules: Arc::clone(&self.import_rules),
+            export_rules: Arc::clone(&self.export_rules),
             families: self.families,
             ..PeerPolicy::default()
         }
@@ -132,6 +149,7 @@ impl NodePlan {
             addresses: self.addresses.iter().map(|a| a.address).collect(),
             peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
             settle: self.timers.settle,
+            kernel_rules: Arc::clone(&self.kernel_rules),
             ..RibConfig::default()
         }
     }
@@ -140,7 +158,8 @@ impl NodePlan {
 impl Config {
     /// What `node`, one of `self.nodes`, does.
     pub fn plan(&self, node: &Node) -> NodePlan {
-        let peers = self.peers_of(node);
+        let policies = Compiler::new(self, node);
+        let peers = self.peers_of(node, &policies);
         let fib = FibConfig {
             pools: self.pools.clone(),
             addresses: node.addresses.iter().map(|a| a.address).collect(),
@@ -167,6 +186,7 @@ impl Config {
             pools: self.pools.clone(),
             peers,
             fib,
+            kernel_rules: policies.policy(&self.kernel_policies, None),
             timers: self.timers,
             http: self.http.clone(),
             control: self.control.clone(),
@@ -181,14 +201,16 @@ impl Config {
         }
     }
 
-    fn peers_of(&self, node: &Node) -> Vec<PeerPlan> {
+    fn peers_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<PeerPlan> {
         let pools: Vec<IpNet> = self.pools.iter().map(|pool| pool.cidr).collect();
         // One for the whole mesh: neighbours with the same policy are told apart by nothing.
         let from_mesh = Arc::new(import(node, pools.clone(), None));
         let others = self.nodes.iter().filter(|other| self.mesh && other.name != node.name);
         let mesh = others.filter_map(|other| self.mesh_peer(node, other, &from_mesh));
+        let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
         let picked = self.peers.iter().filter(|peer| peer.nodes.contains(&node.name));
-        mesh.chain(picked.map(|peer| self.router(node, peer, &pools))).collect()
+        let router = |peer: &Peer| self.router(node, peer, &pools).with(&peer.policies, policies);
+        mesh.chain(picked.map(router)).collect()
     }
 
     /// The session with another node: one a pair, over IPv4 if both have it, and on it every
@@ -211,7 +233,9 @@ impl Config {
             hold: self.timers.hold,
             connect_retry: self.timers.connect_retry,
             import: Arc::clone(import),
+            import_rules: Arc::default(),
             export: Export::Own,
+            export_rules: Arc::default(),
         })
     }
 
@@ -249,7 +273,9 @@ impl Config {
             hold: self.timers.hold,
             connect_retry: self.timers.connect_retry,
             import: Arc::new(import(node, within, local_address)),
+            import_rules: Arc::default(),
             export: peer.export,
+            export_rules: Arc::default(),
         }
     }
 }

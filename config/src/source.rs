@@ -105,6 +105,11 @@ impl Problems {
         self.open.insert(Note { severity, at, message, expected: None, hint: None, related })
     }
 
+    /// Whether an error was noted.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.notes.iter().chain(&self.open).any(|note| note.severity == Severity::Error)
+    }
+
     /// Errors and warnings, each in the order of their places.
     pub(crate) fn finish(mut self) -> (Vec<Problem>, Vec<Problem>) {
         self.notes.extend(self.open.take());

@@ -39,6 +39,16 @@ impl PrefixPattern {
         fits.then_some(PrefixPattern { net, min, max })
     }
 
+    /// The network.
+    pub fn net(&self) -> IpNet {
+        self.net
+    }
+
+    /// Whether all that `other` means is meant.
+    pub fn covers(&self, other: &PrefixPattern) -> bool {
+        self.net.contains(&other.net) && self.min <= other.min && other.max <= self.max
+    }
+
     /// Whether a prefix is meant, the obvious way.
     pub fn contains<P: Prefix>(&self, prefix: P) -> bool {
         (self.min..=self.max).contains(&prefix.len()) && self.net.contains(&prefix.net())

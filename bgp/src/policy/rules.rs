@@ -105,6 +105,13 @@ impl Policy {
         &self.rules
     }
 
+    /// The names of the policies that the rules stand in, each once, in order.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.rules.iter().map(|rule| &*rule.name.policy).collect();
+        names.dedup();
+        names
+    }
+
     /// Whether there is no rule: then the default decides everything.
     #[inline]
     pub fn is_empty(&self) -> bool {

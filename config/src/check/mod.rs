@@ -7,12 +7,14 @@
 mod blocks;
 mod nodes;
 mod peers;
+mod policies;
 mod pools;
 mod settings;
 
 use starling_bgp::types::{Asn, Family};
 
 use crate::model::Config;
+use crate::policy::{Names, names};
 use crate::raw::Raw;
 use crate::source::{At, Problems};
 
@@ -37,6 +39,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
     let nodes = nodes::check(raw, asn, whole_file, problems);
     blocks::check(raw, &nodes, &pools, problems);
     let peers = peers::check(raw, &nodes, problems);
+    let policies = policies::check(raw, problems);
     if raw.pools.is_empty() && missing("[[pool]]") {
         problems
             .warn(whole_file, "there is no [[pool]]")
@@ -68,6 +71,11 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         pools,
         nodes,
         peers,
+        policies,
+        mesh_policies: raw.cluster.as_ref().map_or_else(Names::default, |cluster| {
+            Names::new(&cluster.import_policy, &cluster.export_policy)
+        }),
+        kernel_policies: raw.kernel.as_ref().map_or_else(Vec::new, |k| names(&k.policy)),
         kernel: settings::kernel(raw, problems),
         tunnel: settings::tunnel(raw, problems),
         timers: settings::timers(raw, problems),

@@ -8,6 +8,7 @@ use starling_bgp::types::{Asn, Families, Family, family_of};
 
 use super::settings::BGP_PORT;
 use crate::model::{Local, Node, Peer};
+use crate::policy::Names;
 use crate::raw::{self, Raw, Selector};
 use crate::reader::nearest;
 use crate::source::{At, Problems, Sp, shown};
@@ -113,6 +114,7 @@ fn build(
         port: said.port.value().map_or(BGP_PORT, |port| port.0),
         families,
         local_address,
+        policies: Names::new(&said.import_policy, &said.export_policy),
     };
     (peer, picked)
 }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Serialize;
 use starling_bgp::msg::Export;
+use starling_bgp::policy::Policy;
 use starling_bgp::types::PeerKind;
 use starling_fib::types::Mode;
 
@@ -48,6 +49,8 @@ pub struct Report {
     pub table: u32,
     /// Their metric.
     pub metric: u32,
+    /// The policies that say which of them there are; none: all.
+    pub kernel_policy: Vec<String>,
     /// The hold time that it offers, in seconds.
     pub hold: u64,
     /// The port on which it listens for BGP.
@@ -124,6 +127,10 @@ pub struct PeerReport {
     pub import_words: String,
     /// `own` or `all`.
     pub export: &'static str,
+    /// The policies whose rules are asked before `import`.
+    pub import_policy: Vec<String>,
+    /// The policies whose rules are asked before `export`.
+    pub export_policy: Vec<String>,
     /// Our end of the session; `None`: what the kernel chooses.
     pub local_address: Option<IpAddr>,
     /// It is waited for, not called.
@@ -163,6 +170,7 @@ impl Report {
             protocol: plan.fib.protocol,
             table: plan.fib.table,
             metric: plan.fib.metric,
+            kernel_policy: names(&plan.kernel_rules),
             hold: plan.timers.hold.as_secs(),
             port: plan.port,
             listen: plan.listen.clone(),
@@ -185,6 +193,10 @@ fn address(own: &crate::model::NodeAddress, interfaces: &[(String, IpNet)]) -> A
         subnet: own.subnet.or(found.map(|(_, net)| net.trunc())),
         configured: own.subnet.is_some(),
     }
+}
+
+fn names(policy: &Policy) -> Vec<String> {
+    policy.names().into_iter().map(str::to_owned).collect()
 }
 
 fn peer(peer: &PeerPlan, plan: &NodePlan) -> PeerReport {
@@ -212,6 +224,8 @@ fn peer(peer: &PeerPlan, plan: &NodePlan) -> PeerReport {
             Export::Own => "own",
             Export::All => "all",
         },
+        import_policy: names(&peer.import_rules),
+        export_policy: names(&peer.export_rules),
         local_address: peer.local_address,
         passive: peer.passive,
     }

@@ -30,7 +30,11 @@ impl Display for Report {
             number => number.to_string(),
         };
         let table = if self.table == 254 { "main".to_owned() } else { self.table.to_string() };
-        writeln!(f, "  routes    proto {protocol}, table {table}, metric {}", self.metric)?;
+        write!(f, "  routes    proto {protocol}, table {table}, metric {}", self.metric)?;
+        match self.kernel_policy.as_slice() {
+            [] => writeln!(f)?,
+            names => writeln!(f, ", policy {}", names.join(" "))?,
+        }
         let listen = match &self.listen {
             None => "on all addresses".to_owned(),
             Some(listen) if listen.is_empty() => "nowhere, sessions are only dialled".to_owned(),
@@ -70,8 +74,8 @@ impl Report {
                 peer.asn.to_string(),
                 format!("{}{passive}", peer.kind),
                 peer.families.join(" "),
-                peer.import_words.clone(),
-                export.to_owned(),
+                after(&peer.import_policy, &peer.import_words),
+                after(&peer.export_policy, export),
             ]);
         }
         writeln!(f)?;
@@ -89,6 +93,14 @@ impl Report {
         }
         writeln!(f)?;
         table(f, &rows)
+    }
+}
+
+/// What decides where the rules of these policies do not.
+fn after(policies: &[String], default: &str) -> String {
+    match policies {
+        [] => default.to_owned(),
+        names => format!("{}, then {default}", names.join(" ")),
     }
 }
 

@@ -20,13 +20,15 @@ use crate::value::{
     RouterIds, Table,
 };
 
+pub(crate) mod policy;
 mod tables;
 
+use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
 use tables::{patterns, table, tables, unknown_table};
 
 type Keys = &'static [&'static str];
 
-const CLUSTER: Keys = &["asn", "mesh", "router-id"];
+const CLUSTER: Keys = &["asn", "mesh", "router-id", "import-policy", "export-policy"];
 const POOL: Keys = &["cidr", "ipip"];
 const NODE: Keys = &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id"];
 const PEER: Keys = &[
@@ -35,13 +37,15 @@ const PEER: Keys = &[
     "asn",
     "nodes",
     "import",
+    "import-policy",
     "export",
+    "export-policy",
     "passive",
     "port",
     "families",
     "local-address",
 ];
-const KERNEL: Keys = &["protocol", "table", "metric", "pod-interfaces"];
+const KERNEL: Keys = &["protocol", "table", "metric", "policy", "pod-interfaces"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -54,6 +58,9 @@ const TABLES: &[(&str, Keys)] = &[
     ("[[pool]]", POOL),
     ("[[node]]", NODE),
     ("[[peer]]", PEER),
+    ("[[policy]]", POLICY),
+    ("[[prefix-set]]", PREFIX_SET),
+    ("[[community-set]]", COMMUNITY_SET),
     ("[kernel]", KERNEL),
     ("[tunnel]", TUNNEL),
     ("[timers]", TIMERS),
@@ -69,6 +76,9 @@ pub(crate) struct Raw {
     pub(crate) pools: Vec<Pool>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) peers: Vec<Peer>,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) prefix_sets: Vec<PrefixSet>,
+    pub(crate) community_sets: Vec<CommunitySet>,
     pub(crate) kernel: Option<Kernel>,
     pub(crate) tunnel: Option<Tunnel>,
     pub(crate) timers: Option<Timers>,
@@ -85,6 +95,8 @@ pub(crate) struct Cluster {
     pub(crate) asn: Field<Asn>,
     pub(crate) mesh: Field<bool>,
     pub(crate) router_id: Field<RouterIds>,
+    pub(crate) import_policy: Field<Vec<Sp<Name>>>,
+    pub(crate) export_policy: Field<Vec<Sp<Name>>>,
 }
 
 #[derive(Debug)]
@@ -125,7 +137,9 @@ pub(crate) struct Peer {
     /// The place of `nodes`, or of the table.
     pub(crate) nodes_at: At,
     pub(crate) import: Field<Vec<Sp<IpNet>>>,
+    pub(crate) import_policy: Field<Vec<Sp<Name>>>,
     pub(crate) export: Field<Export>,
+    pub(crate) export_policy: Field<Vec<Sp<Name>>>,
     pub(crate) passive: Field<bool>,
     pub(crate) port: Field<Port>,
     pub(crate) families: Field<Vec<Sp<Family>>>,
@@ -139,6 +153,7 @@ pub(crate) struct Kernel {
     pub(crate) table: Field<Table>,
     pub(crate) metric: Field<u32>,
     pub(crate) pod_interfaces: Field<Vec<Sp<DevicePattern>>>,
+    pub(crate) policy: Field<Vec<Sp<Name>>>,
 }
 
 #[derive(Debug)]
@@ -227,6 +242,9 @@ impl Raw {
                 self.pools.push(pool);
             }
             "[[node]]" => self.nodes.push(node(s)),
+            "[[policy]]" => self.policies.push(policy::policy(s)),
+            "[[prefix-set]]" => self.prefix_sets.push(policy::prefix_set(s)),
+            "[[community-set]]" => self.community_sets.push(policy::community_set(s)),
             _ => self.peers.push(peer(s)),
         }
     }
@@ -235,15 +253,26 @@ impl Raw {
         let at = s.at;
         let before = match s.what {
             "[cluster]" => {
-                let (asn, mesh) = (s.needed("asn"), s.one("mesh"));
-                let router_id = s.one("router-id");
-                self.cluster.replace(Cluster { at, asn, mesh, router_id }).map(|b| b.at)
+                let cluster = Cluster {
+                    at,
+                    asn: s.needed("asn"),
+                    mesh: s.one("mesh"),
+                    router_id: s.one("router-id"),
+                    import_policy: s.one_or_list("import-policy"),
+                    export_policy: s.one_or_list("export-policy"),
+                };
+                self.cluster.replace(cluster).map(|b| b.at)
             }
             "[kernel]" => {
                 let (protocol, table) = (s.one("protocol"), s.one("table"));
-                let metric = s.one("metric");
-                let pod_interfaces = s.list("pod-interfaces");
-                let kernel = Kernel { at, protocol, table, metric, pod_interfaces };
+                let kernel = Kernel {
+                    at,
+                    protocol,
+                    table,
+                    metric: s.one("metric"),
+                    policy: s.one_or_list("policy"),
+                    pod_interfaces: s.list("pod-interfaces"),
+                };
                 self.kernel.replace(kernel).map(|b| b.at)
             }
             "[tunnel]" => {
@@ -342,7 +371,9 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         nodes,
         nodes_at,
         import: s.list("import"),
+        import_policy: s.one_or_list("import-policy"),
         export: s.one("export"),
+        export_policy: s.one_or_list("export-policy"),
         passive: s.one("passive"),
         port: s.one("port"),
         families: s.list("families"),

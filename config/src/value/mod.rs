@@ -15,8 +15,10 @@ use crate::reader::{Scalar, Wrong, nearest};
 use crate::source::shown;
 
 mod address;
+mod policy;
 
 pub(crate) use address::{HostAddress, LocalAddress};
+pub(crate) use policy::{CommunityWord, NextHopWord, PrefixWord, Then, Times, family_of_pattern};
 
 impl Scalar for String {
     const EXPECTED: &'static str = "text in quotes";

@@ -8,6 +8,7 @@ mod good;
 mod identity;
 mod include;
 mod plan;
+mod policy;
 mod property;
 mod reload;
 
