@@ -12,7 +12,7 @@ use super::canonical::Canonical;
 use crate::types::{Asn, NextHop};
 use crate::wire::as_path::AsPath;
 use crate::wire::attr::{Attr, Attrs, TRANSITIVE, code, spec};
-use crate::wire::community::{Communities, ExtendedCommunities, LargeCommunities};
+use crate::wire::community::{Communities, Community, ExtendedCommunities, LargeCommunities};
 
 /// ORIGIN (RFC 4271 §5.1.1); lower is better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -206,6 +206,16 @@ impl AttrSet {
         self.find(code::LOCAL_PREF)?.u32()
     }
 
+    /// Whether there is an attribute of that code.
+    pub fn has(&self, code: u8) -> bool {
+        self.find(code).is_some()
+    }
+
+    /// OTC: the AS that said "only to customers" (RFC 9234 §5), if one did.
+    pub fn only_to_customer(&self) -> Option<Asn> {
+        self.find(code::OTC)?.u32().map(Asn)
+    }
+
     /// Whether ATOMIC_AGGREGATE is there.
     pub fn atomic_aggregate(&self) -> bool {
         self.find(code::ATOMIC_AGGREGATE).is_some()
@@ -311,6 +321,30 @@ impl AttrSet {
             }
         }
         AttrSet::from_canonical(next_hop, out.finish())
+    }
+
+    /// This set as a reflector passes it on (RFC 4456 §8): `originator` as ORIGINATOR_ID, if there
+    /// is none yet, and `cluster` in front of CLUSTER_LIST.
+    pub fn reflected(&self, originator: Ipv4Addr, cluster: Ipv4Addr) -> AttrSet {
+        let originator = self.rank.originator.unwrap_or(originator);
+        let clusters = [&cluster.octets(), self.value(code::CLUSTER_LIST)].concat();
+        let originator = originator.octets().to_vec();
+        let edits = [(code::ORIGINATOR_ID, originator), (code::CLUSTER_LIST, clusters)];
+        self.edited(self.next_hop, &edits)
+    }
+
+    /// This set for a neighbour whom traffic is to leave (RFC 8326 §4.1): with GRACEFUL_SHUTDOWN,
+    /// and inside the AS with LOCAL_PREF 0, for who does not know that.
+    pub fn drained(&self, internal: bool) -> AttrSet {
+        let mut edits = Vec::new();
+        if internal {
+            edits.push((code::LOCAL_PREF, vec![0; 4]));
+        }
+        if !self.communities().contains(Community::GRACEFUL_SHUTDOWN) {
+            let mark = Community::GRACEFUL_SHUTDOWN.0.to_be_bytes();
+            edits.push((code::COMMUNITIES, [self.value(code::COMMUNITIES), &mark].concat()));
+        }
+        self.edited(self.next_hop, &edits)
     }
 
     /// A set from canonical bytes; their rank is read from them.

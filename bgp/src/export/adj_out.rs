@@ -1,6 +1,7 @@
 //! Adj-RIB-Out of a group, one family: what its readers are told, and how far each has read.
 //!
-//! An entry per destination, found by the destination's number, and the [`Log`] of last changes.
+//! An entry per slot (a destination, or with path identifiers one path to it; `slots`), found by
+//! the slot's number, and the [`Log`] of last changes.
 //! A change moves the entry to the log's end, so a reader that comes by later sees only the last
 //! one: the backlog of a slow peer is bounded by the table. A withdrawn entry stays, to be read
 //! as a withdrawal, until every reader that may have been told of the route has passed it.
@@ -26,11 +27,11 @@ pub(crate) enum State {
     Withdrawn,
 }
 
-/// What is said about a destination.
+/// What is said of a slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// As chosen (what becomes of it on the way out is the group's, and is not stored); an
-    /// announced entry holds one reference.
+    /// As chosen, or in a group that rewrites as it goes out; an announced entry holds one
+    /// reference.
     pub(crate) attr: AttrId,
     /// Where the route came from; it is not told back there.
     pub(crate) source: PeerId,
@@ -55,8 +56,19 @@ pub(crate) struct Reader {
     pub(crate) next: u64,
     /// Withdrawals before this place do not concern it: when it began (again), they were past.
     fresh: u64,
-    /// It is owed an End-of-RIB when it has caught up.
-    pub(crate) end_due: bool,
+    pub(crate) due: Due,
+}
+
+/// What a reader is owed beside routes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    Nothing,
+    /// An End-of-RIB, when it has caught up.
+    EndOfRib,
+    /// BoRR before what comes next (RFC 7313 §4), and EoRR when it has caught up.
+    Refresh,
+    /// EoRR, when it has caught up.
+    EndOfRefresh,
 }
 
 /// See the module.
@@ -68,7 +80,7 @@ pub(crate) struct AdjOut {
     withdrawn: usize,
     pub(crate) log: Log,
     readers: BTreeMap<PeerId, Reader>,
-    /// Places and destinations of withdrawn entries, in the order of the log; some are stale.
+    /// Places and slots of withdrawn entries, in the order of the log; some are stale.
     tombs: VecDeque<(u64, u32)>,
     /// Announced entries by source, our own routes left out.
     by_source: HashMap<PeerId, u32, FixedState>,
@@ -76,17 +88,17 @@ pub(crate) struct AdjOut {
 }
 
 impl AdjOut {
-    /// What is announced for a destination, if it is: attributes and source.
+    /// What is announced of a slot, if it is: attributes and source.
     #[inline]
-    pub(crate) fn said(&self, dest: u32) -> Option<(AttrId, PeerId)> {
-        let entry = self.entries.get(dest);
+    pub(crate) fn said(&self, slot: u32) -> Option<(AttrId, PeerId)> {
+        let entry = self.entries.get(slot);
         (entry.state == State::Announced).then_some((entry.attr, entry.source))
     }
 
-    /// The destination is announced (anew), with these attributes as we chose them.
+    /// The slot is announced (anew), with these attributes.
     #[inline]
-    pub(crate) fn announce(&mut self, dest: u32, attr: AttrId, source: PeerId, sets: &mut Sets) {
-        let old = self.entries.get(dest);
+    pub(crate) fn announce(&mut self, slot: u32, attr: AttrId, source: PeerId, sets: &mut Sets) {
+        let old = self.entries.get(slot);
         let moved = match old.state {
             State::Absent => false,
             State::Announced => {
@@ -103,27 +115,27 @@ impl AdjOut {
         if source != PeerId::LOCAL {
             *self.by_source.entry(source).or_insert(0) += 1;
         }
-        let place = self.log.push(dest) as u32;
-        self.entries.set(dest, Entry { attr, source, place, state: State::Announced, moved });
+        let place = self.log.push(slot) as u32;
+        self.entries.set(slot, Entry { attr, source, place, state: State::Announced, moved });
         self.squeeze_if_wasteful();
     }
 
-    /// An announced destination has other attributes that go out as the same ones.
-    pub(crate) fn replace(&mut self, dest: u32, attr: AttrId, sets: &mut Sets) {
-        let old = self.entries.get(dest);
+    /// An announced slot has other attributes that go out as the same ones.
+    pub(crate) fn replace(&mut self, slot: u32, attr: AttrId, sets: &mut Sets) {
+        let old = self.entries.get(slot);
         sets.retain(attr);
         sets.release(old.attr);
-        self.entries.set(dest, Entry { attr, ..old });
+        self.entries.set(slot, Entry { attr, ..old });
     }
 
-    /// An announced destination is withdrawn.
-    pub(crate) fn withdraw(&mut self, dest: u32, sets: &mut Sets) {
-        let old = self.entries.get(dest);
+    /// An announced slot is withdrawn.
+    pub(crate) fn withdraw(&mut self, slot: u32, sets: &mut Sets) {
+        let old = self.entries.get(slot);
         self.unsay(&old, sets);
         self.withdrawn += 1;
-        let place = self.log.push(dest);
-        self.entries.set(dest, Entry { state: State::Withdrawn, place: place as u32, ..old });
-        self.tombs.push_back((place, dest));
+        let place = self.log.push(slot);
+        self.entries.set(slot, Entry { state: State::Withdrawn, place: place as u32, ..old });
+        self.tombs.push_back((place, slot));
         self.squeeze_if_wasteful();
     }
 
@@ -141,28 +153,28 @@ impl AdjOut {
         }
     }
 
-    /// The entry of `dest`, if `place` is its place.
+    /// The entry of `slot`, if `place` is its place.
     #[inline]
-    pub(crate) fn live(&self, place: u64, dest: u32) -> Option<Entry> {
-        let entry = self.entries.get(dest);
+    pub(crate) fn live(&self, place: u64, slot: u32) -> Option<Entry> {
+        let entry = self.entries.get(slot);
         (entry.state != State::Absent && entry.place == place as u32).then_some(entry)
     }
 
     /// Whether there is an entry.
-    pub(crate) fn holds(&self, dest: u32) -> bool {
-        self.entries.get(dest).state != State::Absent
+    pub(crate) fn holds(&self, slot: u32) -> bool {
+        self.entries.get(slot).state != State::Absent
     }
 
-    /// Whether a reader that begins now will be told a route to `dest`.
-    pub(crate) fn tells(&self, dest: u32, reader: PeerId) -> bool {
-        let entry = self.entries.get(dest);
+    /// Whether a reader that begins now will be told of `slot`.
+    pub(crate) fn tells(&self, slot: u32, reader: PeerId) -> bool {
+        let entry = self.entries.get(slot);
         entry.state == State::Announced && entry.source != reader
     }
 
-    /// Every destination with an entry.
+    /// Every slot with an entry.
     pub(crate) fn present(&self) -> impl Iterator<Item = u32> {
         let all = self.log.from(self.log.start());
-        all.filter(|(place, dest)| self.live(*place, *dest).is_some()).map(|(_, dest)| dest)
+        all.filter(|(place, slot)| self.live(*place, *slot).is_some()).map(|(_, slot)| slot)
     }
 
     // ---- readers ----
@@ -170,20 +182,24 @@ impl AdjOut {
     /// A reader that was told nothing yet.
     pub(crate) fn join(&mut self, peer: PeerId) {
         let (next, fresh) = (self.log.start(), self.log.end());
-        self.readers.insert(peer, Reader { next, fresh, end_due: true });
+        self.readers.insert(peer, Reader { next, fresh, due: Due::EndOfRib });
     }
 
-    /// A reader starts over. Withdrawals that it has not read yet do concern it.
-    pub(crate) fn restart(&mut self, peer: PeerId) {
+    /// A reader starts over. Withdrawals that it has not read yet do concern it. `marked`: it
+    /// understands BoRR and EoRR; they do not go before the first End-of-RIB (RFC 7313 §4).
+    pub(crate) fn restart(&mut self, peer: PeerId, marked: bool) {
         let start = self.log.start();
         if let Some(reader) = self.readers.get_mut(&peer) {
             reader.fresh = reader.fresh.max(reader.next);
             reader.next = start;
-            reader.end_due = true;
+            reader.due = match (marked, reader.due) {
+                (false, _) | (true, Due::EndOfRib) => Due::EndOfRib,
+                (true, _) => Due::Refresh,
+            };
         }
     }
 
-    /// A reader is gone; `freed` gets the destinations whose withdrawal waited for it alone.
+    /// A reader is gone; `freed` gets the slots whose withdrawal waited for it alone.
     pub(crate) fn leave(&mut self, peer: PeerId, freed: &mut Vec<u32>) {
         self.readers.remove(&peer);
         self.bury(freed);
@@ -212,25 +228,53 @@ impl AdjOut {
         }
     }
 
-    /// Whether the reader is owed an End-of-RIB now; it is not any more.
-    pub(crate) fn take_end(&mut self, peer: PeerId) -> bool {
+    /// Whether the reader has read all and is owed nothing.
+    pub(crate) fn is_read(&self, peer: PeerId, gated: bool) -> bool {
+        let is_read = |r: &Reader| match r.due {
+            _ if r.next < self.log.end() => false,
+            Due::Nothing => true,
+            Due::EndOfRib => gated,
+            Due::Refresh | Due::EndOfRefresh => false,
+        };
+        self.reader(peer).is_none_or(is_read)
+    }
+
+    /// What is to be said before the reader reads on, if it is; it counts as said.
+    pub(crate) fn take_begin(&mut self, peer: PeerId) -> Option<Due> {
+        let reader = self.readers.get_mut(&peer).filter(|r| r.due == Due::Refresh)?;
+        Some(std::mem::replace(&mut reader.due, Due::EndOfRefresh))
+    }
+
+    /// What is to be said now that the reader has read all, if it has; it counts as said.
+    /// `gated`: not yet an End-of-RIB.
+    pub(crate) fn take_end(&mut self, peer: PeerId, gated: bool) -> Option<Due> {
         let end = self.log.end();
-        let reader = self.readers.get_mut(&peer).filter(|r| r.next >= end);
-        reader.is_some_and(|r| std::mem::take(&mut r.end_due))
+        let reader = self.readers.get_mut(&peer).filter(|r| r.next >= end)?;
+        match reader.due {
+            Due::EndOfRib if !gated => Some(std::mem::replace(&mut reader.due, Due::Nothing)),
+            Due::EndOfRefresh => Some(std::mem::replace(&mut reader.due, Due::Nothing)),
+            _ => None,
+        }
+    }
+
+    /// The readers that are owed an End-of-RIB.
+    pub(crate) fn unended(&self) -> impl Iterator<Item = PeerId> {
+        let unended = self.readers.iter().filter(|(_, r)| r.due == Due::EndOfRib);
+        unended.map(|(peer, _)| *peer)
     }
 
     /// Drops the withdrawn entries that every reader has passed.
     fn bury(&mut self, freed: &mut Vec<u32>) {
         let passed = self.readers.values().map(|r| r.next.max(r.fresh)).min().unwrap_or(u64::MAX);
-        while let Some((place, dest)) = self.tombs.front().copied()
+        while let Some((place, slot)) = self.tombs.front().copied()
             && place < passed
         {
             self.tombs.pop_front();
-            let entry = self.live(place, dest);
+            let entry = self.live(place, slot);
             if entry.is_some_and(|e| e.state == State::Withdrawn) {
-                self.entries.set(dest, Entry::default());
+                self.entries.set(slot, Entry::default());
                 self.withdrawn -= 1;
-                freed.push(dest);
+                freed.push(slot);
             }
         }
     }
@@ -246,14 +290,14 @@ impl AdjOut {
         tombs.clear();
         cache.clear();
         log.squeeze(
-            |place, dest, new| {
-                let mut entry = entries.get(dest);
+            |place, slot, new| {
+                let mut entry = entries.get(slot);
                 let live = entry.state != State::Absent && entry.place == place as u32;
                 if live {
                     entry.place = new as u32;
-                    entries.set(dest, entry);
+                    entries.set(slot, entry);
                     if entry.state == State::Withdrawn {
-                        tombs.push_back((new, dest));
+                        tombs.push_back((new, slot));
                     }
                 }
                 live
@@ -264,10 +308,10 @@ impl AdjOut {
 
     /// The group is no more: gives up what it holds.
     pub(crate) fn dissolve(self, sets: &mut Sets, freed: &mut Vec<u32>) {
-        for (place, dest) in self.log.from(self.log.start()) {
-            match self.live(place, dest) {
+        for (place, slot) in self.log.from(self.log.start()) {
+            match self.live(place, slot) {
                 Some(entry) if entry.state == State::Announced => sets.release(entry.attr),
-                Some(_) => freed.push(dest),
+                Some(_) => freed.push(slot),
                 None => {}
             }
         }
@@ -276,8 +320,8 @@ impl AdjOut {
     /// How many routes a reader has been told and not withdrawn.
     pub(crate) fn sent(&self, peer: PeerId) -> u32 {
         let Some(reader) = self.readers.get(&peer) else { return 0 };
-        let unread = self.log.from(reader.next).filter(|(place, dest)| {
-            let entry = self.live(*place, *dest);
+        let unread = self.log.from(reader.next).filter(|(place, slot)| {
+            let entry = self.live(*place, *slot);
             entry.is_some_and(|e| e.state == State::Announced && e.source != peer)
         });
         let own = self.by_source.get(&peer).copied().unwrap_or(0) as usize;

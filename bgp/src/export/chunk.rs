@@ -12,13 +12,15 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
-use super::adj_out::{AdjOut, State};
+use super::adj_out::State;
+use super::channel::Channel;
 use super::key::GroupKey;
 use crate::attrs::{AttrId, AttrSet};
 use crate::rib::sets::Sets;
-use crate::rib::table::Table;
+use crate::rib::table::{Keyed, Table};
 use crate::types::{PeerId, Prefix};
-use crate::wire::encode;
+use crate::wire::encode::{self, Nlri};
+use crate::wire::nlri;
 
 /// A chunk ends when it is estimated to have reached this many octets (few in tests, so that
 /// they see many chunks),
@@ -67,29 +69,57 @@ impl ChunkCache {
     }
 }
 
-/// Attributes as chosen, source, prefix.
-type Announced<P> = (AttrId, PeerId, P);
+/// Attributes, path identifier where there are any, prefix.
+type Announced<P> = (AttrId, Option<u32>, P);
 
 /// What is read from a stretch of the log.
 struct Stretch<P> {
     end: u64,
     announced: Vec<Announced<P>>,
-    withdrawn: Vec<P>,
-    /// Prefixes that went from elsewhere to this reader itself, for private chunks.
-    moved: Vec<P>,
-    /// Whose routes they are.
+    withdrawn: Pending<P>,
+    /// Whose routes they are; those of the reader itself are not in `announced`.
     sources: BTreeSet<PeerId>,
+}
+
+/// Prefixes of one message, and their path identifiers where there are any.
+struct Pending<P> {
+    prefixes: Vec<P>,
+    ids: Vec<u32>,
+}
+
+impl<P> Default for Pending<P> {
+    fn default() -> Self {
+        Pending { prefixes: Vec::new(), ids: Vec::new() }
+    }
+}
+
+impl<P: Prefix> Pending<P> {
+    #[inline]
+    fn push(&mut self, id: Option<u32>, prefix: P) {
+        self.prefixes.push(prefix);
+        self.ids.extend(id);
+    }
+
+    fn clear(&mut self) {
+        self.prefixes.clear();
+        self.ids.clear();
+    }
+
+    fn nlri(&self) -> Nlri<'_, P> {
+        Nlri { prefixes: &self.prefixes, ids: &self.ids }
+    }
 }
 
 /// The next chunk for `peer`, and where it ends; `None` at the end of the log. The bytes may be
 /// empty: everything in it was stale or came from the reader.
-pub(crate) fn next<P: Prefix>(
-    adj: &mut AdjOut,
+pub(crate) fn next<P: Keyed>(
+    channel: &mut Channel,
     peer: PeerId,
     table: &Table<P>,
     sets: &Sets,
     key: &GroupKey,
 ) -> Option<(Bytes, u64)> {
+    let adj = &channel.adj;
     let start = adj.reader(peer)?.next;
     if start >= adj.log.end() {
         return None;
@@ -102,25 +132,21 @@ pub(crate) fn next<P: Prefix>(
         Some(chunk) => chunk.end,
         None => adj.log.end(),
     };
-    let mut stretch = read(adj, table, sets, start, limit, peer);
+    let mut stretch = read(channel, table, sets, start, limit, peer);
     let end = stretch.end;
-    if stretch.sources.contains(&peer) {
-        stretch.announced.retain(|(_, source, _)| *source != peer);
-        let moved = std::mem::take(&mut stretch.moved);
-        stretch.withdrawn.extend(moved);
-        return Some((encode(&mut stretch, sets, key), end));
-    }
     let frames = encode(&mut stretch, sets, key);
-    if adj.readers() > 1 {
+    let adj = &mut channel.adj;
+    if adj.readers() > 1 && !stretch.sources.contains(&peer) {
         let (made, sources) = (adj.log.end(), stretch.sources);
         adj.cache.keep(Chunk { start, end, made, frames: frames.clone(), sources });
     }
     Some((frames, end))
 }
 
-/// Reads from `start` until a chunk is full, or `limit`.
-fn read<P: Prefix>(
-    adj: &AdjOut,
+/// Reads from `start` until a chunk is full, or `limit`. What came from `peer` itself is left
+/// out, or withdrawn where it may have been told a route from elsewhere before.
+fn read<P: Keyed>(
+    channel: &Channel,
     table: &Table<P>,
     sets: &Sets,
     start: u64,
@@ -130,69 +156,75 @@ fn read<P: Prefix>(
     let mut stretch = Stretch {
         end: limit,
         announced: Vec::new(),
-        withdrawn: Vec::new(),
-        moved: Vec::new(),
+        withdrawn: Pending::default(),
         sources: BTreeSet::new(),
     };
     let mut octets = 0;
     // Sets whose cost is counted already; a few forgotten ones only make the chunk smaller.
     let mut counted = [u32::MAX; 256];
     let mut last_source = None;
-    for (place, dest) in adj.log.from(start) {
-        let routes = stretch.announced.len() + stretch.withdrawn.len();
+    for (place, slot) in channel.adj.log.from(start) {
+        let routes = stretch.announced.len() + stretch.withdrawn.prefixes.len();
         let full = octets >= OCTETS || routes >= ROUTES || place - start >= PLACES as u64;
         if place >= limit || full {
             stretch.end = place;
             break;
         }
-        let Some(entry) = adj.live(place, dest) else { continue };
-        let Some(prefix) = table.get(dest).map(|d| d.prefix) else { continue };
+        let Some(entry) = channel.adj.live(place, slot) else { continue };
+        let Some((prefix, id)) = channel.nlri(slot, table) else { continue };
+        octets += nlri::wire_len(prefix) + id.map_or(0, |_| 4);
         if entry.state == State::Withdrawn {
-            octets += 1 + usize::from(prefix.len().div_ceil(8));
-            stretch.withdrawn.push(prefix);
+            stretch.withdrawn.push(id, prefix);
             continue;
         }
         if last_source != Some(entry.source) {
             last_source = Some(entry.source);
             stretch.sources.insert(entry.source);
         }
-        if entry.source == peer && entry.moved {
-            stretch.moved.push(prefix);
+        if entry.source == peer {
+            if entry.moved {
+                stretch.withdrawn.push(id, prefix);
+            }
+            continue;
         }
-        octets += 1 + usize::from(prefix.len().div_ceil(8));
         if let Some(slot) = counted.get_mut(entry.attr.0 as usize % 256)
             && *slot != entry.attr.0
         {
             *slot = entry.attr.0;
             octets += OVERHEAD + sets.get(entry.attr).map_or(0, |set| set.bytes().len());
         }
-        stretch.announced.push((entry.attr, entry.source, prefix));
+        stretch.announced.push((entry.attr, id, prefix));
     }
     stretch
 }
 
 fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Bytes {
     let mut out = BytesMut::new();
-    if !stretch.withdrawn.is_empty() {
-        encode::withdraw(&stretch.withdrawn, &mut out);
+    if !stretch.withdrawn.prefixes.is_empty() {
+        encode::withdraw(&key.dialect, stretch.withdrawn.nlri(), &mut out);
     }
     stretch.announced.sort_by_key(|(attr, _, _)| *attr);
     // Different sets may go out as the same one.
     let mut runs: Vec<(AttrSet, &[Announced<P>])> = Vec::new();
     for run in stretch.announced.chunk_by(|a, b| a.0 == b.0) {
         let set = run.first().and_then(|(attr, _, _)| sets.get(*attr));
-        let exported = set.and_then(|set| key.exported(P::FAMILY, set));
+        let exported = set.and_then(|set| match key.rewrites() {
+            true => Some(set.clone()),
+            false => key.exported(P::FAMILY, set),
+        });
         runs.extend(exported.map(|set| (set, run)));
     }
     runs.sort_by_key(|(set, _)| set.hash());
-    let mut prefixes = Vec::new();
+    let mut pending = Pending::default();
     for same in runs.chunk_by(|a, b| a.0 == b.0) {
         let Some((set, _)) = same.first() else { continue };
-        prefixes.clear();
-        prefixes.extend(same.iter().flat_map(|(_, run)| run.iter().map(|(_, _, prefix)| *prefix)));
-        if encode::announce(set, key.as4, key.internal, &prefixes, &mut out) == 0 {
+        pending.clear();
+        for (_, id, prefix) in same.iter().flat_map(|(_, run)| run.iter()) {
+            pending.push(*id, *prefix);
+        }
+        if encode::announce(set, &key.dialect, pending.nlri(), &mut out) == 0 {
             // It cannot be said. What the reader may have been told before is not true either.
-            encode::withdraw(&prefixes, &mut out);
+            encode::withdraw(&key.dialect, pending.nlri(), &mut out);
         }
     }
     out.freeze()

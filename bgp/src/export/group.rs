@@ -1,131 +1,206 @@
 //! An update group: one Adj-RIB-Out per family, and who reads it.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::Feed;
-use super::adj_out::AdjOut;
-use super::chunk;
-use super::key::{GroupKey, Learned};
-use crate::attrs::AttrId;
+use super::channel::Channel;
+use super::judged::Judged;
+use super::key::GroupKey;
+use super::rules::Learned;
+use super::{Feed, Lent};
+use crate::attrs::{AttrId, AttrSet};
 use crate::rib::sets::Sets;
+use crate::rib::source::SourceId;
 use crate::rib::table::{Keyed, Tables};
 use crate::types::{Family, PeerId, V4, V6};
-use crate::wire::encode;
+
+/// The number of a group; never given out again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct GroupId(pub(super) u64);
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Group {
+    pub(super) id: GroupId,
     pub(crate) key: GroupKey,
-    v4: AdjOut,
-    v6: AdjOut,
+    v4: Channel,
+    v6: Channel,
     /// Readers that were told that they are drained.
     waiting: Vec<PeerId>,
     /// Something to read came during the message at hand.
     changed: bool,
-    /// The last answer of `passes`, good for the message at hand: routes come in runs, and within
-    /// a message a number means one set.
-    passed: Option<(Family, AttrId, Learned, bool)>,
+    /// The last answers, good for the message at hand.
+    judged: Option<Judged>,
     /// The last answer of `says_same`, likewise.
     same: Option<(Family, AttrId, AttrId, bool)>,
+    /// Slots of the destination at hand.
+    scratch: Vec<u32>,
 }
 
 impl Group {
-    pub(crate) fn new(key: GroupKey) -> Group {
-        Group {
-            key,
-            v4: AdjOut::default(),
-            v6: AdjOut::default(),
-            waiting: Vec::new(),
-            changed: false,
-            passed: None,
-            same: None,
-        }
+    pub(super) fn new(id: GroupId, key: GroupKey) -> Group {
+        let channel = |family| Channel::new(key.paths(family).is_some());
+        let (v4, v6) = (channel(Family::Ipv4), channel(Family::Ipv6));
+        let (waiting, scratch) = (Vec::new(), Vec::new());
+        Group { id, key, v4, v6, waiting, changed: false, judged: None, same: None, scratch }
     }
 
-    pub(crate) fn adj(&self, family: Family) -> &AdjOut {
+    pub(crate) fn channel(&self, family: Family) -> &Channel {
         match family {
             Family::Ipv4 => &self.v4,
             Family::Ipv6 => &self.v6,
         }
     }
 
-    fn adj_mut(&mut self, family: Family) -> &mut AdjOut {
+    fn channel_mut(&mut self, family: Family) -> &mut Channel {
         match family {
             Family::Ipv4 => &mut self.v4,
             Family::Ipv6 => &mut self.v6,
         }
     }
 
-    pub(crate) fn join(&mut self, peer: PeerId) {
-        self.v4.join(peer);
-        self.v6.join(peer);
+    pub(crate) fn readers(&self) -> usize {
+        self.v4.adj.readers()
     }
 
-    pub(crate) fn leave(&mut self, peer: PeerId, freed: &mut Vec<(Family, u32)>) {
+    pub(super) fn join(&mut self, peer: PeerId) {
+        self.v4.adj.join(peer);
+        self.v6.adj.join(peer);
+    }
+
+    pub(super) fn leave(&mut self, peer: PeerId, freed: &mut Vec<(Family, u32)>) {
         self.stop_waiting(peer);
         for family in Family::ALL {
             let mut dests = Vec::new();
-            self.adj_mut(family).leave(peer, &mut dests);
+            self.channel_mut(family).leave(peer, &mut dests);
             freed.extend(dests.into_iter().map(|dest| (family, dest)));
         }
     }
 
-    pub(crate) fn is_deserted(&self) -> bool {
-        self.v4.readers() == 0
-    }
-
-    pub(crate) fn dissolve(self, sets: &mut Sets, freed: &mut Vec<(Family, u32)>) {
-        for (family, adj) in [(Family::Ipv4, self.v4), (Family::Ipv6, self.v6)] {
+    pub(super) fn dissolve(mut self, sets: &mut Sets, freed: &mut Vec<(Family, u32)>) {
+        self.forget_answers(sets);
+        for (family, channel) in [(Family::Ipv4, self.v4), (Family::Ipv6, self.v6)] {
             let mut dests = Vec::new();
-            adj.dissolve(sets, &mut dests);
+            channel.dissolve(sets, &mut dests);
             freed.extend(dests.into_iter().map(|dest| (family, dest)));
         }
     }
 
-    /// The paths to a destination are others; see [`super::Exports::feed`].
+    /// The paths of a destination are new; see [`super::Exports::feed`].
     #[inline]
-    pub(crate) fn feed(&mut self, family: Family, dest: u32, routes: &[Feed], sets: &mut Sets) {
-        if !self.key.families.contains(family) {
+    pub(super) fn feed<P: Keyed>(
+        &mut self,
+        dest: u32,
+        prefix: P,
+        routes: &[Feed],
+        lent: &mut Lent<'_>,
+    ) {
+        let family = P::FAMILY;
+        if !self.key.families.contains(family) || self.channel(family).default == Some(dest) {
             return;
         }
-        let best = routes.first().filter(|r| self.passes(family, r.attr, r.learned, sets));
-        let route = best.map(|r| (r.attr, r.peer));
-        let old = self.adj(family).said(dest);
+        match self.key.paths(family) {
+            None => {
+                let count = if self.key.best_external { routes.len() } else { 1 };
+                let chosen = routes
+                    .iter()
+                    .take(count)
+                    .find_map(|route| Some((self.judge(prefix, route, lent)?, route.peer)));
+                self.say(family, dest, chosen, lent.sets);
+            }
+            Some(limit) => self.feed_paths(dest, prefix, routes, limit, lent),
+        }
+    }
+
+    /// The best `limit` of the paths that may go out do, each in its own slot; others do not.
+    fn feed_paths<P: Keyed>(
+        &mut self,
+        dest: u32,
+        prefix: P,
+        routes: &[Feed],
+        limit: u16,
+        lent: &mut Lent<'_>,
+    ) {
+        let mut before = std::mem::take(&mut self.scratch);
+        self.channel(P::FAMILY).slots.of(dest, &mut before);
+        let (mut left, mut own) = (limit, false);
+        for route in routes {
+            // Who has a reason more to originate a prefix has no path more to it.
+            let again = route.learned == Learned::Own && std::mem::replace(&mut own, true);
+            if left == 0 || again {
+                continue;
+            }
+            let Some(attr) = self.judge(prefix, route, lent) else { continue };
+            left -= 1;
+            let slot = self.channel_mut(P::FAMILY).slots.find_or_insert(dest, route.source);
+            before.retain(|other| *other != slot);
+            self.say(P::FAMILY, slot, Some((attr, route.peer)), lent.sets);
+        }
+        for slot in before.drain(..) {
+            self.say(P::FAMILY, slot, None, lent.sets);
+        }
+        self.scratch = before;
+    }
+
+    /// The group's members are told of a default route of ours, which is that destination.
+    pub(super) fn originate_default(&mut self, family: Family, dest: u32, sets: &mut Sets) {
+        let unspecified: std::net::IpAddr = match family {
+            Family::Ipv4 => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            Family::Ipv6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let own = AttrSet::originated(unspecified);
+        let Some(exported) = self.key.exported(family, &own) else { return };
+        let attr = sets.intern(if self.key.rewrites() { exported } else { own });
+        let channel = self.channel_mut(family);
+        channel.default = Some(dest);
+        let slot = channel.slots.find_or_insert(dest, SourceId::CONFIGURED);
+        self.say(family, slot, Some((attr, PeerId::LOCAL)), sets);
+        sets.release(attr);
+    }
+
+    #[inline]
+    fn judge<P: Keyed>(&mut self, prefix: P, route: &Feed, lent: &mut Lent<'_>) -> Option<AttrId> {
+        let Group { key, judged, .. } = self;
+        let judged = match judged {
+            Some(judged) if judged.is_of(P::FAMILY, route) => judged,
+            judged => {
+                if let Some(old) = judged {
+                    old.release(lent.sets);
+                }
+                judged.insert(Judged::new::<P>(key, route, lent.peers, lent.sets))
+            }
+        };
+        judged.verdict(key, prefix, lent.peers, lent.sets)
+    }
+
+    /// From now on this is said of a slot: attributes and source, or nothing.
+    #[inline]
+    fn say(&mut self, family: Family, slot: u32, route: Option<(AttrId, PeerId)>, sets: &mut Sets) {
+        let old = self.channel(family).adj.said(slot);
         self.changed |= match (old, route) {
             (Some(old), Some(new)) if old == new => false,
             (Some((old, from)), Some((new, source)))
                 if from == source && self.says_same(family, old, new, sets) =>
             {
-                self.adj_mut(family).replace(dest, new, sets);
+                self.channel_mut(family).adj.replace(slot, new, sets);
                 false
             }
             (_, Some((attr, source))) => {
-                self.adj_mut(family).announce(dest, attr, source, sets);
+                self.channel_mut(family).adj.announce(slot, attr, source, sets);
                 true
             }
             (Some(_), None) => {
-                self.adj_mut(family).withdraw(dest, sets);
+                self.channel_mut(family).adj.withdraw(slot, sets);
                 true
             }
             (None, None) => false,
         };
     }
 
-    #[inline]
-    fn passes(&mut self, family: Family, attr: AttrId, learned: Learned, sets: &Sets) -> bool {
-        match self.passed {
-            Some((f, a, l, passes)) if (f, a, l) == (family, attr, learned) => passes,
-            _ => {
-                let set = sets.get(attr);
-                let passes = set.is_some_and(|set| self.key.passes(family, learned, set));
-                self.passed = Some((family, attr, learned, passes));
-                passes
-            }
-        }
-    }
-
     /// Whether two sets differ only in what does not go out: nobody needs to be told.
     fn says_same(&mut self, family: Family, old: AttrId, new: AttrId, sets: &Sets) -> bool {
+        if self.key.rewrites() {
+            return false;
+        }
         match self.same {
             Some((f, o, n, same)) if (f, o, n) == (family, old, new) => same,
             _ => {
@@ -138,83 +213,79 @@ impl Group {
     }
 
     /// The reader is drained: it is to be woken when something comes.
-    pub(crate) fn wait(&mut self, peer: PeerId) {
+    pub(super) fn wait(&mut self, peer: PeerId) {
         self.waiting.push(peer);
-        if self.waiting.len() == self.v4.readers() {
+        if self.waiting.len() == self.readers() {
             // Nobody will come to these places again.
-            self.v4.cache.clear();
-            self.v6.cache.clear();
+            self.v4.adj.cache.clear();
+            self.v6.adj.cache.clear();
         }
     }
 
-    pub(crate) fn stop_waiting(&mut self, peer: PeerId) {
+    pub(super) fn stop_waiting(&mut self, peer: PeerId) {
         self.waiting.retain(|p| *p != peer);
     }
 
-    pub(crate) fn refresh(&mut self, peer: PeerId, family: Family) {
-        self.adj_mut(family).restart(peer);
+    /// `marked`: the reader understands BoRR and EoRR.
+    pub(super) fn refresh(&mut self, peer: PeerId, family: Family, marked: bool) {
+        self.channel_mut(family).adj.restart(peer, marked);
     }
 
-    /// Appends about `room` octets to `frames`; says whether the reader has read all.
-    pub(crate) fn pull(
+    /// The readers that are owed an End-of-RIB.
+    pub(super) fn unended(&self) -> Vec<PeerId> {
+        let families = self.key.families.iter();
+        families.flat_map(|family| self.channel(family).adj.unended()).collect()
+    }
+
+    /// Appends about `room` octets to `frames`; says whether the reader has read all. `gated`: it
+    /// is not told an End-of-RIB yet.
+    #[allow(clippy::too_many_arguments, reason = "what a pull needs, lent from all over the Rib")]
+    pub(super) fn pull(
         &mut self,
         peer: PeerId,
+        gated: bool,
         room: usize,
         tables: &Tables,
         sets: &Sets,
         frames: &mut Vec<Bytes>,
         freed: &mut Vec<(Family, u32)>,
     ) -> bool {
-        let mut left = room;
-        self.pull_family::<V4>(peer, &mut left, tables, sets, frames, freed)
-            && self.pull_family::<V6>(peer, &mut left, tables, sets, frames, freed)
-    }
-
-    fn pull_family<P: Keyed>(
-        &mut self,
-        peer: PeerId,
-        left: &mut usize,
-        tables: &Tables,
-        sets: &Sets,
-        frames: &mut Vec<Bytes>,
-        freed: &mut Vec<(Family, u32)>,
-    ) -> bool {
-        let family = P::FAMILY;
-        if !self.key.families.contains(family) {
-            return true;
-        }
         let Group { key, v4, v6, .. } = self;
-        let adj = if family == Family::Ipv4 { v4 } else { v6 };
-        let mut dests = Vec::new();
-        let caught_up = loop {
-            if *left == 0 {
-                break adj.reader(peer).is_none_or(|r| r.next >= adj.log.end() && !r.end_due);
+        let mut left = room;
+        let mut all = true;
+        for family in key.families.iter() {
+            if !all {
+                break;
             }
-            let Some((frame, end)) = chunk::next(adj, peer, P::table(tables), sets, key) else {
-                break true;
+            let (left, mut dests) = (&mut left, Vec::new());
+            all = match family {
+                Family::Ipv4 => {
+                    let table = V4::table(tables);
+                    v4.pull(peer, gated, left, table, sets, key, frames, &mut dests)
+                }
+                Family::Ipv6 => {
+                    let table = V6::table(tables);
+                    v6.pull(peer, gated, left, table, sets, key, frames, &mut dests)
+                }
             };
-            adj.advance(peer, end, &mut dests);
-            *left = left.saturating_sub(frame.len());
-            if !frame.is_empty() {
-                frames.push(frame);
-            }
-        };
-        if caught_up && adj.take_end(peer) {
-            let mut frame = BytesMut::new();
-            encode::end_of_rib(family, &mut frame);
-            *left = left.saturating_sub(frame.len());
-            frames.push(frame.freeze());
+            freed.extend(dests.into_iter().map(|dest| (family, dest)));
         }
-        freed.extend(dests.into_iter().map(|dest| (family, dest)));
-        caught_up
+        all
     }
 
     /// The end of a message: who is to be woken.
-    pub(crate) fn flush(&mut self) -> Vec<PeerId> {
-        (self.passed, self.same) = (None, None);
+    pub(super) fn flush(&mut self, sets: &mut Sets) -> Vec<PeerId> {
+        self.forget_answers(sets);
         match std::mem::take(&mut self.changed) {
             true => std::mem::take(&mut self.waiting),
             false => Vec::new(),
+        }
+    }
+
+    fn forget_answers(&mut self, sets: &mut Sets) {
+        self.same = None;
+        if let Some(mut judged) = self.judged.take() {
+            judged.release(sets);
         }
     }
 }

@@ -1,101 +1,151 @@
-//! What makes the output equal, and the rules of export.
+//! What makes the output equal.
 //!
-//! NEXT_HOP is always an address of ours (RFC 4271 §5.1.3): for our own routes because we are
-//! the way to them; to eBGP because peers may be several hops away; to iBGP, where eBGP-learned
-//! routes would by default keep theirs, because the mesh's nodes resolve the addresses of nodes,
-//! not those of links to routers that only some of them have. It is the session's own address
-//! where that is of the family, so the peer can reach it.
+//! Two sessions with equal keys are told the same, so the key holds everything that [`super::rules`]
+//! and the codec ask of a session, and nothing else.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use crate::attrs::AttrSet;
-use crate::msg::{Export, PeerUp, RibConfig};
-use crate::types::{Asn, Families, Family, family_of};
-use crate::wire::community::Community;
+use crate::msg::{Export, NextHopMode, PeerPolicy, PeerUp, RibConfig};
+use crate::policy::Policy;
+use crate::types::{Asn, Families, Family, Role};
+use crate::wire::encode::Dialect;
 
-/// How a route came to us.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Learned {
-    /// We originate it.
-    Own,
-    /// Over iBGP; from a client of ours (RFC 4456 §6) or not.
-    Internal {
-        /// Whether from a client.
-        client: bool,
-    },
-    /// Over eBGP.
-    External,
-}
-
-/// Peers with equal keys are told the same.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// See the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct GroupKey {
-    /// The sessions are iBGP.
-    pub(crate) internal: bool,
-    pub(crate) export: Export,
-    /// AS numbers have four octets.
-    pub(crate) as4: bool,
+    /// How messages are written; among it whether the sessions are iBGP.
+    pub(crate) dialect: Dialect,
     pub(crate) families: Families,
     /// Our AS.
     pub(crate) asn: Asn,
+    /// What goes out where no rule decides.
+    pub(crate) export: Export,
+    /// The operator's rules.
+    pub(crate) rules: Arc<Policy>,
     /// Our NEXT_HOP per family (IPv4, IPv6).
     pub(crate) next_hops: [Option<IpAddr>; 2],
+    /// Whether it replaces the one that a route has.
+    pub(crate) next_hop: NextHopMode,
+    /// IPv4 routes may have IPv6 next hops (RFC 8950).
+    pub(crate) v4_through_v6: bool,
+    /// Our CLUSTER_ID, on iBGP sessions of a node that reflects (RFC 4456).
+    pub(crate) cluster: Option<Ipv4Addr>,
+    /// The members are clients of ours.
+    pub(crate) client: bool,
+    /// What we are to the members (RFC 9234).
+    pub(crate) role: Option<Role>,
+    /// Traffic is being taken off the members (RFC 8326).
+    pub(crate) drain: bool,
+    /// Families in which the members understand LLGR_STALE (RFC 9494).
+    pub(crate) long_lived: Families,
+    /// How many paths go out for a prefix, where prefixes have path identifiers (RFC 7911), per
+    /// family (IPv4, IPv6).
+    pub(crate) paths: [Option<u16>; 2],
+    /// Where the best path is not to be told, the next one that may be is.
+    pub(crate) best_external: bool,
+    /// A default route of ours goes out.
+    pub(crate) default_route: bool,
 }
 
 impl GroupKey {
-    /// The key of a session; `None` if its peer is not configured.
-    pub(crate) fn of(up: &PeerUp, config: &RibConfig, export: Option<Export>) -> Option<GroupKey> {
-        Some(GroupKey {
-            internal: up.kind.is_internal(),
-            export: export?,
-            as4: up.negotiated.as4,
-            families: up.negotiated.families,
-            asn: config.asn,
-            next_hops: Family::ALL.map(|f| next_hop(f, up.local, &config.addresses)),
-        })
-    }
-
-    /// Whether a best route goes out to this group.
-    pub(crate) fn passes(&self, family: Family, learned: Learned, attrs: &AttrSet) -> bool {
-        let by_source = match learned {
-            Learned::Own => true,
-            // What one member of the mesh said, the others heard from it (RFC 4271 §9.2).
-            Learned::Internal { client: _ } => self.export == Export::All && !self.internal,
-            Learned::External => self.export == Export::All,
+    /// The key of a session under that policy. `reflects`: we have clients. `drain`: the operator
+    /// takes traffic off it.
+    pub(crate) fn of(
+        up: &PeerUp,
+        config: &RibConfig,
+        policy: &PeerPolicy,
+        reflects: bool,
+        drain: bool,
+    ) -> GroupKey {
+        let negotiated = &up.negotiated;
+        let internal = up.kind.is_internal();
+        let ours = Addresses::of(up, config);
+        let long_lived = |family: &Family| {
+            let times = negotiated.graceful.map(|graceful| graceful.long_lived);
+            times.is_some_and(|times| times.get(place(*family)).is_some_and(|t| !t.is_zero()))
         };
-        by_source && self.next_hop(family).is_some() && !self.forbidden_by_community(attrs)
+        GroupKey {
+            dialect: Dialect {
+                as4: negotiated.as4,
+                internal,
+                extended: negotiated.extended_messages,
+                link: ours.link,
+            },
+            families: negotiated.families,
+            asn: config.asn,
+            export: policy.export,
+            rules: Arc::clone(&policy.export_rules),
+            next_hops: [ours.v4, ours.v6],
+            next_hop: policy.next_hop,
+            v4_through_v6: negotiated.extended_next_hop,
+            cluster: (internal && reflects).then(|| config.cluster_id.unwrap_or(config.router_id)),
+            client: internal && policy.client,
+            role: up.role.filter(|_| !internal),
+            drain: policy.drain || drain,
+            long_lived: Family::ALL.into_iter().filter(long_lived).collect(),
+            paths: Family::ALL.map(|family| {
+                negotiated.add_path_send.contains(family).then(|| policy.add_path.max(1))
+            }),
+            best_external: policy.best_external,
+            default_route: policy.default_route,
+        }
     }
 
-    /// The attributes with which a route that passes goes out.
-    pub(crate) fn exported(&self, family: Family, attrs: &AttrSet) -> Option<AttrSet> {
-        let next_hop = self.next_hop(family)?;
-        Some(match self.internal {
-            true => attrs.exported_internal(next_hop),
-            false => attrs.exported_external(self.asn, next_hop),
-        })
+    /// Whether members may be told more of a destination than its best path.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.best_external || self.paths.iter().flatten().any(|limit| *limit > 1)
     }
 
-    fn next_hop(&self, family: Family) -> Option<IpAddr> {
-        self.next_hops.into_iter().flatten().find(|a| family_of(*a) == family)
+    /// Whether only what we originate goes out, whoever comes.
+    pub(crate) fn is_own_only(&self) -> bool {
+        self.export == Export::Own && self.rules.is_empty() && self.cluster.is_none()
     }
 
-    /// RFC 1997: NO_ADVERTISE stays here; NO_EXPORT and NO_EXPORT_SUBCONFED stay in our AS.
-    fn forbidden_by_community(&self, attrs: &AttrSet) -> bool {
-        attrs.communities().iter().any(|c| match c {
-            Community::NO_ADVERTISE => true,
-            Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => !self.internal,
-            _ => false,
-        })
+    /// How many paths for a prefix of the family have path identifiers; `None`: they have none.
+    pub(crate) fn paths(&self, family: Family) -> Option<u16> {
+        self.paths.get(place(family)).copied().flatten()
     }
 }
 
-/// The session's own address, or else the node's.
-fn next_hop(family: Family, local: IpAddr, addresses: &[IpAddr]) -> Option<IpAddr> {
-    let mut candidates = std::iter::once(local).chain(addresses.iter().copied());
-    candidates.find(|a| family_of(*a) == family && !is_link_local(*a))
+/// The place of a family in an array of two.
+pub(super) fn place(family: Family) -> usize {
+    match family {
+        Family::Ipv4 => 0,
+        Family::Ipv6 => 1,
+    }
 }
 
-/// An IPv6 link-local address means nothing to whoever resolves a NEXT_HOP further away.
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
+/// Our addresses towards a neighbour.
+///
+/// Ours is the session's own address where that is of the family, so that the neighbour can reach
+/// it; else the node's. IPv4 over an IPv6 session goes through its IPv6 address where both sides
+/// read that (RFC 8950): on such a link there need be no IPv4 at all.
+struct Addresses {
+    v4: Option<IpAddr>,
+    v6: Option<IpAddr>,
+    /// The global and the link-local one, where the session is between link-local addresses
+    /// (RFC 2545 §3).
+    link: Option<(Ipv6Addr, Ipv6Addr)>,
+}
+
+impl Addresses {
+    fn of(up: &PeerUp, config: &RibConfig) -> Addresses {
+        let link_local = match up.local {
+            IpAddr::V6(local) if local.is_unicast_link_local() => Some(local),
+            _ => None,
+        };
+        let all = || std::iter::once(up.local).chain(config.addresses.iter().copied());
+        let global = all().find_map(|address| match address {
+            IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some(v6),
+            _ => None,
+        });
+        // Alone, a link-local address says the way on the link as well.
+        let v6 = global.or(link_local).map(IpAddr::V6);
+        let v4 = match up.local {
+            IpAddr::V6(_) if up.negotiated.extended_next_hop => v6,
+            _ => all().find(IpAddr::is_ipv4),
+        };
+        Addresses { v4, v6, link: global.zip(link_local) }
+    }
 }

@@ -1,8 +1,8 @@
-//! The order of last change: destinations in the order in which they were last said anew.
+//! The order of last change: slots in the order in which they were last said anew.
 //!
-//! A place is a number that only grows. A destination that changes again is appended again; its
+//! A place is a number that only grows. A slot that changes again is appended again; its
 //! former place is stale, which the owner of the entries can tell (an entry knows its place).
-//! That is the doubly linked list of the textbooks in 4 B a destination, and a cursor into it is
+//! That is the doubly linked list of the textbooks in 4 B a slot, and a cursor into it is
 //! a number that no change can leave dangling. Stale places are squeezed out when they are the
 //! majority ([`Log::squeeze`]), so its size is bounded by the number of entries.
 
@@ -12,9 +12,9 @@ const SLACK: usize = if cfg!(test) { 4 } else { 4096 };
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The place of `slots[0]`.
+    /// The place of `order[0]`.
     base: u64,
-    slots: Vec<u32>,
+    order: Vec<u32>,
 }
 
 impl Log {
@@ -25,32 +25,32 @@ impl Log {
 
     /// The place that the next append gets.
     pub(crate) fn end(&self) -> u64 {
-        self.base + self.slots.len() as u64
+        self.base + self.order.len() as u64
     }
 
-    /// Appends a destination; returns its place.
+    /// Appends a slot; returns its place.
     #[inline]
-    pub(crate) fn push(&mut self, dest: u32) -> u64 {
+    pub(crate) fn push(&mut self, slot: u32) -> u64 {
         let place = self.end();
-        self.slots.push(dest);
+        self.order.push(slot);
         place
     }
 
-    /// Places and destinations from `place` on, stale ones too.
+    /// Places and slots from `place` on, stale ones too.
     pub(crate) fn from(&self, place: u64) -> impl Iterator<Item = (u64, u32)> {
         let skip = place.saturating_sub(self.base);
-        let slots = self.slots.get(skip as usize..).unwrap_or_default();
-        (self.base + skip..).zip(slots.iter().copied())
+        let order = self.order.get(skip as usize..).unwrap_or_default();
+        (self.base + skip..).zip(order.iter().copied())
     }
 
     /// Whether stale places outnumber the `entries` that there are.
     #[inline]
     pub(crate) fn is_wasteful(&self, entries: usize) -> bool {
-        self.slots.len() > 2 * entries + SLACK
+        self.order.len() > 2 * entries + SLACK
     }
 
     /// Rewrites the log without the stale places, in the same order, at new places after all
-    /// former ones. `keep(place, dest, new_place)` says whether a place is live, and is told
+    /// former ones. `keep(place, slot, new_place)` says whether a place is live, and is told
     /// where it would go. `marks` (ascending former places) become what they mean now: before
     /// the same live place as ever.
     pub(crate) fn squeeze(
@@ -58,19 +58,19 @@ impl Log {
         mut keep: impl FnMut(u64, u32, u64) -> bool,
         marks: &mut [&mut u64],
     ) {
-        let (old_base, old) = (self.base, std::mem::take(&mut self.slots));
+        let (old_base, old) = (self.base, std::mem::take(&mut self.order));
         self.base = old_base + old.len() as u64;
         let mut marks = marks.iter_mut().peekable();
-        for (place, dest) in (old_base..).zip(old) {
+        for (place, slot) in (old_base..).zip(old) {
             while let Some(mark) = marks.next_if(|m| ***m <= place) {
-                **mark = self.base + self.slots.len() as u64;
+                **mark = self.base + self.order.len() as u64;
             }
-            if keep(place, dest, self.base + self.slots.len() as u64) {
-                self.slots.push(dest);
+            if keep(place, slot, self.base + self.order.len() as u64) {
+                self.order.push(slot);
             }
         }
         for mark in marks {
-            **mark = self.base + self.slots.len() as u64;
+            **mark = self.base + self.order.len() as u64;
         }
     }
 }
@@ -82,17 +82,17 @@ mod tests {
     #[test]
     fn squeezing_keeps_order_and_marks() {
         let mut log = Log::default();
-        for dest in [7, 8, 9, 7, 8] {
-            log.push(dest);
+        for slot in [7, 8, 9, 7, 8] {
+            log.push(slot);
         }
         // 7 and 8 moved: places 0 and 1 are stale.
         let (mut a, mut b, mut c, mut d) = (0, 1, 3, 5);
         let mut moved = Vec::new();
         log.squeeze(
-            |place, dest, new| {
+            |place, slot, new| {
                 let live = place >= 2;
                 if live {
-                    moved.push((dest, new));
+                    moved.push((slot, new));
                 }
                 live
             },

@@ -2,44 +2,54 @@
 //! pace (RFC 4271 §9.1.3, §9.2).
 //!
 //! ```text
-//!  Rib ──best route of a destination──► Group (one per GroupKey)
-//!                                         │ AdjOut: one entry a destination, in order of last
-//!                                         │ change; a later change replaces the pending one
-//!  pump ──Pull{peer, room}──► cursor of ──┘
-//!       ◄──Frames───────────── that reader   encoded once per group and place, not per peer
+//!  Rib ──paths of a destination──► Group (one per GroupKey)
+//!                                     │ AdjOut: one entry a slot, in order of last change;
+//!                                     │ a later change replaces the pending one
+//!  pump ──Pull{peer, room}──► cursor of that reader
+//!       ◄──Frames───────────── encoded once per group and place, not per peer
 //! ```
 //!
-//! * `key`: what two peers must share to be told the same, and the rules of export;
+//! * `key`: what two peers must share to be told the same;
+//! * `rules`: what may go out, and with which attributes; `judged`: that, asked once for a run;
+//! * `slots`: what an entry is about: a destination, or with path identifiers a path to it;
 //! * `log`: the order of last change;
 //! * `adj_out`: the entries, how far each reader has read, withdrawals that still wait for one;
 //! * `chunk`: a stretch of the log as bytes;
-//! * `group`: the above for both families, and who waits.
+//! * `channel`: the last four for one family;
+//! * `group`: two channels, and who waits.
 //!
-//! A route is not sent to the peer that it came from (split horizon). End-of-RIB goes out when a
+//! A path is not sent to the peer that it came from (split horizon). End-of-RIB goes out when a
 //! reader has caught up for the first time: whatever was there when it joined is before it, also
-//! what changed in the meantime (RFC 4724 §2 asks for the former only).
+//! what changed in the meantime (RFC 4724 §2 asks for the former only). A group that passes on
+//! what others said holds it back until our own start is over ([`Exports::settle`]).
 
 mod adj_out;
+mod channel;
 mod chunk;
 mod group;
+mod judged;
 mod key;
 mod log;
+mod rules;
+mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
-pub(crate) use key::{GroupKey, Learned};
+pub(crate) use key::GroupKey;
+pub(crate) use rules::Learned;
 
-use self::group::Group;
+use self::group::{Group, GroupId};
 use crate::attrs::AttrId;
 use crate::msg::{PeerUp, RibOut};
 use crate::rib::change::Ranking;
+use crate::rib::peers::Peers;
 use crate::rib::sets::Sets;
 use crate::rib::source::SourceId;
 use crate::rib::table::{Keyed, Tables};
 use crate::types::{Family, PeerId, V4, V6};
-use crate::wire::encode;
+use crate::wire::encode::{self, Nlri};
 
 /// Prefixes a frame of withdrawals that a change of group makes due.
 const WITHDRAWALS: usize = 8192;
@@ -48,7 +58,9 @@ const WITHDRAWALS: usize = 8192;
 #[derive(Debug, Default)]
 struct Member {
     /// Its group; `None`: it gets nothing.
-    key: Option<GroupKey>,
+    group: Option<GroupId>,
+    /// It understands the marks of RFC 7313.
+    marked: bool,
     /// To be sent before anything of the group: what the former group told and this one does not.
     owed: VecDeque<Bytes>,
     /// It was told so, and waits for `Wake`.
@@ -59,153 +71,161 @@ struct Member {
 #[derive(Debug, Default)]
 pub(crate) struct Exports {
     groups: Vec<Group>,
+    /// The number of the next group.
+    next: u64,
     members: BTreeMap<PeerId, Member>,
     /// To be woken at the end of the message.
     wakes: Vec<PeerId>,
+    /// Our own start is over: what we pass on is all there is.
+    settled: bool,
     /// Destinations that a group has let go; somebody must see whether they can go altogether.
     pub(crate) freed: Vec<(Family, u32)>,
-    /// The start is over; see [`Exports::settle`].
-    #[allow(dead_code, reason = "groups do not wait with End-of-RIB yet")]
-    settled: bool,
 }
 
-/// A usable path to a destination, as groups are fed it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Feed {
-    /// What it carries, after import.
-    pub(crate) attr: AttrId,
-    /// Where it is from: tells the paths of a destination apart.
-    pub(crate) source: SourceId,
-    /// Whose it is; it is not told back there.
-    pub(crate) peer: PeerId,
-    pub(crate) learned: Learned,
+/// What the Rib lends to those who judge routes.
+pub(crate) struct Lent<'a> {
+    pub(crate) peers: &'a Peers,
+    pub(crate) sets: &'a mut Sets,
 }
 
 /// What the Rib lends for a change of membership.
 pub(crate) struct Routes<'a> {
-    pub(crate) tables: &'a Tables,
+    pub(crate) tables: &'a mut Tables,
     pub(crate) sets: &'a mut Sets,
     pub(crate) ranking: Ranking<'a>,
+}
+
+/// A path that may be told to somebody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feed {
+    /// Its attributes, after import.
+    pub(crate) attr: AttrId,
+    /// Where it is from,
+    pub(crate) source: SourceId,
+    /// whose that is,
+    pub(crate) peer: PeerId,
+    /// and how it came.
+    pub(crate) learned: Learned,
 }
 
 impl Exports {
     /// A session is up. It gets nothing before [`Exports::assign`] says what.
     pub(crate) fn up(&mut self, up: &PeerUp) {
-        self.members.insert(up.peer, Member::default());
+        let marked = up.negotiated.enhanced_refresh;
+        self.members.insert(up.peer, Member { marked, ..Member::default() });
     }
 
     /// A session is over.
     pub(crate) fn down(&mut self, peer: PeerId, sets: &mut Sets) {
-        let key = self.members.remove(&peer).and_then(|m| m.key);
-        self.leave(peer, key.as_ref(), sets);
+        let group = self.members.remove(&peer).and_then(|m| m.group);
+        self.leave(peer, group, sets);
     }
 
     /// Puts `peer` into the group of `key` (none: it gets nothing any more). What it was told by
     /// its former group and will not be told anew is withdrawn.
     pub(crate) fn assign(&mut self, peer: PeerId, key: Option<GroupKey>, routes: &mut Routes<'_>) {
-        let Some(member) = self.members.get(&peer) else { return };
-        if member.key == key {
+        let Some(old) = self.members.get(&peer).map(|member| member.group) else { return };
+        if old.and_then(|id| self.group(id)).map(|group| &group.key) == key.as_ref() {
             return;
         }
-        let old = member.key.clone();
-        if let Some(key) = &key {
-            self.join(peer, key, routes);
-        }
+        let new = key.map(|key| self.join(peer, key, routes));
         let mut owed = VecDeque::new();
-        for family in old.iter().flat_map(|key| key.families.iter()) {
-            match family {
-                Family::Ipv4 => self.owe::<V4>(peer, &old, &key, routes.tables, &mut owed),
-                Family::Ipv6 => self.owe::<V6>(peer, &old, &key, routes.tables, &mut owed),
+        if let Some(old) = old.and_then(|id| self.group(id)) {
+            let new = new.and_then(|id| self.group(id));
+            for family in old.key.families.iter() {
+                match family {
+                    Family::Ipv4 => owe::<V4>(peer, old, new, routes.tables, &mut owed),
+                    Family::Ipv6 => owe::<V6>(peer, old, new, routes.tables, &mut owed),
+                }
             }
         }
-        self.leave(peer, old.as_ref(), routes.sets);
+        self.leave(peer, old, routes.sets);
         if let Some(member) = self.members.get_mut(&peer) {
-            member.key = key;
+            member.group = new;
             member.owed.extend(owed);
         }
         self.wake(peer);
     }
 
-    fn join(&mut self, peer: PeerId, key: &GroupKey, routes: &mut Routes<'_>) {
-        let at = self.groups.iter().position(|g| g.key == *key).unwrap_or_else(|| {
-            let mut group = Group::new(key.clone());
-            fill::<V4>(&mut group, routes);
-            fill::<V6>(&mut group, routes);
-            self.groups.push(group);
-            self.groups.len() - 1
-        });
-        if let Some(group) = self.groups.get_mut(at) {
+    fn join(&mut self, peer: PeerId, key: GroupKey, routes: &mut Routes<'_>) -> GroupId {
+        if let Some(group) = self.groups.iter_mut().find(|g| g.key == key) {
             group.join(peer);
+            return group.id;
         }
+        let id = GroupId(self.next);
+        self.next += 1;
+        let mut group = Group::new(id, key);
+        for family in group.key.families.iter() {
+            match family {
+                Family::Ipv4 => fill::<V4>(&mut group, routes),
+                Family::Ipv6 => fill::<V6>(&mut group, routes),
+            }
+        }
+        group.join(peer);
+        self.groups.push(group);
+        id
     }
 
-    fn leave(&mut self, peer: PeerId, key: Option<&GroupKey>, sets: &mut Sets) {
-        let Some(at) = self.groups.iter().position(|g| Some(&g.key) == key) else { return };
+    fn leave(&mut self, peer: PeerId, id: Option<GroupId>, sets: &mut Sets) {
+        let Some(at) = self.groups.iter().position(|g| Some(g.id) == id) else { return };
         let Some(group) = self.groups.get_mut(at) else { return };
         group.leave(peer, &mut self.freed);
-        if group.is_deserted() {
+        if group.readers() == 0 {
             self.groups.remove(at).dissolve(sets, &mut self.freed);
         }
     }
 
-    /// Encodes the withdrawal of what the old group may have told `peer` and the new one will
-    /// not replace.
-    fn owe<P: Keyed>(
-        &self,
-        peer: PeerId,
-        old: &Option<GroupKey>,
-        new: &Option<GroupKey>,
-        tables: &Tables,
-        owed: &mut VecDeque<Bytes>,
-    ) {
-        let find =
-            |key: &Option<GroupKey>| self.groups.iter().find(|g| Some(&g.key) == key.as_ref());
-        let Some(old) = find(old) else { return };
-        let (old, new) = (old.adj(P::FAMILY), find(new).map(|g| g.adj(P::FAMILY)));
-        let table = P::table(tables);
-        let gone: Vec<P> = old
-            .present()
-            .filter(|id| !new.is_some_and(|new| new.tells(*id, peer)))
-            .filter_map(|id| Some(table.get(id)?.prefix))
-            .collect();
-        for part in gone.chunks(WITHDRAWALS) {
-            let mut frame = BytesMut::new();
-            encode::withdraw(part, &mut frame);
-            owed.push_back(frame.freeze());
-        }
+    fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.iter().find(|g| g.id == id)
     }
 
-    /// The usable paths to a destination are others: the best first, and only that one unless
-    /// [`Exports::wants_all`]; none: there is none any more.
-    #[inline]
-    pub(crate) fn feed(&mut self, family: Family, dest: u32, routes: &[Feed], sets: &mut Sets) {
-        for group in &mut self.groups {
-            group.feed(family, dest, routes, sets);
-        }
+    /// The group of a peer.
+    fn group_of(&self, peer: PeerId) -> Option<&Group> {
+        self.group(self.members.get(&peer)?.group?)
     }
 
-    /// Whether a group needs more than the best path to a destination.
+    /// Whether a group tells more of a destination than its best path: then [`Exports::feed`]
+    /// wants every path that may be used.
     pub(crate) fn wants_all(&self) -> bool {
-        false
+        self.groups.iter().any(|group| group.key.wants_all())
     }
 
-    /// The start is over (RFC 4724 §4.1): End-of-RIB may be said of learned routes too.
-    pub(crate) fn settle(&mut self) {
-        self.settled = true;
+    /// The paths of a destination are new: the best one, and if [`Exports::wants_all`] the others
+    /// behind it in the order of the decision; none if there is none any more.
+    #[inline]
+    pub(crate) fn feed<P: Keyed>(
+        &mut self,
+        dest: u32,
+        prefix: P,
+        routes: &[Feed],
+        lent: &mut Lent<'_>,
+    ) {
+        for group in &mut self.groups {
+            group.feed(dest, prefix, routes, lent);
+        }
     }
 
     /// Whether a group still has something to say about a destination.
     pub(crate) fn holds(&self, family: Family, dest: u32) -> bool {
-        self.groups.iter().any(|g| g.adj(family).holds(dest))
+        self.groups.iter().any(|g| g.channel(family).holds(dest))
     }
 
     /// `peer` wants everything of that family again (RFC 2918).
     pub(crate) fn refresh(&mut self, peer: PeerId, family: Family) {
-        let key = self.members.get(&peer).and_then(|m| m.key.as_ref());
-        if let Some(group) = self.groups.iter_mut().find(|g| Some(&g.key) == key) {
-            group.refresh(peer, family);
+        let Some(member) = self.members.get(&peer) else { return };
+        let (id, marked) = (member.group, member.marked);
+        if let Some(group) = self.groups.iter_mut().find(|g| Some(g.id) == id) {
+            group.refresh(peer, family, marked);
         }
         self.wake(peer);
+    }
+
+    /// Our start is over: who waits for the End-of-RIB of what we pass on may have it.
+    pub(crate) fn settle(&mut self) {
+        if !std::mem::replace(&mut self.settled, true) {
+            let unended: Vec<PeerId> = self.groups.iter().flat_map(Group::unended).collect();
+            unended.into_iter().for_each(|peer| self.wake(peer));
+        }
     }
 
     /// About `room` bytes of what `peer` has not been told; at least one chunk, if there is one.
@@ -217,7 +237,8 @@ impl Exports {
         sets: &Sets,
         out: &mut Vec<RibOut>,
     ) {
-        let Some(member) = self.members.get_mut(&peer) else { return };
+        let Exports { groups, members, freed, settled, .. } = self;
+        let Some(member) = members.get_mut(&peer) else { return };
         let (mut frames, mut taken) = (Vec::new(), 0);
         while taken < room
             && let Some(frame) = member.owed.pop_front()
@@ -226,10 +247,11 @@ impl Exports {
             frames.push(frame);
         }
         let mut drained = member.owed.is_empty();
-        let key = member.key.as_ref();
-        if drained && let Some(group) = self.groups.iter_mut().find(|g| Some(&g.key) == key) {
+        let id = member.group;
+        if drained && let Some(group) = groups.iter_mut().find(|g| Some(g.id) == id) {
             let room = room.saturating_sub(taken);
-            drained = group.pull(peer, room, tables, sets, &mut frames, &mut self.freed);
+            let gated = !*settled && !group.key.is_own_only();
+            drained = group.pull(peer, gated, room, tables, sets, &mut frames, freed);
             if drained && !member.drained {
                 group.wait(peer);
             }
@@ -244,17 +266,17 @@ impl Exports {
         {
             member.drained = false;
             self.wakes.push(peer);
-            let key = member.key.as_ref();
-            if let Some(group) = self.groups.iter_mut().find(|g| Some(&g.key) == key) {
+            let id = member.group;
+            if let Some(group) = self.groups.iter_mut().find(|g| Some(g.id) == id) {
                 group.stop_waiting(peer);
             }
         }
     }
 
     /// The end of a message: wakes those who waited for what has come.
-    pub(crate) fn flush(&mut self, out: &mut Vec<RibOut>) {
+    pub(crate) fn flush(&mut self, sets: &mut Sets, out: &mut Vec<RibOut>) {
         for group in &mut self.groups {
-            for peer in group.flush() {
+            for peer in group.flush(sets) {
                 if let Some(member) = self.members.get_mut(&peer) {
                     member.drained = false;
                     self.wakes.push(peer);
@@ -266,30 +288,65 @@ impl Exports {
 
     /// How many routes `peer` has been told and not withdrawn, per family.
     pub(crate) fn sent(&self, peer: PeerId) -> [u32; 2] {
-        let key = self.members.get(&peer).and_then(|m| m.key.as_ref());
-        let group = self.groups.iter().find(|g| Some(&g.key) == key);
-        group.map_or([0; 2], |g| Family::ALL.map(|f| g.adj(f).sent(peer)))
+        let group = self.group_of(peer);
+        group.map_or([0; 2], |g| Family::ALL.map(|f| g.channel(f).adj.sent(peer)))
     }
 
     /// Per group: its key and how many members it has.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&GroupKey, usize)> {
-        self.groups.iter().map(|g| (&g.key, g.adj(Family::Ipv4).readers()))
+        self.groups.iter().map(|g| (&g.key, g.readers()))
+    }
+}
+
+/// Encodes the withdrawal of what the old group may have told `peer` and the new one will not
+/// replace.
+fn owe<P: Keyed>(
+    peer: PeerId,
+    old: &Group,
+    new: Option<&Group>,
+    tables: &Tables,
+    owed: &mut VecDeque<Bytes>,
+) {
+    let (table, told) = (P::table(tables), old.channel(P::FAMILY));
+    let new = new.map(|group| group.channel(P::FAMILY));
+    let is_gone = |slot: &u32| {
+        let key = told.slots.key(*slot);
+        !key.zip(new).is_some_and(|(key, new)| new.tells(key, peer))
+    };
+    let gone = told.adj.present().filter(is_gone);
+    let gone: Vec<(P, Option<u32>)> = gone.filter_map(|slot| told.nlri(slot, table)).collect();
+    for part in gone.chunks(WITHDRAWALS) {
+        let prefixes: Vec<P> = part.iter().map(|(prefix, _)| *prefix).collect();
+        let ids: Vec<u32> = part.iter().filter_map(|(_, id)| *id).collect();
+        let mut frame = BytesMut::new();
+        let nlri = Nlri { prefixes: &prefixes, ids: &ids };
+        encode::withdraw(&old.key.dialect, nlri, &mut frame);
+        owed.push_back(frame.freeze());
     }
 }
 
 /// Feeds a new group from the table.
 fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
-    if !group.key.families.contains(P::FAMILY) {
-        return;
+    let Routes { tables, sets, ranking } = routes;
+    if group.key.default_route
+        && let Some(prefix) = P::from_wire(0, &[])
+    {
+        let dest = P::table_mut(tables).find_or_insert(prefix);
+        group.originate_default(P::FAMILY, dest, sets);
     }
-    let table = P::table(routes.tables);
+    let table = P::table(tables);
+    let mut feeds = Vec::new();
     for id in 0..table.end() {
-        let Some(best) = table.get(id).and_then(|d| d.best()) else { continue };
-        if let Some(feed) = routes.ranking.feed(best) {
-            group.feed(P::FAMILY, id, &[feed], routes.sets);
+        let Some(dest) = table.get(id) else { continue };
+        feeds.clear();
+        if group.key.wants_all() {
+            ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
+        } else {
+            feeds.extend(dest.best().and_then(|best| ranking.feed(best)));
         }
+        let mut lent = Lent { peers: ranking.peers, sets };
+        group.feed(id, dest.prefix, &feeds, &mut lent);
     }
 }
-
 #[cfg(test)]
 mod tests;

@@ -213,6 +213,7 @@ fn what_does_not_go_out_is_no_news() {
 #[test]
 fn end_of_rib_once_and_again_after_a_refresh() {
     let mut world = world();
+    world.settle();
     assert_eq!(world.drain(1).ends, [1, 1]);
     world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &[net(N1)]);
     assert_eq!(world.drain(1).ends, [1, 1]);
@@ -220,6 +221,38 @@ fn end_of_rib_once_and_again_after_a_refresh() {
     world.say(RibIn::Refresh { peer: PeerId(1), family: Family::Ipv4 });
     let told = world.drain(1);
     assert_eq!((told.ends, told.routes.len()), ([2, 1], 2));
+}
+
+/// RFC 4724 §4.1: who passes on what others say has said all once its own start is over.
+#[test]
+fn end_of_rib_waits_for_our_own_start_where_we_pass_on_what_others_say() {
+    let peers = vec![policy(1, Export::Own), policy(3, Export::All)];
+    let mut world = World::new(config(&[OWN_BLOCK], peers));
+    world.up(up(1, 64512));
+    world.up(up(3, 65001));
+    assert_eq!(world.drain(1).ends, [1, 1], "it gets our own routes only");
+    assert!(world.heard(3, OWN_BLOCK).is_some());
+    assert_eq!(world.told[&PeerId(3)].ends, [0, 0]);
+    world.settle();
+    assert!(world.drained[&PeerId(1)] && !world.drained[&PeerId(3)], "only 3 is woken");
+    assert_eq!(world.drain(3).ends, [1, 1]);
+}
+
+/// RFC 7313 §4: what is sent again is between two marks; but the first End-of-RIB goes first.
+#[test]
+fn a_refresh_is_marked_where_both_know_the_marks() {
+    let mut world = World::new(config(&[OWN_BLOCK], vec![policy(1, Export::Own)]));
+    let mut session = up(1, 64512);
+    session.negotiated.enhanced_refresh = true;
+    world.up(session);
+    let refresh = || RibIn::Refresh { peer: PeerId(1), family: Family::Ipv4 };
+    world.say(refresh());
+    assert_eq!((world.drain(1).ends, world.told[&PeerId(1)].marks.len()), ([1, 1], 0));
+    world.told.get_mut(&PeerId(1)).unwrap().routes.clear();
+    world.say(refresh());
+    let told = world.drain(1);
+    assert_eq!((told.ends, told.routes.len()), ([1, 1], 1));
+    assert_eq!(told.marks, [(Family::Ipv4, 1, 0), (Family::Ipv4, 2, 1)]);
 }
 
 /// What is withdrawn between the two readings of a refresh is not lost.

@@ -10,7 +10,7 @@ use super::peers::Peers;
 use super::sets::Sets;
 use super::source::{SourceId, Sources};
 use super::table::{Keyed, Table, Tables, slot_of};
-use crate::export::{Exports, Feed};
+use crate::export::{Exports, Feed, Lent};
 use crate::msg::{FibBest, FibRoute, Via};
 
 /// What it takes to put the paths to a destination in order.
@@ -106,7 +106,7 @@ pub(crate) fn decide_touched<P: Keyed>(
         let Some(dest) = table.get_mut(id) else { continue };
         let ranking = Ranking { peers, nexthops, sources };
         let best = ranking.best(dest.paths.as_slice(), sets);
-        let was = dest.best();
+        let (was, prefix) = (dest.best(), dest.prefix);
         feeds.clear();
         if all {
             ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
@@ -137,7 +137,7 @@ pub(crate) fn decide_touched<P: Keyed>(
             }
         }
         if all || best != was {
-            exports.feed(P::FAMILY, id, &feeds, sets);
+            exports.feed(id, prefix, &feeds, &mut Lent { peers, sets });
         }
         if table.get(id).is_some_and(|d| d.is_empty()) {
             forget_if_unused(table, id, exports);

@@ -78,7 +78,8 @@ impl Rib {
         };
         let Some(peer) = peers.get(id) else { return };
         let Some(up) = &peer.up else { return };
-        let key = GroupKey::of(up, config, peer.policy.as_ref().map(|p| p.export));
+        let reflects = peers.has_clients();
+        let key = peer.policy.as_ref().map(|p| GroupKey::of(up, config, p, reflects, false));
         let ranking = Ranking { peers, nexthops, sources };
         exports.assign(id, key, &mut Routes { tables, sets, ranking });
     }

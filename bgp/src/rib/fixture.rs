@@ -156,6 +156,8 @@ pub(crate) struct Told {
     pub(crate) ends: [u32; 2],
     /// Octets of all frames.
     pub(crate) octets: usize,
+    /// The marks of RFC 7313: family, subtype, and how many routes there were.
+    pub(crate) marks: Vec<(Family, u8, usize)>,
 }
 
 impl Told {
@@ -175,6 +177,11 @@ impl Told {
             let length = usize::from(u16::from_be_bytes([rest[16], rest[17]]));
             let (message, later) = rest.split_at(length);
             rest = later;
+            if let [.., 5, high, low, subtype, 1] = message {
+                let family = Family::from_wire(u16::from_be_bytes([*high, *low]), 1).unwrap();
+                self.marks.push((family, *subtype, self.routes.len()));
+                continue;
+            }
             let mut batch = RouteBatch::new(session.peer);
             let judgement = judge(&Update::read(&message[19..]).unwrap(), &context, &mut batch);
             assert_eq!(judgement.unwrap(), Default::default());
@@ -295,6 +302,13 @@ impl World {
     pub(crate) fn learn(&mut self, peer: u32, attrs: &Attrs, nets: &[IpNet]) {
         self.say(announce(peer, attrs, nets));
         self.say(news(&attrs.next_hop.to_string(), Some(0)));
+    }
+
+    /// The time to wait for End-of-RIB is over.
+    pub(crate) fn settle(&mut self) {
+        self.now = self.now.after(Duration::from_secs(60));
+        self.say(RibIn::Tick);
+        assert_eq!(self.settled, 1);
     }
 
     /// Lets a neighbour read all there is; one that waits for `Wake` does not ask.

@@ -23,7 +23,7 @@ mod configure;
 pub mod decision;
 pub(crate) mod dest;
 mod nexthop;
-mod peers;
+pub(crate) mod peers;
 mod receive;
 pub(crate) mod sets;
 mod settle;
@@ -87,6 +87,7 @@ impl Rib {
         self.conclude(out);
         if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {
             self.exports.settle();
+            self.exports.flush(&mut self.sets, out);
             out.push(RibOut::Settled);
         }
     }
@@ -148,7 +149,7 @@ impl Rib {
         if !fib.routes.is_empty() {
             out.push(RibOut::Fib(fib));
         }
-        exports.flush(out);
+        exports.flush(sets, out);
         sources.flush();
         sets.flush();
     }

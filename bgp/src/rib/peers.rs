@@ -9,8 +9,8 @@ use super::decision::Candidate;
 use crate::attrs::Rank;
 use crate::export::Learned;
 use crate::msg::{PeerPolicy, PeerUp};
-use crate::policy::Judge;
-use crate::types::{Families, PeerId};
+use crate::policy::{Judge, Source};
+use crate::types::{Families, PeerId, PeerKind};
 
 /// Paths of a neighbour, per family (IPv4, IPv6).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -105,6 +105,23 @@ impl Peers {
             true => Learned::Internal { client: client() },
             false => Learned::External,
         })
+    }
+
+    /// What a neighbour is to rules.
+    pub(crate) fn source(&self, id: PeerId) -> Source<'_> {
+        let Some(peer) = self.get(id) else { return Source::Local };
+        let kind = peer.up.as_ref().map_or(PeerKind::External, |up| up.kind);
+        Source::Neighbor { kind, name: peer.policy.as_ref().map_or("", |p| &p.name) }
+    }
+
+    /// The BGP identifier of a neighbour whose routes we have.
+    pub(crate) fn router_id(&self, id: PeerId) -> Option<Ipv4Addr> {
+        Some(self.get(id)?.up.as_ref()?.negotiated.router_id)
+    }
+
+    /// Whether one of them is a client of ours: then we reflect (RFC 4456).
+    pub(crate) fn has_clients(&self) -> bool {
+        self.map.values().any(|peer| peer.policy.as_ref().is_some_and(|p| p.client))
     }
 
     /// The candidate that a path of `peer` is; `None`: there is no such session.

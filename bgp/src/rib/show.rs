@@ -301,7 +301,7 @@ impl Rib {
     /// The update groups.
     pub fn groups(&self) -> Vec<GroupView> {
         let view = |(key, members): (&crate::export::GroupKey, usize)| GroupView {
-            internal: key.internal,
+            internal: key.dialect.internal,
             export: key.export,
             families: key.families,
             next_hops: key.next_hops,

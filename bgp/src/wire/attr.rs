@@ -88,8 +88,12 @@ attributes! {
     AS4_AGGREGATOR = 18 "AS4_AGGREGATOR" OPTIONAL | TRANSITIVE, Discard;
     /// RFC 5701; malformed: RFC 7606 §7.15.
     IPV6_EXTENDED_COMMUNITIES = 25 "IPV6_EXTENDED_COMMUNITIES" OPTIONAL | TRANSITIVE, Withdraw;
+    /// RFC 7311; malformed: RFC 7311 §3.2.
+    AIGP = 26 "AIGP" OPTIONAL, Discard;
     /// RFC 8092; malformed: RFC 8092 §6.
     LARGE_COMMUNITIES = 32 "LARGE_COMMUNITIES" OPTIONAL | TRANSITIVE, Withdraw;
+    /// Only to Customer, RFC 9234; malformed: RFC 9234 §5.
+    OTC = 35 "OTC" OPTIONAL | TRANSITIVE, Withdraw;
 }
 
 /// The row of `code`, if this speaker understands it.

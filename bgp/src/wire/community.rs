@@ -11,6 +11,8 @@ pub struct Community(pub u32);
 impl Community {
     /// Please depreference: the route is about to go (RFC 8326).
     pub const GRACEFUL_SHUTDOWN: Community = Community(0xffff_0000);
+    /// The route is stale and kept for long (RFC 9494 §4.6).
+    pub const LLGR_STALE: Community = Community(0xffff_0006);
     /// Drop traffic to this destination (RFC 7999).
     pub const BLACKHOLE: Community = Community(0xffff_029a);
     /// Not outside the AS (or confederation).
@@ -25,7 +27,7 @@ impl Community {
     /// The registered ones and their names.
     const NAMES: [(Community, &str); 8] = [
         (Community::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
-        (Community(0xffff_0006), "llgr-stale"),
+        (Community::LLGR_STALE, "llgr-stale"),
         (Community(0xffff_0007), "no-llgr"),
         (Community::BLACKHOLE, "blackhole"),
         (Community::NO_EXPORT, "no-export"),

@@ -1,4 +1,4 @@
-//! Writes UPDATEs: attributes once, then as many prefixes as a message of 4096 octets holds.
+//! Writes UPDATEs: attributes once, then as many prefixes as a message of the session holds.
 //!
 //! An [`AttrSet`] and prefixes in, whole messages out, header included. IPv4 with an IPv4 next hop
 //! takes the fields of RFC 4271 §4.3; IPv6, and IPv4 with an IPv6 next hop (RFC 8950), take
@@ -6,13 +6,13 @@
 //! AS_PATH and AGGREGATOR go with AS4_PATH and AS4_AGGREGATOR where they lose something
 //! (RFC 6793 §4.2.2).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use bytes::{BufMut, BytesMut};
 
 use super::as_path::AsPath;
 use super::attr::{Attr, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code};
-use super::header::{self, HEADER_LEN, Kind, MAX_LEN};
+use super::header::{self, HEADER_LEN, Kind};
 use super::{as4, nlri};
 use crate::attrs::AttrSet;
 use crate::types::{Asn, Family, Prefix};
@@ -20,41 +20,108 @@ use crate::types::{Asn, Family, Prefix};
 /// Octets of flags, code and a two-octet length in front of a value.
 const ATTR_HEADER: usize = 4;
 
-/// Appends UPDATEs that announce `prefixes` with `attrs`, as many in each as fit into 4096
-/// octets, and returns how many. `as4`: the session has four-octet AS numbers. `internal`: it is
-/// iBGP, so that LOCAL_PREF goes along; on others it stays away, whatever the set has.
-///
-/// Zero, although there are prefixes: the set does not fit into a message, or its next hop
-/// cannot be said for this family (IPv4 for IPv6); nothing was written.
-pub fn announce<P: Prefix>(
-    attrs: &AttrSet,
-    as4: bool,
-    internal: bool,
-    prefixes: &[P],
-    out: &mut BytesMut,
-) -> usize {
-    let mut common = BytesMut::with_capacity(attrs.bytes().len() + 32);
-    match (P::FAMILY, attrs.next_hop().address) {
-        (Family::Ipv4, IpAddr::V4(next_hop)) => {
-            put_attributes(attrs, as4, internal, Some(next_hop.octets()), &mut common);
-            let nlri = Place::Field { attributes: &common };
-            put_messages(&nlri, prefixes, out)
-        }
-        (_, IpAddr::V6(next_hop)) => {
-            put_attributes(attrs, as4, internal, None, &mut common);
-            let nlri = Place::Reach { next_hop: next_hop.octets(), attributes: &common };
-            put_messages(&nlri, prefixes, out)
-        }
-        (Family::Ipv6, IpAddr::V4(_)) => 0,
+/// How a session's messages are written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Dialect {
+    /// AS numbers have four octets (RFC 6793).
+    pub as4: bool,
+    /// The session is iBGP: LOCAL_PREF and the marks of reflectors go along; on others they stay
+    /// away, whatever the set has.
+    pub internal: bool,
+    /// Messages may have 65535 octets (RFC 8654), not 4096.
+    pub extended: bool,
+    /// Our global and our link-local address, where the neighbour is on the same link: the one as
+    /// NEXT_HOP takes the other along (RFC 2545 §3).
+    pub link: Option<(Ipv6Addr, Ipv6Addr)>,
+}
+
+impl Dialect {
+    /// Octets of the longest message.
+    fn max_len(&self) -> usize {
+        if self.extended { usize::from(u16::MAX) } else { 4096 }
     }
 }
 
-/// Appends UPDATEs that withdraw `prefixes` and returns how many.
-pub fn withdraw<P: Prefix>(prefixes: &[P], out: &mut BytesMut) -> usize {
-    match P::FAMILY {
-        Family::Ipv4 => put_messages(&Place::Withdrawn, prefixes, out),
-        Family::Ipv6 => put_messages(&Place::Unreach, prefixes, out),
+/// Prefixes, and their path identifiers where the session has them (RFC 7911 §3): one each, or
+/// none at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Nlri<'a, P> {
+    /// The prefixes.
+    pub prefixes: &'a [P],
+    /// Their path identifiers.
+    pub ids: &'a [u32],
+}
+
+impl<'a, P, T: AsRef<[P]> + ?Sized> From<&'a T> for Nlri<'a, P> {
+    /// Without path identifiers.
+    fn from(prefixes: &'a T) -> Nlri<'a, P> {
+        Nlri { prefixes: prefixes.as_ref(), ids: &[] }
     }
+}
+
+impl<'a, P: Prefix> Nlri<'a, P> {
+    /// Octets of a path identifier.
+    fn id_len(&self) -> usize {
+        if self.ids.is_empty() { 0 } else { 4 }
+    }
+
+    /// The first `count`, and the others.
+    fn split(self, count: usize) -> (Nlri<'a, P>, Nlri<'a, P>) {
+        let (prefixes, later) = self.prefixes.split_at_checked(count).unwrap_or_default();
+        let (ids, later_ids) = self.ids.split_at_checked(count).unwrap_or_default();
+        (Nlri { prefixes, ids }, Nlri { prefixes: later, ids: later_ids })
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        match self.ids.is_empty() {
+            true => self.prefixes.iter().for_each(|prefix| prefix.put(out)),
+            false => self.prefixes.iter().zip(self.ids).for_each(|(prefix, id)| {
+                out.put_u32(*id);
+                prefix.put(out);
+            }),
+        }
+    }
+}
+
+/// Appends UPDATEs that announce `nlri` with `attrs`, as much in each as fits, and returns how
+/// many.
+///
+/// Zero, although there are prefixes: the set does not fit into a message, or its next hop
+/// cannot be said for this family (IPv4 for IPv6); nothing was written.
+pub fn announce<'a, P: Prefix>(
+    attrs: &AttrSet,
+    dialect: &Dialect,
+    nlri: impl Into<Nlri<'a, P>>,
+    out: &mut BytesMut,
+) -> usize {
+    let mut common = BytesMut::with_capacity(attrs.bytes().len() + 32);
+    let place = match (P::FAMILY, attrs.next_hop().address) {
+        (Family::Ipv4, IpAddr::V4(next_hop)) => {
+            put_attributes(attrs, dialect, Some(next_hop.octets()), &mut common);
+            Place::Field { attributes: &common }
+        }
+        (_, IpAddr::V6(next_hop)) => {
+            put_attributes(attrs, dialect, None, &mut common);
+            let link_local = dialect.link.filter(|(global, _)| *global == next_hop);
+            let link_local = link_local.map(|(_, link_local)| link_local);
+            Place::Reach { next_hop, link_local, attributes: &common }
+        }
+        (Family::Ipv6, IpAddr::V4(_)) => return 0,
+    };
+    put_messages(&place, dialect.max_len(), nlri.into(), out)
+}
+
+/// Appends UPDATEs that withdraw `nlri` and returns how many.
+pub fn withdraw<'a, P: Prefix>(
+    dialect: &Dialect,
+    nlri: impl Into<Nlri<'a, P>>,
+    out: &mut BytesMut,
+) -> usize {
+    let place = match P::FAMILY {
+        Family::Ipv4 => Place::Withdrawn,
+        Family::Ipv6 => Place::Unreach,
+    };
+    put_messages(&place, dialect.max_len(), nlri.into(), out)
 }
 
 /// Appends the End-of-RIB marker of `family` (RFC 4724 §2).
@@ -80,36 +147,49 @@ enum Place<'a> {
     /// In MP_UNREACH_NLRI.
     Unreach,
     /// In MP_REACH_NLRI, before these attributes.
-    Reach { next_hop: [u8; 16], attributes: &'a [u8] },
+    Reach { next_hop: Ipv6Addr, link_local: Option<Ipv6Addr>, attributes: &'a [u8] },
+}
+
+impl Place<'_> {
+    /// Octets of a message without its prefixes.
+    fn around(&self) -> usize {
+        HEADER_LEN
+            + 4
+            + match self {
+                Place::Withdrawn => 0,
+                Place::Field { attributes } => attributes.len(),
+                Place::Unreach => ATTR_HEADER + 3,
+                Place::Reach { link_local, attributes, .. } => {
+                    let next_hop = if link_local.is_some() { 32 } else { 16 };
+                    ATTR_HEADER + 3 + 1 + next_hop + 1 + attributes.len()
+                }
+            }
+    }
 }
 
 /// Appends messages until every prefix is in one; none at all if one prefix might not fit.
-fn put_messages<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut) -> usize {
-    let around = HEADER_LEN
-        + 4
-        + match place {
-            Place::Withdrawn => 0,
-            Place::Field { attributes } => attributes.len(),
-            Place::Unreach => ATTR_HEADER + 3,
-            Place::Reach { next_hop, attributes } => {
-                ATTR_HEADER + 3 + 1 + next_hop.len() + 1 + attributes.len()
-            }
-        };
-    let longest_prefix = 1 + usize::from(P::MAX_LEN / 8);
-    if around + longest_prefix > MAX_LEN {
+fn put_messages<P: Prefix>(
+    place: &Place<'_>,
+    max_len: usize,
+    nlri: Nlri<'_, P>,
+    out: &mut BytesMut,
+) -> usize {
+    let (around, id) = (place.around(), nlri.id_len());
+    let longest_prefix = id + 1 + usize::from(P::MAX_LEN / 8);
+    if around + longest_prefix > max_len {
         return 0;
     }
     let mut messages = 0;
-    let mut rest = prefixes;
-    while !rest.is_empty() {
-        let mut room = MAX_LEN - around;
+    let mut rest = nlri;
+    while !rest.prefixes.is_empty() {
+        let mut room = max_len - around;
         let fits = |prefix: &&P| {
-            let left = room.checked_sub(nlri::wire_len(**prefix));
+            let left = room.checked_sub(id + nlri::wire_len(**prefix));
             room = left.unwrap_or(0);
             left.is_some()
         };
-        let count = rest.iter().take_while(fits).count();
-        let (now, later) = rest.split_at(count);
+        let count = rest.prefixes.iter().take_while(fits).count();
+        let (now, later) = rest.split(count);
         put_message(place, now, out);
         rest = later;
         messages += 1;
@@ -117,18 +197,17 @@ fn put_messages<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut
     messages
 }
 
-/// Appends one message, which `prefixes` must fit into.
-fn put_message<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut) {
-    let put_prefixes = |out: &mut BytesMut| prefixes.iter().for_each(|prefix| prefix.put(out));
+/// Appends one message, which `nlri` must fit into.
+fn put_message<P: Prefix>(place: &Place<'_>, nlri: Nlri<'_, P>, out: &mut BytesMut) {
     header::put(out, Kind::Update, |out| match place {
         Place::Withdrawn => {
-            put_sized(out, put_prefixes);
+            put_sized(out, |out| nlri.put(out));
             out.put_u16(0);
         }
         Place::Field { attributes } => {
             out.put_u16(0);
             put_sized(out, |out| out.put_slice(attributes));
-            put_prefixes(out);
+            nlri.put(out);
         }
         Place::Unreach => {
             out.put_u16(0);
@@ -136,20 +215,21 @@ fn put_message<P: Prefix>(place: &Place<'_>, prefixes: &[P], out: &mut BytesMut)
                 out.put_slice(&[OPTIONAL | EXTENDED, code::MP_UNREACH_NLRI]);
                 put_sized(out, |out| {
                     put_family(P::FAMILY, out);
-                    put_prefixes(out);
+                    nlri.put(out);
                 });
             });
         }
-        Place::Reach { next_hop, attributes } => {
+        Place::Reach { next_hop, link_local, attributes } => {
             out.put_u16(0);
             put_sized(out, |out| {
                 out.put_slice(&[OPTIONAL | EXTENDED, code::MP_REACH_NLRI]);
                 put_sized(out, |out| {
                     put_family(P::FAMILY, out);
-                    out.put_u8(16);
-                    out.put_slice(next_hop);
+                    out.put_u8(if link_local.is_some() { 32 } else { 16 });
+                    out.put_slice(&next_hop.octets());
+                    link_local.iter().for_each(|address| out.put_slice(&address.octets()));
                     out.put_u8(0);
-                    put_prefixes(out);
+                    nlri.put(out);
                 });
                 out.put_slice(attributes);
             });
@@ -162,7 +242,7 @@ fn put_sized(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     out.put_u16(0);
     body(out);
-    // No message is longer than `MAX_LEN`.
+    // No message is longer than 65535 octets.
     let length = u16::try_from(out.len() - start - 2).unwrap_or(u16::MAX);
     if let Some(field) = out.get_mut(start..start + 2) {
         field.copy_from_slice(&length.to_be_bytes());
@@ -179,11 +259,11 @@ fn put_family(family: Family, out: &mut BytesMut) {
 /// Appends the set's attributes in type order, NEXT_HOP among them if there is one to be said.
 fn put_attributes(
     attrs: &AttrSet,
-    as4: bool,
-    internal: bool,
+    dialect: &Dialect,
     next_hop: Option<[u8; 4]>,
     out: &mut BytesMut,
 ) {
+    let Dialect { as4, internal, .. } = *dialect;
     let mut added = Added { next_hop, ..Added::default() };
     if internal && attrs.local_pref().is_none() {
         added.local_pref = Some(attrs.rank().local_pref.to_be_bytes());

@@ -13,6 +13,7 @@ use starling_bgp::attrs::AttrSet;
 use starling_bgp::bfd::{Diag, Packet, State};
 use starling_bgp::types::{Asn, Family, Prefix, V4, V6};
 use starling_bgp::wire::capability::Capability;
+use starling_bgp::wire::encode::Dialect;
 use starling_bgp::wire::header::{self, KEEPALIVE};
 use starling_bgp::wire::open::Open;
 use starling_bgp::wire::{Notification, encode, refresh};
@@ -140,9 +141,10 @@ fn updates() -> Vec<(&'static str, u8, BytesMut)> {
     let own = AttrSet::originated(v4_hop);
     let outside = rich(v4_hop).exported_external(Asn(65001), v4_hop);
     let outside6 = rich(v6_hop).exported_external(Asn(65001), v6_hop);
+    let dialect = |as4, internal| Dialect { as4, internal, ..Dialect::default() };
     let announce4 = |set: &AttrSet, as4, internal| {
         put(|out| {
-            encode::announce(set, as4, internal, &v4, out);
+            encode::announce(set, &dialect(as4, internal), &v4, out);
         })
     };
     vec![
@@ -155,21 +157,21 @@ fn updates() -> Vec<(&'static str, u8, BytesMut)> {
             "ipv6",
             EXTERNAL,
             put(|out| {
-                encode::announce(&outside6, true, false, &v6, out);
+                encode::announce(&outside6, &dialect(true, false), &v6, out);
             }),
         ),
         (
             "withdraw-ipv4",
             INTERNAL,
             put(|out| {
-                encode::withdraw(&v4, out);
+                encode::withdraw(&Dialect::default(), &v4, out);
             }),
         ),
         (
             "withdraw-ipv6",
             INTERNAL,
             put(|out| {
-                encode::withdraw(&v6, out);
+                encode::withdraw(&Dialect::default(), &v6, out);
             }),
         ),
         ("end-of-ipv4", INTERNAL, put(|out| encode::end_of_rib(Family::Ipv4, out))),

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::attrs::Rank;
 use crate::wire::attr::Attr;
-use crate::wire::encode;
+use crate::wire::encode::{self, Dialect};
+
+const INSIDE: Dialect = Dialect { as4: true, internal: true, extended: false, link: None };
+const OUTSIDE: Dialect = Dialect { internal: false, ..INSIDE };
 
 /// Attributes of a well-formed route, by code: value and partial bit, in canonical terms.
 fn canonical() -> impl Strategy<Value = Vec<u8>> {
@@ -96,7 +99,7 @@ proptest! {
         let next_hop = IpAddr::from([192, 0, 2, 1]);
         let set = AttrSet::from_canonical(next_hop, bytes.into()).exported_internal(next_hop);
         let mut out = BytesMut::new();
-        let messages = encode::announce(&set, as4, true, &prefixes, &mut out);
+        let messages = encode::announce(&set, &Dialect { as4, ..INSIDE }, &prefixes, &mut out);
         let batch = read_back(&out, &Context { as4, local_asn: Asn(500_000), ..internal() });
         prop_assert_eq!(batch.ops.len(), messages);
         prop_assert_eq!(&batch.v4, &prefixes);
@@ -105,7 +108,7 @@ proptest! {
             prop_assert_eq!(only_set(&batch), &set);
         }
         out.clear();
-        encode::withdraw(&prefixes, &mut out);
+        encode::withdraw(&INSIDE, &prefixes, &mut out);
         prop_assert_eq!(read_back(&out, &internal()).v4, prefixes);
     }
 
@@ -115,14 +118,14 @@ proptest! {
         let set = AttrSet::from_canonical(next_hop, bytes.into()).exported_internal(next_hop);
         let context = Context { local_asn: Asn(500_000), ..internal() };
         let mut out = BytesMut::new();
-        let messages = encode::announce(&set, true, true, &v6, &mut out)
-            + encode::announce(&set, true, true, &v4, &mut out);
+        let messages = encode::announce(&set, &INSIDE, &v6, &mut out)
+            + encode::announce(&set, &INSIDE, &v4, &mut out);
         let batch = read_back(&out, &context);
         prop_assert_eq!(batch.ops.len(), messages);
         prop_assert_eq!((&batch.v4, &batch.v6), (&v4, &v6));
         prop_assert_eq!(only_set(&batch), &set);
         out.clear();
-        encode::withdraw(&v6, &mut out);
+        encode::withdraw(&INSIDE, &v6, &mut out);
         prop_assert_eq!(read_back(&out, &context).v6, v6);
     }
 
@@ -135,7 +138,7 @@ proptest! {
         let kept = |code| ![code::MULTI_EXIT_DISC, code::LOCAL_PREF].contains(&code);
         prop_assert!(sent.iter().all(|attr| kept(attr.code)));
         let mut out = BytesMut::new();
-        encode::announce(&sent, true, false, &[V4::from_wire(8, &[10]).unwrap()], &mut out);
+        encode::announce(&sent, &OUTSIDE, &[V4::from_wire(8, &[10]).unwrap()], &mut out);
         let batch = read_back(&out, &Context { local_asn: Asn(500_000), ..external() });
         prop_assert_eq!(only_set(&batch), &sent);
     }

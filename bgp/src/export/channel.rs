@@ -1,0 +1,134 @@
+//! One family of a group: its Adj-RIB-Out, and what the slots of that are.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::adj_out::{AdjOut, Due};
+use super::chunk;
+use super::key::GroupKey;
+use super::slots::{Slots, path_id};
+use crate::rib::sets::Sets;
+use crate::rib::source::SourceId;
+use crate::rib::table::{Keyed, Table};
+use crate::types::{Family, PeerId};
+use crate::wire::encode;
+use crate::wire::header::{self, Kind};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(super) adj: AdjOut,
+    pub(super) slots: Slots,
+    /// The destination of the default route that goes out whatever routes there are.
+    pub(super) default: Option<u32>,
+}
+
+impl Channel {
+    pub(super) fn new(with_path_ids: bool) -> Channel {
+        Channel { adj: AdjOut::default(), slots: Slots::new(with_path_ids), default: None }
+    }
+
+    /// The prefix of a slot, and the path identifier where there are any.
+    #[inline]
+    pub(super) fn nlri<P: Keyed>(&self, slot: u32, table: &Table<P>) -> Option<(P, Option<u32>)> {
+        let (dest, source) = self.slots.key(slot)?;
+        Some((table.get(dest)?.prefix, source.map(path_id)))
+    }
+
+    /// Whether there is an entry about a destination.
+    pub(crate) fn holds(&self, dest: u32) -> bool {
+        match &self.slots {
+            Slots::Destinations => self.adj.holds(dest),
+            Slots::Paths(_) => {
+                let mut slots = Vec::new();
+                self.slots.of(dest, &mut slots);
+                !slots.is_empty()
+            }
+        }
+    }
+
+    /// Whether a reader that begins now will be told of a path that another group has in a slot
+    /// with that key.
+    pub(super) fn tells(&self, (dest, source): (u32, Option<SourceId>), reader: PeerId) -> bool {
+        let slot = self.slots.find(dest, source.unwrap_or(SourceId::CONFIGURED));
+        slot.is_some_and(|slot| self.adj.tells(slot, reader))
+    }
+
+    /// The slots in `freed` have no entry any more; destinations that have none either go to
+    /// `dests`.
+    fn free(&mut self, freed: Vec<u32>, dests: &mut Vec<u32>) {
+        dests.extend(freed.into_iter().filter_map(|slot| self.slots.free(slot)));
+    }
+
+    pub(super) fn leave(&mut self, peer: PeerId, dests: &mut Vec<u32>) {
+        let mut freed = Vec::new();
+        self.adj.leave(peer, &mut freed);
+        self.free(freed, dests);
+    }
+
+    /// Gives up everything; `dests` gets the destinations that nobody else may need.
+    pub(super) fn dissolve(self, sets: &mut Sets, dests: &mut Vec<u32>) {
+        let Channel { adj, slots, default } = self;
+        let mut freed = Vec::new();
+        adj.dissolve(sets, &mut freed);
+        dests.extend(freed.into_iter().filter_map(|slot| Some(slots.key(slot)?.0)));
+        dests.extend(default);
+    }
+
+    /// Appends about `left` octets to `frames`; says whether the reader has read all. `gated`: it
+    /// is not told an End-of-RIB yet.
+    #[allow(clippy::too_many_arguments, reason = "what a pull needs, lent from all over the Rib")]
+    pub(super) fn pull<P: Keyed>(
+        &mut self,
+        peer: PeerId,
+        gated: bool,
+        left: &mut usize,
+        table: &Table<P>,
+        sets: &Sets,
+        key: &GroupKey,
+        frames: &mut Vec<Bytes>,
+        dests: &mut Vec<u32>,
+    ) -> bool {
+        let mut push = |frame: Bytes, left: &mut usize| {
+            *left = left.saturating_sub(frame.len());
+            if !frame.is_empty() {
+                frames.push(frame);
+            }
+        };
+        if *left > 0 && self.adj.take_begin(peer).is_some() {
+            push(mark(P::FAMILY, 1), left);
+        }
+        let mut freed = Vec::new();
+        let caught_up = loop {
+            if *left == 0 {
+                break self.adj.is_read(peer, gated);
+            }
+            let Some((frame, end)) = chunk::next(self, peer, table, sets, key) else {
+                break true;
+            };
+            self.adj.advance(peer, end, &mut freed);
+            push(frame, left);
+        };
+        let due = if caught_up { self.adj.take_end(peer, gated) } else { None };
+        match due {
+            Some(Due::EndOfRib) => {
+                let mut frame = BytesMut::new();
+                encode::end_of_rib(P::FAMILY, &mut frame);
+                push(frame.freeze(), left);
+            }
+            Some(_) => push(mark(P::FAMILY, 2), left),
+            None => {}
+        }
+        self.free(freed, dests);
+        caught_up
+    }
+}
+
+/// The mark of RFC 7313 §3: 1 begins a refresh, 2 ends it.
+fn mark(family: Family, subtype: u8) -> Bytes {
+    let mut frame = BytesMut::new();
+    header::put(&mut frame, Kind::RouteRefresh, |out| {
+        out.put_u16(family.afi());
+        out.put_slice(&[subtype, 1]);
+    });
+    frame.freeze()
+}
