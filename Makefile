@@ -5,6 +5,7 @@
 
 NET ?= b
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LAB := $(TARGET)/debug/lab
@@ -16,7 +17,7 @@ export RUST_LIB_BACKTRACE = 0
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test check fuzz matrix
+.PHONY: help build lab lab-down test check fuzz matrix soak
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -44,6 +45,10 @@ matrix: build ## Write README's matrix of features and peers anew, from the test
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
 	@$(ROOT) $(LAB) matrix prune
+
+soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no session may be lost
+	@$(ROOT) tests/vm/install lab
+	$(ROOT) env SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test interop soak
 
 check: ## Formatting and lints, warnings denied
 	@$(ROOT) tests/vm/install build

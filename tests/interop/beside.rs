@@ -117,7 +117,17 @@ impl Beside {
         extra: &str,
         describe: impl Fn(Software, &mut Router) -> Result<String>,
     ) -> Result<Self> {
-        let mut cluster = cluster(&[0])?;
+        Self::build(&[0], wanted, extra, describe)
+    }
+
+    /// [`Beside::start`] with nodes in `racks`.
+    pub fn build(
+        racks: &[u8],
+        wanted: &[Software],
+        extra: &str,
+        describe: impl Fn(Software, &mut Router) -> Result<String>,
+    ) -> Result<Self> {
+        let mut cluster = cluster(racks)?;
         let (mut file, mut routers) = (extra.to_owned(), Vec::new());
         for software in wanted {
             let mut router = router(*software);
@@ -127,7 +137,9 @@ impl Beside {
             routers.push((*software, router, netns));
         }
         cluster.configure(&cluster.toml("never", &file))?;
-        cluster.launch(1, &[])?;
+        for i in 1..=racks.len() {
+            cluster.launch(i, &[])?;
+        }
         // Each takes its time to start; none waits for another.
         let lab = cluster.lab();
         let started: Vec<Result<Peer>> = std::thread::scope(|scope| {
@@ -148,7 +160,9 @@ impl Beside {
                 Err(error) => lacking.push(error.downcast::<NotOffered>()?),
             }
         }
-        cluster.node(1)?.daemon()?.wait_ready()?;
+        for i in 1..=racks.len() {
+            cluster.node(i)?.daemon()?.wait_ready()?;
+        }
         Ok(Self { peers, cluster, lacking })
     }
 

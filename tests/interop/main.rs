@@ -17,6 +17,7 @@ mod frr;
 mod malformed;
 mod safety;
 mod sessions;
+mod soak;
 mod speaker;
 #[path = "../netns/support.rs"]
 mod support;
