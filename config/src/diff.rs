@@ -12,7 +12,12 @@ use serde::Serialize;
 use starling_bgp::policy::{Policy, Rule};
 use starling_fib::types::Mode;
 
-use crate::plan::{NodePlan, PeerPlan};
+use crate::plan::{NodePlan, PeerKey, PeerPlan};
+
+mod transport;
+
+use transport::named;
+pub use transport::{RangeChange, What};
 
 /// The difference of two plans.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -23,6 +28,8 @@ pub struct Changes {
     pub peers_removed: Vec<PeerName>,
     /// Neighbours that stay and are treated differently.
     pub peers_changed: Vec<PeerChange>,
+    /// Ranges that are new, gone or treated differently.
+    pub ranges: Vec<RangeChange>,
     /// Own blocks that are new.
     pub blocks_added: Vec<IpNet>,
     /// Own blocks that are gone.
@@ -124,16 +131,17 @@ impl Changes {
 /// What changes from `old` to `new`.
 pub fn diff(old: &NodePlan, new: &NodePlan) -> Changes {
     let mut changes = Changes { settings: settings(old, new), ..Changes::default() };
-    let before: BTreeMap<IpAddr, &PeerPlan> = old.peers.iter().map(|p| (p.address, p)).collect();
-    let after: BTreeMap<IpAddr, &PeerPlan> = new.peers.iter().map(|p| (p.address, p)).collect();
+    let before: BTreeMap<PeerKey, &PeerPlan> = old.peers.iter().map(|p| (p.key(), p)).collect();
+    let after: BTreeMap<PeerKey, &PeerPlan> = new.peers.iter().map(|p| (p.key(), p)).collect();
     for peer in &new.peers {
-        match before.get(&peer.address) {
+        match before.get(&peer.key()) {
             None => changes.peers_added.push(named(peer)),
             Some(was) => changes.peers_changed.extend(peer_change(was, peer)),
         }
     }
-    let gone = old.peers.iter().filter(|peer| !after.contains_key(&peer.address));
+    let gone = old.peers.iter().filter(|peer| !after.contains_key(&peer.key()));
     changes.peers_removed = gone.map(named).collect();
+    changes.ranges = transport::ranges(old, new);
     changes.blocks_added = missing_in(&old.blocks, &new.blocks);
     changes.blocks_removed = missing_in(&new.blocks, &old.blocks);
     let mut pools: BTreeMap<IpNet, (Option<Mode>, Option<Mode>)> = BTreeMap::new();
@@ -151,10 +159,6 @@ pub fn diff(old: &NodePlan, new: &NodePlan) -> Changes {
 /// Those of `wanted` that are not in `present`.
 fn missing_in(present: &[IpNet], wanted: &[IpNet]) -> Vec<IpNet> {
     wanted.iter().filter(|net| !present.contains(net)).copied().collect()
-}
-
-fn named(peer: &PeerPlan) -> PeerName {
-    PeerName { name: peer.name.clone(), address: peer.address, asn: peer.asn.0 }
 }
 
 /// Collects settings that differ.
@@ -222,6 +226,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     });
     // A router became a node or the reverse, or the AS makes it one of ours.
     session.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
+    transport::transport(&mut session, &old.transport, &new.transport);
     let mut policy = Compare(Vec::new());
     policy.put("import", (&old.import.within, &new.import.within), false, |v| list(v));
     policy.put("never imported", (&old.import.except, &new.import.except), false, |v| list(v));
@@ -294,6 +299,10 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A key that is another one now: neither is shown.
+        if self.from == self.to {
+            return write!(f, "{}: changed", self.what);
+        }
         write!(f, "{}: {} -> {}", self.what, self.from, self.to)
     }
 }
@@ -322,6 +331,7 @@ impl fmt::Display for Changes {
             let anew = if anew { " (the session is made anew)" } else { "" };
             writeln!(f, "~ {what} {who}: {setting}{anew}")?;
         }
+        self.ranges.iter().try_for_each(|range| write!(f, "{range}"))?;
         for block in &self.blocks_added {
             writeln!(f, "+ block {block}")?;
         }

@@ -15,7 +15,8 @@
 //!
 //! * `source`, `error`: places and problems · `reader`, `value`, `raw`: what the files say
 //! * `check`: whether it fits together · [`model`]: the result · [`identity`]: which node am I
-//! * [`policy`]: what may pass, so changed · [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
+//! * [`policy`]: what may pass, so changed · [`transport`], [`secret`]: how connections are made
+//! * [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -29,9 +30,12 @@ mod load;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod range;
 mod raw;
 mod reader;
+pub mod secret;
 mod source;
+pub mod transport;
 mod value;
 
 pub use diff::{Changes, diff};
@@ -39,7 +43,8 @@ pub use error::{Errors, Problem, Severity};
 pub use explain::Report;
 pub use identity::{Chosen, Identity, IdentityError};
 pub use model::{Config, Node};
-pub use plan::{NodePlan, PeerPlan};
+pub use plan::{NodePlan, PeerKey, PeerPlan};
+pub use range::RangePlan;
 
 /// The name that a text without a file has in errors.
 const UNNAMED: &str = "cluster.toml";

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::raw::Raw;
+use crate::secret;
 use crate::source::{At, Problems, Sp, shown};
 
 /// The largest file that is read. A line a node: enough for 100 000 of them.
@@ -114,6 +115,8 @@ pub(crate) fn load(root: &Path, files: &dyn Files) -> Loaded {
     let mut walk = Walk { files, open: Vec::new(), done: BTreeSet::new() };
     walk.open.push(files.identity(root));
     walk.file(root, None, &mut loaded);
+    let Loaded { raw, problems, files: read, .. } = &mut loaded;
+    raw.keys = secret::keys(raw, files, read, problems);
     loaded
 }
 

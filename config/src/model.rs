@@ -15,6 +15,8 @@ use starling_fib::types::Pool;
 
 use crate::error::Problem;
 use crate::policy::{Names, Policy};
+use crate::range::Range;
+use crate::transport::{Key, Transport};
 
 /// A checked configuration.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub asn: Asn,
     /// Whether the nodes peer with each other.
     pub mesh: bool,
+    /// What they sign the segments of those sessions with.
+    pub mesh_key: Option<Key>,
     /// Pod address ranges, in the order of the file.
     pub pools: Vec<Pool>,
     /// The nodes, in the order of the file.
@@ -103,10 +107,12 @@ impl Node {
 pub struct Peer {
     /// Its name; its address where the file gives none.
     pub name: String,
-    /// Its address.
+    /// Its address; of a range, the range's.
     pub address: IpAddr,
-    /// Its AS.
+    /// Its AS; of a range, one of those that are let in.
     pub asn: Asn,
+    /// It stands for all that call from a range.
+    pub range: Option<Range>,
     /// The names of the nodes that peer with it, in the order of the file.
     pub nodes: Vec<String>,
     /// What may come from it, beside the pools if it is in the node's AS.
@@ -123,6 +129,12 @@ pub struct Peer {
     pub local_address: Local,
     /// The policies that it uses.
     pub policies: Names,
+    /// How its connection is made and protected.
+    pub transport: Transport,
+    /// Its own timers, where they are not those of all.
+    pub hold: Option<Duration>,
+    /// See [`Timers`].
+    pub connect_retry: Option<Duration>,
 }
 
 /// Our end of a session.

@@ -18,6 +18,9 @@ use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
 use crate::model::{Config, Local, Node, NodeAddress, Peer, Timers};
 use crate::policy::{Compiler, Names, Neighbor};
+use crate::range::{Range, RangePlan};
+use crate::transport::Transport;
+use crate::value::link_local;
 
 /// What one node does.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,6 +40,8 @@ pub struct NodePlan {
     /// Its neighbours: first the other nodes, then the routers, each in the order of the file.
     /// No two have the same address.
     pub peers: Vec<PeerPlan>,
+    /// Where others may call from: its neighbours while they do.
+    pub ranges: Vec<RangePlan>,
     /// How it programs its kernel.
     pub fib: FibConfig,
     /// Rules for what enters the kernel.
@@ -53,6 +58,16 @@ pub struct NodePlan {
     pub listen: Option<Vec<IpAddr>>,
 }
 
+/// What tells neighbours apart, also across reloads: the address, and where that is link-local
+/// the interface.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PeerKey {
+    /// The address.
+    pub address: IpAddr,
+    /// The interface of a link-local one; `None` for all others.
+    pub interface: Option<String>,
+}
+
 /// One neighbour of a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerPlan {
@@ -62,7 +77,9 @@ pub struct PeerPlan {
     pub kind: PeerKind,
     /// It is another node (also where it has an AS of its own, and `kind` is `External`).
     pub node: bool,
-    /// Its address: what tells neighbours apart, also across reloads.
+    /// The range that it called from; `None`: the file names it.
+    pub range: Option<IpNet>,
+    /// Its address.
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
@@ -76,6 +93,8 @@ pub struct PeerPlan {
     pub local_address: Option<IpAddr>,
     /// Wait to be called.
     pub passive: bool,
+    /// How its connection is made and protected.
+    pub transport: Transport,
     /// Families that we offer.
     pub families: Families,
     /// Hold time that we offer.
@@ -93,6 +112,11 @@ pub struct PeerPlan {
 }
 
 impl PeerPlan {
+    /// What tells it from others.
+    pub fn key(&self) -> PeerKey {
+        PeerKey::new(self.address, self.transport.interface.as_deref())
+    }
+
     /// It, with the rules of these policies.
     fn with(self, names: &Names, policies: &Compiler<'_>) -> PeerPlan {
         let to = Some(Neighbor { name: &self.name, kind: self.kind, node: self.node });
@@ -159,7 +183,7 @@ impl Config {
     /// What `node`, one of `self.nodes`, does.
     pub fn plan(&self, node: &Node) -> NodePlan {
         let policies = Compiler::new(self, node);
-        let peers = self.peers_of(node, &policies);
+        let (peers, ranges) = (self.peers_of(node, &policies), self.ranges_of(node, &policies));
         let fib = FibConfig {
             pools: self.pools.clone(),
             addresses: node.addresses.iter().map(|a| a.address).collect(),
@@ -185,6 +209,7 @@ impl Config {
             blocks: node.blocks.clone(),
             pools: self.pools.clone(),
             peers,
+            ranges,
             fib,
             kernel_rules: policies.policy(&self.kernel_policies, None),
             timers: self.timers,
@@ -202,15 +227,39 @@ impl Config {
     }
 
     fn peers_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<PeerPlan> {
-        let pools: Vec<IpNet> = self.pools.iter().map(|pool| pool.cidr).collect();
+        let pools = self.pool_nets();
         // One for the whole mesh: neighbours with the same policy are told apart by nothing.
         let from_mesh = Arc::new(import(node, pools.clone(), None));
         let others = self.nodes.iter().filter(|other| self.mesh && other.name != node.name);
         let mesh = others.filter_map(|other| self.mesh_peer(node, other, &from_mesh));
         let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
-        let picked = self.peers.iter().filter(|peer| peer.nodes.contains(&node.name));
+        let routers = self.picked(node).filter(|peer| peer.range.is_none());
         let router = |peer: &Peer| self.router(node, peer, &pools).with(&peer.policies, policies);
-        mesh.chain(picked.map(router)).collect()
+        mesh.chain(routers.map(router)).collect()
+    }
+
+    fn ranges_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<RangePlan> {
+        let pools = self.pool_nets();
+        let ranges = self.picked(node).filter_map(|peer| Some((peer, peer.range.clone()?)));
+        let plan = |(peer, range): (&Peer, Range)| {
+            let template = |external| {
+                let asn = range.asns.example(node.asn, external)?;
+                let example = Peer { asn, ..peer.clone() };
+                Some(self.router(node, &example, &pools).with(&peer.policies, policies))
+            };
+            let (internal, external) = (template(false), template(true));
+            RangePlan { name: peer.name.clone(), range, internal, external }
+        };
+        ranges.map(plan).collect()
+    }
+
+    fn pool_nets(&self) -> Vec<IpNet> {
+        self.pools.iter().map(|pool| pool.cidr).collect()
+    }
+
+    /// The `[[peer]]`s that apply to `node`.
+    fn picked(&self, node: &Node) -> impl Iterator<Item = &Peer> {
+        self.peers.iter().filter(|peer| peer.nodes.contains(&node.name))
     }
 
     /// The session with another node: one a pair, over IPv4 if both have it, and on it every
@@ -222,6 +271,7 @@ impl Config {
             name: other.name.clone(),
             kind: if other.asn == node.asn { PeerKind::Mesh } else { PeerKind::External },
             node: true,
+            range: None,
             address: other.address(over)?,
             port: self.port,
             asn: other.asn,
@@ -229,6 +279,7 @@ impl Config {
             router_id: node.router_id,
             local_address: node.address(over),
             passive: false,
+            transport: Transport { key: self.mesh_key.clone(), ..Transport::default() },
             families,
             hold: self.timers.hold,
             connect_retry: self.timers.connect_retry,
@@ -243,6 +294,8 @@ impl Config {
         let kind = if peer.asn == node.asn { PeerKind::Internal } else { PeerKind::External };
         let over = family_of(peer.address);
         let local_address = match peer.local_address {
+            // On another link than that of its address the node has another one.
+            Local::Node if link_local(peer.address) => None,
             Local::Node => node.address(over),
             Local::Any => None,
             Local::Is(address) => Some(address),
@@ -255,23 +308,25 @@ impl Config {
         }
         // We can be next hop of a family only with an address of it.
         let mut own_families = node.families();
-        if local_address.is_some() {
+        if local_address.is_some() || link_local(peer.address) {
             own_families.insert(over);
         }
         PeerPlan {
             name: peer.name.clone(),
             kind,
             node: false,
+            range: None,
             address: peer.address,
             port: peer.port,
             asn: peer.asn,
             local_asn: node.asn,
             router_id: node.router_id,
             local_address,
-            passive: peer.passive,
+            passive: peer.passive || peer.range.is_some(),
+            transport: peer.transport.clone(),
             families: peer.families.intersect(own_families),
-            hold: self.timers.hold,
-            connect_retry: self.timers.connect_retry,
+            hold: peer.hold.unwrap_or(self.timers.hold),
+            connect_retry: peer.connect_retry.unwrap_or(self.timers.connect_retry),
             import: Arc::new(import(node, within, local_address)),
             import_rules: Arc::default(),
             export: peer.export,

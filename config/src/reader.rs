@@ -96,7 +96,9 @@ impl<'r, 'i> Section<'r, 'i> {
             let hint = nearest(name, keys.iter().copied())
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| {
-                    let (home, _) = elsewhere.iter().find(|(_, k)| k.contains(&name))?;
+                    let homes = elsewhere.iter().filter(|(_, k)| k.contains(&name));
+                    // What may be said once for all is more often meant than for one of many.
+                    let (home, _) = homes.min_by_key(|(what, _)| what.starts_with("[["))?;
                     Some(format!("`{}` belongs into {home}", shown(name)))
                 });
             problems

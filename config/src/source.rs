@@ -89,6 +89,11 @@ impl Problems {
         self.sources.len() - 1
     }
 
+    /// The name of file number `file`.
+    pub(crate) fn source(&self, file: usize) -> &str {
+        self.sources.get(file).map_or("", |source| &source.name)
+    }
+
     /// Notes an error.
     pub(crate) fn error(&mut self, at: At, message: impl Into<String>) -> &mut Note {
         self.note(Severity::Error, at, message.into())

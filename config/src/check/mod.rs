@@ -10,6 +10,7 @@ mod peers;
 mod policies;
 mod pools;
 mod settings;
+mod transport;
 
 use starling_bgp::types::{Asn, Family};
 
@@ -40,6 +41,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
     blocks::check(raw, &nodes, &pools, problems);
     let peers = peers::check(raw, &nodes, problems);
     let policies = policies::check(raw, problems);
+    transport::keys_overlap(raw, &nodes, &peers, problems);
     if raw.pools.is_empty() && missing("[[pool]]") {
         problems
             .warn(whole_file, "there is no [[pool]]")
@@ -68,6 +70,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
     Config {
         asn,
         mesh,
+        mesh_key: transport::mesh_key(raw),
         pools,
         nodes,
         peers,

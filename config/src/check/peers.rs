@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Families, Family, family_of};
 
-use super::settings::BGP_PORT;
+use super::settings::{self, BGP_PORT};
+use super::transport::{self, Place};
 use crate::model::{Local, Node, Peer};
 use crate::policy::Names;
 use crate::raw::{self, Raw, Selector};
 use crate::reader::nearest;
 use crate::source::{At, Problems, Sp, shown};
-use crate::value::{LocalAddress, Name};
+use crate::value::{LocalAddress, Name, link_local};
 
 /// The routers, one for each `[[peer]]` whose address could be read.
 pub(super) fn check(raw: &Raw, nodes: &[Node], problems: &mut Problems) -> Vec<Peer> {
@@ -25,17 +26,18 @@ pub(super) fn check(raw: &Raw, nodes: &[Node], problems: &mut Problems) -> Vec<P
     let mut peers = Vec::new();
     let mut picked = Vec::new();
     for said in &raw.peers {
-        let Some(address) = said.address.get() else { continue };
-        if let Some((node, at)) = addresses.get(&address.value) {
+        let Some(place) = transport::place(said, problems) else { continue };
+        let one = Some(&place.address).filter(|_| place.range.is_none());
+        if let Some((node, at)) = one.and_then(|address| addresses.get(address)) {
             let name = super::nodes::called(node);
             problems
-                .error(address.at, format!("{} is the address of node {name}", address.value))
+                .error(place.at, format!("{} is the address of node {name}", place.address))
                 .expected("the address of a router that is no node")
                 .hint("nodes peer with each other by themselves while the mesh is on")
                 .see(*at, name);
         }
         name_of_a_node(said, raw, problems);
-        let (peer, nodes) = build(said, address, nodes, problems);
+        let (peer, nodes) = build(said, &place, raw, nodes, problems);
         peers.push(peer);
         picked.push((said, nodes));
     }
@@ -45,19 +47,21 @@ pub(super) fn check(raw: &Raw, nodes: &[Node], problems: &mut Problems) -> Vec<P
 
 fn build(
     said: &raw::Peer,
-    address: &Sp<IpAddr>,
+    place: &Place,
+    raw: &Raw,
     nodes: &[Node],
     problems: &mut Problems,
 ) -> (Peer, BTreeSet<usize>) {
-    let family = family_of(address.value);
-    let name = said.name.value().map_or_else(|| address.value.to_string(), |n| n.0.clone());
+    let family = family_of(place.address);
+    let name = said.name.value().map_or_else(|| place.label.clone(), |n| n.0.clone());
     let mut picked = select(said, &name, nodes, problems);
     let lacking = |index: &usize, family: Family| {
         nodes.get(*index).is_some_and(|n| !n.addresses.is_empty() && n.address(family).is_none())
     };
     let (local_address, families) = (said.local_address.get(), families(said, family, problems));
     // Without an own address of the family there is no NEXT_HOP that we could give.
-    if !matches!(local_address, Some(Sp { value: LocalAddress::Is(_), .. })) {
+    let own = matches!(local_address, Some(Sp { value: LocalAddress::Is(_), .. }));
+    if !own && !link_local(place.address) {
         let without: Vec<usize> = picked.iter().copied().filter(|i| lacking(i, family)).collect();
         picked.retain(|index| !without.contains(index));
         if let Some(example) = without.first().and_then(|index| nodes.get(*index)) {
@@ -69,7 +73,7 @@ fn build(
                      {example}"
                 ),
             };
-            problems.warn(address.at, message).hint("pick the other nodes with nodes = { … }");
+            problems.warn(place.at, message).hint("pick the other nodes with nodes = { … }");
         }
     }
     for extra in families.iter().filter(|f| *f != family) {
@@ -89,7 +93,7 @@ fn build(
         Some(Sp { value: LocalAddress::Is(local), at }) => {
             if family_of(*local) != family {
                 problems
-                    .error(*at, format!("{local} cannot talk to {}", address.value))
+                    .error(*at, format!("{local} cannot talk to {}", place.label))
                     .expected(format!("an {} address", in_words(family)));
             } else if picked.len() > 1 {
                 problems
@@ -105,8 +109,9 @@ fn build(
     let import = said.import.value().into_iter().flatten().map(|net| net.value).collect();
     let peer = Peer {
         name,
-        address: address.value,
+        address: place.address,
         asn: said.asn.value().copied().unwrap_or(Asn(0)),
+        range: transport::range(said, place, problems),
         nodes: picked.iter().filter_map(|i| nodes.get(*i)).map(|n| n.name.clone()).collect(),
         import,
         export: said.export.value().copied().unwrap_or(Export::Own),
@@ -115,6 +120,13 @@ fn build(
         families,
         local_address,
         policies: Names::new(&said.import_policy, &said.export_policy),
+        transport: transport::transport(said, place, raw, problems),
+        hold: said.transport.hold.get().map(|hold| settings::hold(hold, problems)),
+        connect_retry: said
+            .transport
+            .connect_retry
+            .get()
+            .map(|retry| settings::connect_retry(retry, problems)),
     };
     (peer, picked)
 }
@@ -228,10 +240,10 @@ fn twice(
     nodes: &[Node],
     problems: &mut Problems,
 ) {
-    let mut by_address: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+    let mut by_address: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, peer) in peers.iter().enumerate() {
-        by_address.entry(peer.address).or_default().push(index);
+        by_address.entry(transport::label(peer)).or_default().push(index);
         by_name.entry(&peer.name).or_default().push(index);
     }
     let mut report = |group: &[usize], what: &str, by_name: bool| {
@@ -259,7 +271,7 @@ fn twice(
     }
     for (name, group) in &by_name {
         // Named after the same address: told above.
-        if name.parse::<IpAddr>().is_err() {
+        if !by_address.contains_key(*name) {
             report(group, &format!("named {name}"), true);
         }
     }

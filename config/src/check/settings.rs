@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{Kernel, Listen, Timers, Tunnel};
 use crate::raw::{self, Raw};
-use crate::source::Problems;
+use crate::source::{Problems, Sp};
 
 /// Where `bgpctl` looks.
 const CONTROL_SOCKET: &str = "/run/starling/control.sock";
@@ -55,41 +55,51 @@ pub(super) fn tunnel(raw: &Raw, problems: &mut Problems) -> Tunnel {
 pub(super) fn timers(raw: &Raw, problems: &mut Problems) -> Timers {
     let mut timers = Timers::default();
     let Some(table) = &raw.timers else { return timers };
-    let second = Duration::from_secs(1);
     if let Some(hold) = table.hold.get() {
-        timers.hold = hold.value;
-        let expected = "0 (never) or whole seconds, 3 to 65535";
-        if hold.value.subsec_nanos() != 0 {
-            problems.error(hold.at, "the hold time travels in whole seconds").expected(expected);
-        } else if hold.value == second || hold.value == 2 * second {
-            problems
-                .error(hold.at, "a hold time of 1 or 2 seconds is not allowed (RFC 4271 §4.2)")
-                .expected(expected);
-        } else if hold.value.as_secs() > 65535 {
-            problems.error(hold.at, "the hold time is too long").expected(expected);
-        } else if hold.value.is_zero() {
-            problems
-                .warn(hold.at, "without a hold time a silent neighbour is never given up")
-                .hint("90s is usual");
-        } else if hold.value < 9 * second {
-            problems
-                .warn(hold.at, "with less than 9s a busy host loses its sessions")
-                .hint("a lost session cuts living pods off; 90s is usual");
-        }
+        timers.hold = self::hold(hold, problems);
     }
     if let Some(retry) = table.connect_retry.get() {
-        timers.connect_retry = retry.value;
-        let range = Duration::from_millis(100)..=Duration::from_secs(3600);
-        if !range.contains(&retry.value) {
-            problems
-                .error(retry.at, "the time between attempts to connect is out of range")
-                .expected("\"100ms\" to \"1h\"; 5s is usual");
-        }
+        timers.connect_retry = connect_retry(retry, problems);
     }
     if let Some(settle) = table.settle.value() {
         timers.settle = *settle;
     }
     timers
+}
+
+/// A hold time, which OPEN must be able to carry.
+pub(super) fn hold(hold: &Sp<Duration>, problems: &mut Problems) -> Duration {
+    let second = Duration::from_secs(1);
+    let expected = "0 (never) or whole seconds, 3 to 65535";
+    if hold.value.subsec_nanos() != 0 {
+        problems.error(hold.at, "the hold time travels in whole seconds").expected(expected);
+    } else if hold.value == second || hold.value == 2 * second {
+        problems
+            .error(hold.at, "a hold time of 1 or 2 seconds is not allowed (RFC 4271 §4.2)")
+            .expected(expected);
+    } else if hold.value.as_secs() > 65535 {
+        problems.error(hold.at, "the hold time is too long").expected(expected);
+    } else if hold.value.is_zero() {
+        problems
+            .warn(hold.at, "without a hold time a silent neighbour is never given up")
+            .hint("90s is usual");
+    } else if hold.value < 9 * second {
+        problems
+            .warn(hold.at, "with less than 9s a busy host loses its sessions")
+            .hint("a lost session cuts living pods off; 90s is usual");
+    }
+    hold.value
+}
+
+/// The mean time between attempts to connect.
+pub(super) fn connect_retry(retry: &Sp<Duration>, problems: &mut Problems) -> Duration {
+    let range = Duration::from_millis(100)..=Duration::from_secs(3600);
+    if !range.contains(&retry.value) {
+        problems
+            .error(retry.at, "the time between attempts to connect is out of range")
+            .expected("\"100ms\" to \"1h\"; 5s is usual");
+    }
+    retry.value
 }
 
 pub(super) fn http(raw: &Raw, problems: &mut Problems) -> Vec<SocketAddr> {

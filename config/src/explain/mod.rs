@@ -21,6 +21,8 @@ use crate::error::Problem;
 use crate::identity::Chosen;
 use crate::model::{Config, Node};
 use crate::plan::{NodePlan, PeerPlan};
+use crate::range::RangePlan;
+use crate::transport::{Hops, Key};
 
 pub use reach::{NodeReport, Way, WayTo};
 
@@ -63,6 +65,8 @@ pub struct Report {
     pub http: Vec<SocketAddr>,
     /// Its neighbours.
     pub peers: Vec<PeerReport>,
+    /// Where others may call from.
+    pub ranges: Vec<RangeReport>,
     /// The other nodes.
     pub nodes: Vec<NodeReport>,
     /// What is allowed but probably not meant.
@@ -135,6 +139,25 @@ pub struct PeerReport {
     pub local_address: Option<IpAddr>,
     /// It is waited for, not called.
     pub passive: bool,
+    /// The interface that the session is bound to.
+    pub interface: Option<String>,
+    /// `md5` or `tcp-ao`; `None`: segments are not signed.
+    pub authentication: Option<&'static str>,
+    /// `multihop N` or `ttl-security N`, if set.
+    pub hops: Option<String>,
+}
+
+/// A range that neighbours may call from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RangeReport {
+    /// The range.
+    pub range: IpNet,
+    /// So many neighbours of it at most.
+    pub limit: usize,
+    /// The AS numbers that they may have, in words.
+    pub asns: String,
+    /// What they have in common; `address` and `asn` are an example's.
+    pub neighbors: PeerReport,
 }
 
 impl Report {
@@ -175,6 +198,7 @@ impl Report {
             port: plan.port,
             listen: plan.listen.clone(),
             peers: plan.peers.iter().map(|p| peer(p, &plan)).collect(),
+            ranges: plan.ranges.iter().filter_map(|r| range(r, &plan)).collect(),
             nodes,
             warnings: config.warnings.clone(),
             files: config.files.clone(),
@@ -228,5 +252,20 @@ fn peer(peer: &PeerPlan, plan: &NodePlan) -> PeerReport {
         export_policy: names(&peer.export_rules),
         local_address: peer.local_address,
         passive: peer.passive,
+        interface: peer.transport.interface.clone(),
+        authentication: peer.transport.key.as_ref().map(|key| match key {
+            Key::Md5(_) => "md5",
+            Key::Ao(_) => "tcp-ao",
+        }),
+        hops: Some(peer.transport.hops).filter(|h| *h != Hops::Any).map(|h| h.to_string()),
     }
+}
+
+fn range(range: &RangePlan, plan: &NodePlan) -> Option<RangeReport> {
+    Some(RangeReport {
+        range: range.range.net,
+        limit: range.range.limit,
+        asns: range.range.asns.to_string(),
+        neighbors: peer(range.template()?, plan),
+    })
 }

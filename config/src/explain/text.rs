@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use ipnet::IpNet;
 
-use super::{AddressReport, NodeReport, Report, TunnelReport, Way};
+use super::{AddressReport, NodeReport, PeerReport, RangeReport, Report, TunnelReport, Way};
+use crate::plan::PeerKey;
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,26 +58,22 @@ impl Display for Report {
 
 impl Report {
     fn peer_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.peers.is_empty() {
+        if self.peers.is_empty() && self.ranges.is_empty() {
             return writeln!(f, "\nno peers");
         }
         let mut rows = vec![row(["PEER", "ADDRESS", "AS", "KIND", "FAMILIES", "IMPORT", "EXPORT"])];
         for peer in &self.peers {
+            let key = PeerKey::new(peer.address, peer.interface.as_deref());
             let address = match peer.port {
-                179 => peer.address.to_string(),
+                179 => key.to_string(),
+                port if key.interface.is_some() => format!("{key} port {port}"),
                 port => std::net::SocketAddr::new(peer.address, port).to_string(),
             };
-            let passive = if peer.passive { ", passive" } else { "" };
-            let export = if peer.export == "own" { "own blocks" } else { "all" };
-            rows.push(vec![
-                peer.name.clone(),
-                address,
-                peer.asn.to_string(),
-                format!("{}{passive}", peer.kind),
-                peer.families.join(" "),
-                after(&peer.import_policy, &peer.import_words),
-                after(&peer.export_policy, export),
-            ]);
+            rows.push(peer_row(peer, address, peer.asn.to_string()));
+        }
+        for RangeReport { range, asns, limit, neighbors } in &self.ranges {
+            let range = format!("{range}, at most {limit}");
+            rows.push(peer_row(neighbors, range, asns.clone()));
         }
         writeln!(f)?;
         table(f, &rows)
@@ -102,6 +99,23 @@ fn after(policies: &[String], default: &str) -> String {
         [] => default.to_owned(),
         names => format!("{}, then {default}", names.join(" ")),
     }
+}
+
+fn peer_row(peer: &PeerReport, address: String, asn: String) -> Vec<String> {
+    let mut kind = vec![peer.kind];
+    kind.extend(peer.passive.then_some("passive"));
+    kind.extend(peer.authentication);
+    kind.extend(peer.hops.as_deref());
+    let export = if peer.export == "own" { "own blocks" } else { "all" };
+    vec![
+        peer.name.clone(),
+        address,
+        asn,
+        kind.join(", "),
+        peer.families.join(" "),
+        after(&peer.import_policy, &peer.import_words),
+        after(&peer.export_policy, export),
+    ]
 }
 
 fn node_rows(node: &NodeReport, tunnel: &str) -> Vec<Vec<String>> {

@@ -14,21 +14,25 @@ use starling_fib::types::Mode;
 use toml::de::{DeTable, DeValue};
 
 use crate::reader::{Field, Section, kind, place, strings};
+use crate::secret::Keys as Keyring;
 use crate::source::{At, Problems, Sp};
 use crate::value::{
-    Device, DevicePattern, HostAddress, LocalAddress, Mtu, Name, Port, Protocol, RouterId,
-    RouterIds, Table,
+    Device, DevicePattern, HostAddress, KeyFile, LocalAddress, Mtu, Name, PeerAddress, Port,
+    Protocol, RouterId, RouterIds, Table,
 };
 
 pub(crate) mod policy;
 mod tables;
+mod transport;
 
 use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
 use tables::{patterns, table, tables, unknown_table};
+pub(crate) use transport::{PeerAsn, Transport};
 
 type Keys = &'static [&'static str];
 
-const CLUSTER: Keys = &["asn", "mesh", "router-id", "import-policy", "export-policy"];
+const CLUSTER: Keys =
+    &["asn", "mesh", "router-id", "import-policy", "export-policy", "password-file"];
 const POOL: Keys = &["cidr", "ipip"];
 const NODE: Keys = &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id"];
 const PEER: Keys = &[
@@ -44,6 +48,14 @@ const PEER: Keys = &[
     "port",
     "families",
     "local-address",
+    "interface",
+    "password-file",
+    "tcp-ao",
+    "ttl-security",
+    "multihop",
+    "hold",
+    "connect-retry",
+    "limit",
 ];
 const KERNEL: Keys = &["protocol", "table", "metric", "policy", "pod-interfaces"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
@@ -87,6 +99,8 @@ pub(crate) struct Raw {
     pub(crate) bgp: Option<Bgp>,
     /// Tables that are there but in the wrong brackets (and noted): they are not missing.
     pub(crate) refused: Vec<&'static str>,
+    /// The keys whose files are named, once all files are read.
+    pub(crate) keys: Keyring,
 }
 
 #[derive(Debug)]
@@ -97,6 +111,7 @@ pub(crate) struct Cluster {
     pub(crate) router_id: Field<RouterIds>,
     pub(crate) import_policy: Field<Vec<Sp<Name>>>,
     pub(crate) export_policy: Field<Vec<Sp<Name>>>,
+    pub(crate) password_file: Field<KeyFile>,
 }
 
 #[derive(Debug)]
@@ -131,8 +146,8 @@ pub(crate) enum Selector {
 pub(crate) struct Peer {
     pub(crate) at: At,
     pub(crate) name: Field<Name>,
-    pub(crate) address: Field<IpAddr>,
-    pub(crate) asn: Field<Asn>,
+    pub(crate) address: Field<PeerAddress>,
+    pub(crate) asn: PeerAsn,
     pub(crate) nodes: Selector,
     /// The place of `nodes`, or of the table.
     pub(crate) nodes_at: At,
@@ -144,6 +159,7 @@ pub(crate) struct Peer {
     pub(crate) port: Field<Port>,
     pub(crate) families: Field<Vec<Sp<Family>>>,
     pub(crate) local_address: Field<LocalAddress>,
+    pub(crate) transport: Transport,
 }
 
 #[derive(Debug)]
@@ -260,6 +276,7 @@ impl Raw {
                     router_id: s.one("router-id"),
                     import_policy: s.one_or_list("import-policy"),
                     export_policy: s.one_or_list("export-policy"),
+                    password_file: s.one("password-file"),
                 };
                 self.cluster.replace(cluster).map(|b| b.at)
             }
@@ -339,14 +356,7 @@ fn node(mut s: Section<'_, '_>) -> Node {
 fn peer(mut s: Section<'_, '_>) -> Peer {
     let name = s.one("name");
     let address = s.needed("address");
-    let asn: Field<Asn> = s.one("asn");
-    if asn.is_absent() {
-        let at = s.at;
-        s.problems()
-            .error(at, "[[peer]] has no `asn`")
-            .expected("asn = the AS number of the router")
-            .hint("the same as in [cluster] makes it iBGP, any other eBGP");
-    }
+    let asn = transport::asn(&mut s);
     let (nodes, nodes_at) = match s.any("nodes") {
         None => (Selector::All, s.at),
         Some((DeValue::Table(table), at)) => {
@@ -378,6 +388,7 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         port: s.one("port"),
         families: s.list("families"),
         local_address: s.one("local-address"),
+        transport: transport::transport(&mut s),
     }
 }
 

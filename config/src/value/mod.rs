@@ -16,9 +16,13 @@ use crate::source::shown;
 
 mod address;
 mod policy;
+mod transport;
 
 pub(crate) use address::{HostAddress, LocalAddress};
 pub(crate) use policy::{CommunityWord, NextHopWord, PrefixWord, Then, Times, family_of_pattern};
+pub(crate) use transport::{
+    Asns, External, KeyFile, KeyId, Limit, Multihop, PeerAddress, TtlSecurity, link_local,
+};
 
 impl Scalar for String {
     const EXPECTED: &'static str = "text in quotes";

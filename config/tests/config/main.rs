@@ -11,6 +11,7 @@ mod plan;
 mod policy;
 mod property;
 mod reload;
+mod transport;
 
 use starling_config::{Config, Errors};
 
@@ -30,7 +31,11 @@ fn files(folder: &str) -> Vec<(String, String)> {
 }
 
 fn parse(name: &str, text: &str) -> Result<Config, Errors> {
-    Config::parse(&[(&format!("{name}.toml"), text)])
+    let keys = ["mesh.key", "keys/tor0", "/etc/starling/leaf.key"].map(|name| (name, "secret\n"));
+    let name = format!("{name}.toml");
+    let mut files = vec![(name.as_str(), text)];
+    files.extend(keys);
+    Config::parse(&files)
 }
 
 /// The file `tests/good/<name>.toml`.
