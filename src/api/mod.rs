@@ -30,7 +30,8 @@ mod peer;
 mod route;
 
 pub use peer::{
-    Agreed, Configured, Counters, LastDown, Neighbor, PeerKind, PeerSummary, SessionState,
+    Agreed, Authentication, Configured, Counters, LastDown, Neighbor, PeerKind, PeerSummary,
+    RangeSummary, SessionState, Transport,
 };
 pub use route::{
     FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
@@ -80,8 +81,14 @@ pub struct Summary {
     pub generation: u64,
     /// Whether the node does its job, and if not why.
     pub ready: Ready,
-    /// All configured neighbours, in the configuration's order.
+    /// All neighbours, in the order of their addresses.
     pub peers: Vec<PeerSummary>,
+    /// Where others may call from.
+    #[serde(default)]
+    pub ranges: Vec<RangeSummary>,
+    /// Connections refused since the daemon started before they were any neighbour's.
+    #[serde(default)]
+    pub refused_connections: u64,
 }
 
 /// Whether the node does its job (`/readyz`).

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use starling_bgp::{session, types};
 
@@ -102,6 +103,12 @@ pub struct PeerSummary {
     pub name: String,
     /// Its address.
     pub address: IpAddr,
+    /// The interface that the session is bound to; always set where the address is link-local.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// It called from this range: it is a dynamic neighbour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<IpNet>,
     /// The AS it must have.
     pub asn: u32,
     /// What it is to us.
@@ -120,6 +127,63 @@ pub struct PeerSummary {
     pub reason: Option<String>,
 }
 
+impl PeerSummary {
+    /// Its address, with the link where that is needed: "fe80::1%eth0".
+    pub fn place(&self) -> String {
+        match (self.address, &self.interface) {
+            (IpAddr::V6(v6), Some(interface)) if v6.is_unicast_link_local() => {
+                format!("{v6}%{interface}")
+            }
+            _ => self.address.to_string(),
+        }
+    }
+}
+
+/// A range that neighbours may call from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RangeSummary {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The addresses.
+    pub range: IpNet,
+    /// The AS numbers that they may have, in words.
+    pub asns: String,
+    /// How many neighbours of it there are.
+    pub neighbors: usize,
+    /// How many there may be.
+    pub limit: usize,
+}
+
+/// How the connection under a session is made and protected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Transport {
+    /// The neighbour's port, where we dial.
+    pub port: u16,
+    /// What signs every segment; `None`: nothing.
+    pub authentication: Option<Authentication>,
+    /// So many hops away at most (GTSM, RFC 5082); `None`: no matter how many.
+    pub ttl_security: Option<u8>,
+    /// The TTL of what we send; `None`: the kernel's, or 255 with `ttl_security`.
+    pub multihop: Option<u8>,
+}
+
+/// What signs segments. The key itself is never shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Authentication {
+    /// TCP MD5 (RFC 2385).
+    Md5,
+    /// TCP-AO (RFC 5925).
+    TcpAo {
+        /// Its algorithm.
+        algorithm: String,
+        /// KeyID of what we send.
+        send_id: u8,
+        /// KeyID of what comes.
+        receive_id: u8,
+    },
+}
+
 /// Everything about one neighbour.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Neighbor {
@@ -132,6 +196,8 @@ pub struct Neighbor {
     pub local_asn: u32,
     /// What we offer it.
     pub configured: Configured,
+    /// How its connection is made and protected.
+    pub transport: Transport,
     /// What both sides agreed; set while Established.
     pub agreed: Option<Agreed>,
     /// Messages received.

@@ -47,6 +47,8 @@ fn a_neighbour_is_one_flat_object() {
         "state": "open_sent", "since_s": 3, "received": 0, "accepted": 0, "sent": 0,
         "reason": null, "local_address": null, "local_asn": 64512,
         "configured": {"families": ["ipv4"], "hold_s": 90, "connect_retry_s": 5, "passive": false},
+        "transport": {"port": 179, "authentication": {"kind": "md5"}, "ttl_security": 1,
+            "multihop": null},
         "agreed": null,
         "messages_received": Counters::default(), "messages_sent": Counters::default(),
         "last_received_s": null, "last_down": null, "flaps": 0,

@@ -1,9 +1,10 @@
 //! What happens to neighbours, as log lines a person would want: one line an event.
 
 use starling_bgp::session::{DownReason, PeerConfig, PeerEvent, State};
+use starling_config::transport::{Hops, Key, Transport};
 
 /// A neighbour's event.
-pub fn peer(config: &PeerConfig, event: &PeerEvent) {
+pub fn peer(config: &PeerConfig, transport: &Transport, event: &PeerEvent) {
     let (peer, address) = (config.name.as_str(), config.address);
     match event {
         PeerEvent::State { to: State::Established, .. } => {
@@ -13,7 +14,7 @@ pub fn peer(config: &PeerConfig, event: &PeerEvent) {
             tracing::debug!(peer, %address, "{from:?} -> {to:?}");
         }
         PeerEvent::Down(reason) => {
-            tracing::warn!(peer, %address, "no session: {}", words(reason));
+            tracing::warn!(peer, %address, "no session: {}", words(reason, transport));
         }
         PeerEvent::Malformed(what) => {
             tracing::warn!(peer, %address, "malformed UPDATE, session kept: {what}");
@@ -25,7 +26,7 @@ pub fn peer(config: &PeerConfig, event: &PeerEvent) {
 }
 
 /// Why a session is not up, for people.
-pub fn words(reason: &DownReason) -> String {
+pub fn words(reason: &DownReason, transport: &Transport) -> String {
     match reason {
         DownReason::Sent(notification) => {
             format!("we closed it: {notification}{}", hint(notification.code, notification.subcode))
@@ -37,9 +38,32 @@ pub fn words(reason: &DownReason) -> String {
             )
         }
         DownReason::Lost(words) => format!("connection lost: {words}"),
-        DownReason::ConnectFailed(words) => format!("cannot connect: {words}"),
         DownReason::Bfd(loss) => format!("BFD: {}", loss.cause),
+        DownReason::ConnectFailed(words) => {
+            let silent = matches!(words.as_str(), "no answer" | "connection timed out");
+            let why = silent.then(|| silence(transport)).flatten().unwrap_or_default();
+            format!("cannot connect: {words}{why}")
+        }
     }
+}
+
+/// What may keep a neighbour's packets from being heard, or ours from being answered, without a
+/// word from either kernel.
+pub fn silence(transport: &Transport) -> Option<String> {
+    let key = transport.key.as_ref().map(|key| match key {
+        Key::Md5(_) => "; a password is set: the neighbour may have another one, or none",
+        Key::Ao(_) => "; tcp-ao is set: the neighbour's key or ids may be others, or none",
+    });
+    let hops = match transport.hops {
+        Hops::Any => None,
+        Hops::Multihop(hops) => Some(format!("; multihop = {hops}: it may be farther away")),
+        Hops::Security(hops) => Some(format!(
+            "; ttl-security = {hops}: it may be farther away, or not send with TTL 255"
+        )),
+    };
+    let both = [key.map(str::to_owned), hops];
+    let both: String = both.into_iter().flatten().collect();
+    (!both.is_empty()).then_some(both)
 }
 
 /// What to look at, for the ends that have one usual cause.

@@ -1,32 +1,48 @@
 //! Listening for neighbours: every accepted connection goes to the neighbour whose address it has.
+//!
+//! ```text
+//!   accept ─► a neighbour's address ──────────────────────► its task
+//!          ├► an address in a range ─► wait for its OPEN ─► the supervisor, which makes a
+//!          └► neither: Cease, connection rejected           neighbour of it
+//! ```
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rustix::net::netdevice::index_to_name;
 use socket2::{Domain, Protocol, Socket, Type};
+use starling_bgp::types::Asn;
 use starling_bgp::wire::Notification;
+use starling_bgp::wire::header::{self, Kind};
+use starling_bgp::wire::open::Open;
+use starling_config::PeerKey;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
+use super::callers::{Call, Caller, Callers};
 use super::conn::Conn;
-use super::peer::{Command, PeerHandle};
-
-/// Who may call: replaced as a whole at a reload. Off the route path, so a lock serves.
-pub type Callers = Arc<RwLock<BTreeMap<IpAddr, PeerHandle>>>;
+use super::peer::Command;
+use super::sockopt;
 
 /// Connections that may wait to be accepted: a mesh's nodes all dial at once after a power cut.
 const BACKLOG: i32 = 1024;
 /// Strangers that are named in the log before it falls silent about them.
 const STRANGERS: usize = 64;
+/// How long a caller from a range may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many may be at it at the same time, on each socket.
+const SCREENED: usize = 64;
 
 /// Opens the listening sockets; `None`: one for all addresses of both families.
 ///
 /// # Errors
 /// The first that cannot be had, with its address and what to do.
-pub fn bind(addresses: Option<&[IpAddr]>, port: u16) -> io::Result<Vec<TcpListener>> {
+pub fn bind(addresses: Option<&[IpAddr]>, port: u16) -> io::Result<Vec<Arc<TcpListener>>> {
+    let open = |address| open(address).map(Arc::new);
     if let Some(addresses) = addresses {
         return addresses.iter().map(|address| open(SocketAddr::new(*address, port))).collect();
     }
@@ -48,6 +64,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        sockopt::listening(&socket, address.is_ipv6())?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
@@ -67,45 +84,110 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts for ever.
-pub async fn serve(listener: TcpListener, callers: Callers) {
-    let mut strangers = std::collections::BTreeSet::new();
+pub async fn serve(listener: Arc<TcpListener>, callers: Callers) {
+    let mut strangers = BTreeSet::new();
+    let mut failed = false;
+    let screens = Arc::new(Semaphore::new(SCREENED));
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of descriptors, mostly: no reason to spin.
-                tracing::warn!(%error, "cannot accept a connection");
+                // Out of descriptors, mostly: no reason to spin, and one line is enough.
+                if !std::mem::replace(&mut failed, true) {
+                    tracing::warn!(%error, "cannot accept connections; trying on");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let address = remote.ip().to_canonical();
-        let known = callers.read().ok().and_then(|callers| callers.get(&address).cloned());
-        match known {
-            Some(peer) => {
+        if std::mem::take(&mut failed) {
+            tracing::info!("connections are accepted again");
+        }
+        let who = caller(&listener, remote);
+        match callers.find(&who) {
+            Caller::Known(peer) => {
                 // A full inbox means a stuck task; dropping the connection makes the neighbour
                 // try again, waiting here would keep all others out.
                 if peer.commands.try_send(Command::Accepted(stream, remote)).is_err() {
-                    tracing::debug!(%address, "connection dropped: the neighbour's task is busy");
+                    tracing::debug!(%who, "connection dropped: the neighbour's task is busy");
                 }
             }
-            None => {
-                if strangers.len() < STRANGERS && strangers.insert(address) {
+            Caller::InRange => match Arc::clone(&screens).try_acquire_owned() {
+                Ok(permit) => {
+                    let callers = callers.clone();
+                    tokio::spawn(async move {
+                        screen(stream, remote, who, &callers).await;
+                        drop(permit);
+                    });
+                }
+                Err(_) => {
+                    callers.count_refused();
+                    tracing::debug!(%who, "connection dropped: too many callers at once");
+                }
+            },
+            Caller::Stranger => {
+                callers.count_refused();
+                if strangers.len() < STRANGERS && strangers.insert(who.clone()) {
                     tracing::warn!(
-                        %address,
+                        address = %who,
                         "connection refused: no [[node]] or [[peer]] has this address"
                     );
                 }
-                refuse(stream);
+                refuse(stream, &Notification::CEASE_REJECTED);
             }
         }
     }
 }
 
-/// Tells a stranger why, so that its operator sees more than a closed connection (RFC 4486 §4).
-fn refuse(stream: TcpStream) {
+/// Who is at the other end; of a link-local address, on which link.
+fn caller(listener: &TcpListener, remote: SocketAddr) -> PeerKey {
+    let interface = match remote {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => index_to_name(listener, v6.scope_id()).ok(),
+        _ => None,
+    };
+    PeerKey::new(remote.ip().to_canonical(), interface.as_deref())
+}
+
+/// Waits until a caller from a range has said its AS, without taking anything from the
+/// connection: who says nothing that makes sense never becomes a neighbour.
+async fn screen(stream: TcpStream, remote: SocketAddr, who: PeerKey, callers: &Callers) {
+    let refusal = match tokio::time::timeout(PATIENCE, asn_of(&stream)).await {
+        Ok(Ok(asn)) => return callers.ask(Call { stream, remote, who, asn }).await,
+        Ok(Err(Some(refusal))) => refusal,
+        // It went away.
+        Ok(Err(None)) => return,
+        Err(_) => Notification::HOLD_TIMER_EXPIRED,
+    };
+    callers.count_refused();
+    tracing::debug!(%who, "a caller from a range is no BGP speaker: {refusal}");
+    refuse(stream, &refusal);
+}
+
+/// The AS in the OPEN at the front of a connection.
+async fn asn_of(stream: &TcpStream) -> Result<Asn, Option<Notification>> {
+    let mut bytes = vec![0; header::MAX_LEN];
+    let mut seen = 0;
+    loop {
+        let length = stream.peek(&mut bytes).await.map_err(|_| None)?;
+        if length == 0 {
+            return Err(None);
+        }
+        match header::next(bytes.get(..length).unwrap_or_default()).map_err(Some)? {
+            Some(frame) if frame.kind == Kind::Open => {
+                return Open::read(frame.body).map(|open| open.asn).map_err(Some);
+            }
+            Some(_) => return Err(Some(Notification::FSM_IN_OPEN_SENT)),
+            // What is there stays there, so nothing tells when more comes.
+            None if seen == length => tokio::time::sleep(Duration::from_millis(50)).await,
+            None => seen = length,
+        }
+    }
+}
+
+/// Tells a caller why not, so that its operator sees more than a closed connection (RFC 4486 §4).
+pub fn refuse(stream: TcpStream, why: &Notification) {
     let mut message = BytesMut::new();
-    Notification::CEASE_REJECTED.put(&mut message);
+    why.put(&mut message);
     let mut conn = Conn::new(stream);
     conn.send(message.freeze());
     conn.finish();

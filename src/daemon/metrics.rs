@@ -9,6 +9,7 @@ use std::fmt;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -92,6 +93,10 @@ impl Scrape {
     }
 
     fn describe_sessions(&self, registry: &mut Registry) {
+        let refused = Counter::<u64>::default();
+        refused.inc_by(self.summary.refused_connections);
+        let help = "Connections refused before they were any neighbour's";
+        registry.register("connections_refused", help, refused);
         let sessions = Family::<ByState, Gauge>::default();
         for state in SessionState::ALL {
             sessions.get_or_create(&ByState { state: state.to_string() }).set(0);

@@ -12,13 +12,16 @@
 //! This crate is the only one with tasks, signals, files and BGP's sockets.
 
 pub mod bridge;
+mod callers;
 pub mod check;
 pub mod clock;
 mod conn;
 pub mod control;
+mod dynamic;
 pub mod events;
 mod fib;
 mod identity;
+mod keyring;
 mod listen;
 pub mod log;
 mod metrics;
@@ -26,6 +29,7 @@ mod neighbours;
 mod peer;
 mod rib;
 mod roster;
+mod sockopt;
 mod supervisor;
 mod view;
 mod watch;

@@ -1,34 +1,34 @@
-//! The neighbours as configured, each with its running task: what a reload changes.
+//! The neighbours, configured or dynamic, each with its running task: what a reload changes.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
-use starling_config::{NodePlan, PeerPlan};
+use starling_config::{NodePlan, PeerKey, PeerPlan};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::callers::Callers;
 use super::clock::Clock;
-use super::listen::Callers;
-use super::peer::{self, Command, PeerHandle};
+use super::peer::{self, Command, Endpoint, PeerHandle};
 use super::rib::FromPeer;
 
 /// How long a neighbour's task may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
 
-/// One configured neighbour.
+/// One neighbour.
 #[derive(Debug)]
 pub struct Neighbour {
-    /// As configured.
+    /// As planned.
     pub plan: PeerPlan,
     /// The way to its task.
     pub handle: PeerHandle,
     task: JoinHandle<()>,
 }
 
-/// All of them, by address.
+/// All of them.
 #[derive(Debug)]
 pub struct Neighbours {
     clock: Clock,
@@ -36,7 +36,7 @@ pub struct Neighbours {
     callers: Callers,
     seed: u64,
     last_id: u32,
-    by_address: BTreeMap<IpAddr, Neighbour>,
+    by_key: BTreeMap<PeerKey, Neighbour>,
 }
 
 impl Neighbours {
@@ -47,70 +47,69 @@ impl Neighbours {
         callers: Callers,
         seed: u64,
     ) -> Neighbours {
-        Neighbours { clock, rib, callers, seed, last_id: 0, by_address: BTreeMap::new() }
+        Neighbours { clock, rib, callers, seed, last_id: 0, by_key: BTreeMap::new() }
     }
 
     /// All, in the order of their addresses.
     pub fn iter(&self) -> impl Iterator<Item = &Neighbour> {
-        self.by_address.values()
+        self.by_key.values()
     }
 
-    /// The number of the neighbour with this address.
-    pub fn id(&self, address: IpAddr) -> Option<PeerId> {
-        self.by_address.get(&address).map(|neighbour| neighbour.handle.id)
+    /// The number of a neighbour.
+    pub fn id(&self, who: &PeerKey) -> Option<PeerId> {
+        self.handle(who).map(|handle| handle.id)
+    }
+
+    /// The way to a neighbour's task.
+    pub fn handle(&self, who: &PeerKey) -> Option<&PeerHandle> {
+        self.by_key.get(who).map(|neighbour| &neighbour.handle)
     }
 
     /// Numbers every neighbour of `plan` that has none yet and starts its task, idle. Call
     /// [`Neighbours::settle`] once the Rib knows the policies, so that no route comes before them.
     pub fn prepare(&mut self, plan: &NodePlan) {
         for peer in &plan.peers {
-            if self.by_address.contains_key(&peer.address) {
+            if self.by_key.contains_key(&peer.key()) {
                 continue;
             }
             self.last_id += 1;
             let id = PeerId(self.last_id);
             let seed = self.seed ^ u64::from(self.last_id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let config = peer.peer_config(id);
-            let (handle, task) = peer::spawn(self.clock, config, peer.port, seed, self.rib.clone());
-            self.by_address.insert(peer.address, Neighbour { plan: peer.clone(), handle, task });
+            let endpoint = Endpoint::of(peer);
+            let (handle, task) = peer::spawn(self.clock, config, endpoint, seed, self.rib.clone());
+            self.by_key.insert(peer.key(), Neighbour { plan: peer.clone(), handle, task });
         }
     }
 
     /// Starts the new, reconfigures the changed and retires the missing ones; `Start` is nothing
-    /// to one that runs.
-    pub async fn settle(&mut self, plan: &NodePlan) {
-        let wanted: BTreeMap<IpAddr, &PeerPlan> =
-            plan.peers.iter().map(|peer| (peer.address, peer)).collect();
-        let gone: Vec<IpAddr> = self
-            .by_address
-            .keys()
-            .filter(|address| !wanted.contains_key(address))
-            .copied()
-            .collect();
-        for address in gone {
-            if let Some(neighbour) = self.by_address.remove(&address) {
+    /// to one that runs. Whoever else `plan` lets in may call from then on.
+    pub async fn settle(&mut self, plan: Arc<NodePlan>) {
+        let wanted: BTreeMap<PeerKey, &PeerPlan> =
+            plan.peers.iter().map(|peer| (peer.key(), peer)).collect();
+        let gone: Vec<PeerKey> =
+            self.by_key.keys().filter(|who| !wanted.contains_key(who)).cloned().collect();
+        for who in gone {
+            if let Some(neighbour) = self.by_key.remove(&who) {
                 retire(neighbour, Notification::CEASE_DECONFIGURED).await;
             }
         }
-        for (address, peer) in wanted {
-            let Some(neighbour) = self.by_address.get_mut(&address) else { continue };
+        for (who, peer) in wanted {
+            let Some(neighbour) = self.by_key.get_mut(&who) else { continue };
             if neighbour.plan != *peer {
                 neighbour.plan = peer.clone();
                 let config = Box::new(peer.peer_config(neighbour.handle.id));
-                tell(&neighbour.handle, Command::Configure(config, peer.port)).await;
+                tell(&neighbour.handle, Command::Configure(config, Endpoint::of(peer))).await;
             }
             tell(&neighbour.handle, Command::Start).await;
         }
-        let handles =
-            self.by_address.iter().map(|(address, n)| (*address, n.handle.clone())).collect();
-        if let Ok(mut callers) = self.callers.write() {
-            *callers = handles;
-        }
+        let known = self.by_key.iter().map(|(who, n)| (who.clone(), n.handle.clone())).collect();
+        self.callers.replace(known, plan);
     }
 
     /// Says goodbye to all, at the same time.
     pub async fn shut_down(&mut self) {
-        let all = std::mem::take(&mut self.by_address);
+        let all = std::mem::take(&mut self.by_key);
         let goodbyes: Vec<_> = all
             .into_values()
             .map(|neighbour| tokio::spawn(retire(neighbour, Notification::CEASE_SHUTDOWN)))

@@ -20,6 +20,8 @@ use starling_bgp::peer::Peer;
 use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
+use starling_config::PeerPlan;
+use starling_config::transport::{Hops, Transport};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,6 +29,7 @@ use super::clock::Clock;
 use super::conn::{self, Conn};
 use super::events;
 use super::rib::{FromPeer, ToPeer};
+use super::{listen, sockopt};
 
 /// Pull when less than this is queued on the socket …
 const LOW_WATER: usize = 64 * 1024;
@@ -40,14 +43,30 @@ const NOTES: usize = 10;
 pub enum Command {
     /// Begin.
     Start,
-    /// New settings, and the neighbour's port.
-    Configure(Box<PeerConfig>, u16),
+    /// New settings, and where and how it is reached.
+    Configure(Box<PeerConfig>, Endpoint),
     /// The neighbour opened this connection.
     Accepted(TcpStream, SocketAddr),
     /// How are you?
     Status(oneshot::Sender<Report>),
     /// Say this to the neighbour, then end the task.
     Retire(Notification),
+}
+
+/// Where and how a neighbour is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// Its port.
+    pub port: u16,
+    /// How the connection is made and protected.
+    pub transport: Transport,
+}
+
+impl Endpoint {
+    /// As planned.
+    pub fn of(plan: &PeerPlan) -> Endpoint {
+        Endpoint { port: plan.port, transport: plan.transport.clone() }
+    }
 }
 
 /// How a neighbour is.
@@ -72,7 +91,7 @@ pub struct PeerHandle {
 pub fn spawn(
     clock: Clock,
     config: PeerConfig,
-    port: u16,
+    endpoint: Endpoint,
     seed: u64,
     rib: mpsc::Sender<FromPeer>,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
@@ -80,7 +99,7 @@ pub fn spawn(
     let handle = PeerHandle { id: config.id, commands };
     let pump = Pump {
         peer: Peer::new(config, seed),
-        port,
+        endpoint,
         clock,
         dialled: None,
         accepted: None,
@@ -110,7 +129,7 @@ type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 struct Pump {
     peer: Peer,
-    port: u16,
+    endpoint: Endpoint,
     clock: Clock,
     dialled: Option<Conn>,
     accepted: Option<Conn>,
@@ -167,10 +186,7 @@ impl Pump {
     fn command(&mut self, command: Command, out: &mut Vec<PeerOut>) {
         match command {
             Command::Start => self.handle(PeerIn::Start, out),
-            Command::Configure(config, port) => {
-                self.port = port;
-                self.handle(PeerIn::Configure(config), out);
-            }
+            Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
             Command::Status(answer) => {
                 let mut status = self.peer.status();
@@ -186,8 +202,47 @@ impl Pump {
         }
     }
 
+    /// The kernel gives a connection no other key, nor hears it by other rules, once it stands: a
+    /// new transport takes a new session. What OPEN says may be the same as before, so the actor
+    /// does not see it by itself.
+    fn configure(&mut self, config: Box<PeerConfig>, endpoint: Endpoint, out: &mut Vec<PeerOut>) {
+        let anew = endpoint.transport != self.endpoint.transport;
+        if anew {
+            self.handle(PeerIn::Leave(Notification::CEASE_CONFIG_CHANGE), out);
+            self.carry_out(out);
+        }
+        self.endpoint = endpoint;
+        self.handle(PeerIn::Configure(config), out);
+        if anew {
+            self.handle(PeerIn::Start, out);
+        }
+    }
+
+    /// Whether a caller came by the way that its transport allows.
+    fn admit(&self, stream: &TcpStream, remote: SocketAddr) -> Result<(), String> {
+        let Endpoint { transport, .. } = &self.endpoint;
+        if let (Hops::Security(most), Some(came)) =
+            (transport.hops, sockopt::hops_of_caller(stream))
+            && came > most
+        {
+            return Err(format!("it came over {came} hops, ttl-security allows {most}"));
+        }
+        let patience = self.peer.config().hold;
+        sockopt::connection(stream, remote, transport, patience).map_err(|e| conn::words(&e))
+    }
+
     fn accept(&mut self, stream: TcpStream, remote: SocketAddr, out: &mut Vec<PeerOut>) {
         let Ok(local) = stream.local_addr() else { return };
+        if let Err(why) = self.admit(&stream, remote) {
+            let note = format!("a connection from there was refused: {why}");
+            if !self.notes.contains(&note) {
+                let config = self.peer.config();
+                tracing::warn!(peer = %config.name, address = %config.address, "{note}");
+                self.remember(note);
+            }
+            listen::refuse(stream, &Notification::CEASE_REJECTED);
+            return;
+        }
         let conn = Some(Conn::new(stream));
         match self.accepted {
             None => self.accepted = conn,
@@ -258,8 +313,10 @@ impl Pump {
             match message {
                 PeerOut::Dial => {
                     let config = self.peer.config();
-                    let remote = SocketAddr::new(config.address, self.port);
-                    self.dialling = Some(Box::pin(conn::dial(config.local_address, remote)));
+                    let remote = SocketAddr::new(config.address, self.endpoint.port);
+                    let (local, patience) = (config.local_address, config.hold);
+                    let transport = self.endpoint.transport.clone();
+                    self.dialling = Some(Box::pin(conn::dial(local, remote, transport, patience)));
                 }
                 PeerOut::Send { slot, bytes } => {
                     if let Some(conn) = self.conn(slot) {
@@ -303,7 +360,7 @@ impl Pump {
                     self.to_rib.push_back(FromPeer::In(RibIn::Refresh { peer, family }));
                 }
                 PeerOut::Event(event) => {
-                    events::peer(self.peer.config(), &event);
+                    events::peer(self.peer.config(), &self.endpoint.transport, &event);
                     self.note(event);
                 }
             }
@@ -314,11 +371,15 @@ impl Pump {
         if let PeerEvent::Malformed(what) | PeerEvent::Mismatch(what) = event
             && self.notes.back() != Some(&what)
         {
-            if self.notes.len() == NOTES {
-                self.notes.pop_front();
-            }
-            self.notes.push_back(what);
+            self.remember(what);
         }
+    }
+
+    fn remember(&mut self, note: String) {
+        if self.notes.len() == NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
     }
 
     fn hear_rib(&mut self, message: Option<ToPeer>) {

@@ -5,19 +5,25 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use starling_bgp::msg::RibIn;
+use starling_bgp::session::State;
 use starling_config::{Config, NodePlan};
 use starling_fib::types::FibIn;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::callers::{Call, Callers};
 use super::clock::Clock;
 use super::control::Listener;
+use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
-use super::listen::{self, Callers};
+use super::keyring::Keyring;
+use super::listen;
 use super::neighbours::Neighbours;
+use super::peer::{Command, Report};
 use super::rib::{self, Control, RibHandle};
 use super::roster::{Request, Roster};
 use super::view::View;
@@ -44,7 +50,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let rib = rib::spawn(clock, fib.commands.clone()).map_err(|error| error.to_string())?;
     tokio::spawn(fib::bring_news(news, rib.control.clone()));
 
-    let callers = Callers::default();
+    let (calls, mut called) = mpsc::channel(16);
+    let callers = Callers::new(calls);
     let listeners = listen::bind(plan.listen.as_deref(), plan.port).map_err(|e| e.to_string())?;
     let (changed, mut changes) = mpsc::channel(1);
     let watch = match ConfigWatch::start(changed) {
@@ -55,26 +62,32 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     };
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
-    let neighbours = Neighbours::new(clock, rib.routes.clone(), Arc::clone(&callers), seed);
-    let roster = Roster { plan: Arc::new(plan), generation: 0, peers: Vec::new(), rejected: None };
+    let neighbours = Neighbours::new(clock, rib.routes.clone(), callers.clone(), seed);
+    let plan = Arc::new(plan);
+    let roster =
+        Roster { plan: Arc::clone(&plan), generation: 0, peers: Vec::new(), rejected: None };
     let mut supervisor = Supervisor {
         options,
+        clock,
         config,
+        callers: callers.clone(),
         neighbours,
+        dynamic: Dynamic::default(),
+        keyring: Keyring::new(listeners.clone()),
         rib: rib.clone(),
         fib: fib.clone(),
         watch,
-        roster: watch::Sender::new(roster.clone()),
+        roster: watch::Sender::new(roster),
     };
-    supervisor.apply(&roster.plan).await;
+    supervisor.apply(plan).await;
     // Only now is it known who may call; until then connections wait in the backlog.
     let mut services = JoinSet::new();
     for listener in listeners {
-        services.spawn(listen::serve(listener, Arc::clone(&callers)));
+        services.spawn(listen::serve(listener, callers.clone()));
     }
 
     let (requests, mut inbox) = mpsc::channel(8);
-    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, requests);
+    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, callers, requests);
     let (stop, stopping) = watch::channel(false);
     let socket = supervisor.socket();
     let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;
@@ -89,8 +102,14 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     notify_supervisor(&[sd_notify::NotifyState::Ready]);
+    let mut review = tokio::time::interval(REVIEW);
+    review.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            Some(call) = called.recv() => supervisor.answer(call).await,
+            _ = review.tick(), if !supervisor.dynamic.is_empty() => {
+                supervisor.review(LINGER).await;
+            }
             Some(Request::Reload(answer)) = inbox.recv() => {
                 // Whoever asked may have hung up; the reload is done all the same.
                 let _ = answer.send(supervisor.reload("bgpctl reload").await);
@@ -116,8 +135,12 @@ pub async fn run(options: Options) -> Result<(), String> {
 
 struct Supervisor {
     options: Options,
+    clock: Clock,
     config: Config,
+    callers: Callers,
     neighbours: Neighbours,
+    dynamic: Dynamic,
+    keyring: Keyring,
     rib: RibHandle,
     fib: FibHandle,
     watch: Option<ConfigWatch>,
@@ -157,7 +180,7 @@ impl Supervisor {
         let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
         let changes = if changes.is_empty() { Vec::new() } else { lines(&changes) };
         self.config = config;
-        self.apply(&plan).await;
+        self.apply(Arc::new(plan)).await;
         let generation = self.roster.borrow().generation;
         tracing::info!(generation, changes = changes.len(), "reloaded ({why})");
         for change in &changes {
@@ -174,27 +197,99 @@ impl Supervisor {
         ReloadResult { ok: false, generation, changes: Vec::new(), errors }
     }
 
-    /// Makes `plan` the running one. The kernel's side first: a route must never be programmed
-    /// by the old pools once a session runs by the new ones.
-    async fn apply(&mut self, plan: &NodePlan) {
-        self.neighbours.prepare(plan);
-        let neighbours = &self.neighbours;
-        let rib = plan.rib_config(|peer| neighbours.id(peer.address));
-        self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
-        // A closed channel means that the Rib's thread has ended: the daemon is stopping.
-        let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
-        self.neighbours.settle(plan).await;
+    /// Makes `plan` the running one.
+    async fn apply(&mut self, plan: Arc<NodePlan>) {
+        self.dynamic.review(&plan);
+        self.keyring.apply(&plan);
+        self.enact(&plan).await;
         if let Some(watch) = &mut self.watch {
             let config = &self.config;
             watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
         }
-        let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
         self.roster.send_modify(|roster| {
-            roster.plan = Arc::new(plan.clone());
+            roster.plan = plan;
             roster.generation += 1;
-            roster.peers = peers;
             roster.rejected = None;
         });
+    }
+
+    /// Tells the actors what is the plan, with the neighbours that called. The kernel's side
+    /// first: a route must never be programmed by the old pools once a session runs by the new
+    /// ones.
+    async fn enact(&mut self, plan: &NodePlan) {
+        let plan = Arc::new(plan.with(self.dynamic.iter()));
+        self.neighbours.prepare(&plan);
+        let neighbours = &self.neighbours;
+        let rib = plan.rib_config(|peer| neighbours.id(&peer.key()));
+        self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
+        // A closed channel means that the Rib's thread has ended: the daemon is stopping.
+        let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
+        self.neighbours.settle(plan).await;
+        let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
+        self.roster.send_modify(|roster| roster.peers = peers);
+    }
+
+    /// A caller from a range: makes a neighbour of it, or says why not.
+    async fn answer(&mut self, call: Call) {
+        let plan = Arc::clone(&self.roster.borrow().plan);
+        let Call { stream, remote, who, asn } = call;
+        let mut admitted = self.dynamic.admit(&plan, &who, asn);
+        if matches!(&admitted, Err(refused) if refused.full) {
+            // Those that are gone make room at once.
+            self.review(Duration::ZERO).await;
+            admitted = self.dynamic.admit(&plan, &who, asn);
+        }
+        match admitted {
+            Ok(new) => {
+                if new {
+                    tracing::info!(address = %who, %asn, "a neighbour called from a range");
+                    self.enact(&plan).await;
+                }
+                if let Some(peer) = self.neighbours.handle(&who) {
+                    // As for any caller: a task that is busy makes it try again.
+                    let _ = peer.commands.try_send(Command::Accepted(stream, remote));
+                }
+            }
+            Err(refused) => {
+                tracing::warn!(address = %who, "connection refused: {}", refused.words);
+                self.callers.count_refused();
+                listen::refuse(stream, &refused.notification);
+            }
+        }
+    }
+
+    /// Forgets dynamic neighbours that have had no session for `linger`, and of which the Rib
+    /// keeps nothing (a restarting one's routes stay, and so does it).
+    async fn review(&mut self, linger: Duration) {
+        let mut idle = Vec::new();
+        for (who, _) in self.dynamic.iter() {
+            let Some(peer) = self.neighbours.handle(who) else { continue };
+            let (answer, answered) = oneshot::channel();
+            if peer.commands.send(Command::Status(answer)).await.is_err() {
+                continue;
+            }
+            let Ok(Report { status, .. }) = answered.await else { continue };
+            let since = self.clock.now().since(status.since);
+            let waiting = matches!(status.state, State::Idle | State::Active);
+            if waiting && since >= linger {
+                idle.push((who.clone(), peer.id));
+            }
+        }
+        let ids: Vec<_> = idle.iter().map(|(_, id)| *id).collect();
+        let counts = self.rib.ask(move |rib| -> Vec<_> {
+            ids.into_iter().map(|id| rib.peer_counts(id).received).collect()
+        });
+        let Some(counts) = counts.await else { return };
+        let mut gone = false;
+        for ((who, _), _) in idle.iter().zip(counts).filter(|(_, received)| *received == [0, 0]) {
+            tracing::info!(address = %who, "a neighbour from a range is gone");
+            self.dynamic.forget(who);
+            gone = true;
+        }
+        if gone {
+            let plan = Arc::clone(&self.roster.borrow().plan);
+            self.enact(&plan).await;
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Configured, Counters, FibEntry, How, Kernel, KernelState, LastDown, Neighbor, Node,
-    Origin, Path, PeerKind, PeerSummary, Reach, Reached, Ready, Reason, Route, SessionState,
-    Summary,
+    Agreed, Authentication, Configured, Counters, FibEntry, How, Kernel, KernelState, LastDown,
+    Neighbor, Node, Origin, Path, PeerKind, PeerSummary, RangeSummary, Reach, Reached, Ready,
+    Reason, Route, SessionState, Summary, Transport,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
     PeerSummary {
         name: name.to_owned(),
         address: address.parse().unwrap(),
+        interface: None,
+        range: None,
         asn,
         kind,
         state: SessionState::Established,
@@ -65,7 +67,19 @@ pub(crate) fn summary() -> Summary {
                 since_s: 187_200,
                 ..peer("transit", "2001:db8::1", 4_200_000_001, PeerKind::External)
             },
+            PeerSummary {
+                range: Some("10.9.0.0/16".parse().unwrap()),
+                ..peer("leaf-10.9.3.7", "10.9.3.7", 65001, PeerKind::External)
+            },
         ],
+        ranges: vec![RangeSummary {
+            name: "leaf".to_owned(),
+            range: "10.9.0.0/16".parse().unwrap(),
+            asns: "65001 or 65002".to_owned(),
+            neighbors: 1,
+            limit: 100,
+        }],
+        refused_connections: 7,
     }
 }
 
@@ -80,6 +94,12 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             hold_s: 90,
             connect_retry_s: 5,
             passive: false,
+        },
+        transport: Transport {
+            port: 179,
+            authentication: Some(Authentication::Md5),
+            ttl_security: Some(1),
+            multihop: None,
         },
         agreed: Some(Agreed {
             router_id: "10.1.5.11".parse().unwrap(),
@@ -127,11 +147,36 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         last_received_s: None,
         last_down: None,
         flaps: 0,
+        transport: Transport {
+            port: 1179,
+            authentication: Some(Authentication::TcpAo {
+                algorithm: "hmac-sha-1-96".to_owned(),
+                send_id: 1,
+                receive_id: 2,
+            }),
+            ttl_security: None,
+            multihop: Some(3),
+        },
         import: "nothing: no import in the configuration (RFC 8212)".to_owned(),
         notes: Vec::new(),
         ..up.clone()
     };
-    vec![up, refused]
+    let dynamic = Neighbor {
+        summary: PeerSummary {
+            name: "fe80::7%net0".to_owned(),
+            address: "fe80::7".parse().unwrap(),
+            interface: Some("net0".to_owned()),
+            ..summary.peers[4].clone()
+        },
+        transport: Transport {
+            port: 179,
+            authentication: None,
+            ttl_security: None,
+            multihop: None,
+        },
+        ..refused.clone()
+    };
+    vec![up, refused, dynamic]
 }
 
 fn reached(how: How, device: &str, why: &str) -> Reached {

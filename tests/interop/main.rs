@@ -21,4 +21,5 @@ mod soak;
 mod speaker;
 #[path = "../netns/support.rs"]
 mod support;
+mod transport;
 mod two_octets;

@@ -63,12 +63,15 @@ impl Page {
         self.of_kind("toml").map(file).collect()
     }
 
-    /// Writes the configuration files below `dir`.
+    /// Writes the configuration files below `dir`, and a key into each file that they want one in.
     pub fn write_files(&self, dir: &Path) -> Result {
         for file in self.files() {
             let path = dir.join(file.name);
             std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
             std::fs::write(path, file.text)?;
+            for after in file.text.split("-file = \"").skip(1) {
+                std::fs::write(dir.join(after.split('"').next().unwrap_or_default()), "a key\n")?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::summary::state_style;
 use super::table::{Cell, Column, Table};
 use super::text::{age, clean, field};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
-use crate::api::{Agreed, Configured, Counters, Neighbor, SessionState};
+use crate::api::{Agreed, Authentication, Configured, Counters, Neighbor, SessionState};
 
 /// A block for each of `neighbors`.
 ///
@@ -31,8 +31,13 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{BOLD}{name}{BOLD:#}  {}  AS {}  {}, local AS {}",
-        peer.address, peer.asn, peer.kind, n.local_asn
+        clean(&peer.place()),
+        peer.asn,
+        peer.kind,
+        n.local_asn
     )?;
+    let dynamic = peer.range.map(|range| format!("called from the range {range}"));
+    field(page, "dynamic", dynamic.as_deref().unwrap_or(""), PLAIN, out)?;
     let state = format!("{} for {}", peer.state, age(peer.since_s));
     field(page, "state", &state, state_style(peer.state), out)?;
     let up = peer.state == SessionState::Established;
@@ -46,8 +51,9 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
         let times = if n.flaps == 1 { "once".to_owned() } else { format!("{} times", n.flaps) };
         field(page, "lost", &format!("{times} since the daemon started"), PLAIN, out)?;
     }
-    let local = n.local_address.map(|address| format!("{address} to {}", peer.address));
+    let local = n.local_address.map(|address| format!("{address} to {}", peer.place()));
     field(page, "addresses", local.as_deref().unwrap_or(""), PLAIN, out)?;
+    field(page, "connection", &connection(n), PLAIN, out)?;
     field(page, "offered", &offered(&n.configured), PLAIN, out)?;
     if let Some(agreed) = &n.agreed {
         field(page, "agreed", &agreement(agreed), PLAIN, out)?;
@@ -65,6 +71,25 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let last = n.last_received_s.map(|ago| format!("received {} ago", age(ago)));
     field(page, "last message", last.as_deref().unwrap_or(""), PLAIN, out)?;
     messages(page, n, out)
+}
+
+/// How the connection is made and protected; nothing where it is nothing special.
+fn connection(n: &Neighbor) -> String {
+    let t = &n.transport;
+    let mut words = Vec::new();
+    match &t.authentication {
+        None => {}
+        Some(Authentication::Md5) => words.push("signed with TCP MD5".to_owned()),
+        Some(Authentication::TcpAo { algorithm, send_id, receive_id }) => {
+            words.push(format!("signed with TCP-AO ({algorithm}, ids {send_id} and {receive_id})"));
+        }
+    }
+    let hops = |hops| if hops == 1 { "1 hop".to_owned() } else { format!("{hops} hops") };
+    words.extend(t.ttl_security.map(|n| format!("TTL security: at most {} away", hops(n))));
+    words.extend(t.multihop.map(|n| format!("multihop: our packets get {}", hops(n))));
+    words.extend(n.summary.interface.as_ref().map(|name| format!("on {name} alone")));
+    words.extend((t.port != 179).then(|| format!("to port {}", t.port)));
+    words.join(", ")
 }
 
 fn offered(c: &Configured) -> String {

@@ -33,7 +33,10 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
     }
     writeln!(out)?;
     if summary.peers.is_empty() {
-        return writeln!(out, "no neighbours are configured");
+        if summary.ranges.is_empty() {
+            return writeln!(out, "no neighbours are configured");
+        }
+        return ranges(page, summary, out);
     }
     let mut table = Table::new(
         page,
@@ -59,13 +62,51 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
             vec![
                 Cell::new(&peer.name),
                 Cell::of(peer.asn),
-                Cell::of(peer.kind),
+                match peer.range {
+                    Some(_) => Cell::new(format!("{}*", peer.kind)),
+                    None => Cell::of(peer.kind),
+                },
                 Cell::styled(peer.state.to_string(), state_style(peer.state)),
                 Cell::new(age(peer.since_s)),
                 count(&peer.received),
                 count(&peer.accepted),
                 count(&peer.sent),
                 Cell::styled(peer.reason.as_deref().unwrap_or(""), if up { WARN } else { BAD }),
+            ]
+        })
+        .collect();
+    table.rows(&rows, out)?;
+    if !summary.ranges.is_empty() {
+        writeln!(out)?;
+    }
+    ranges(page, summary, out)
+}
+
+/// Where others may call from, and how many have.
+fn ranges(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Result<()> {
+    if summary.ranges.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(
+        page,
+        vec![
+            Column::left("RANGE"),
+            Column::left("ADDRESSES"),
+            Column::left("AS"),
+            Column::right("NEIGHBORS"),
+            Column::right("LIMIT"),
+        ],
+    );
+    let rows: Vec<Vec<Cell>> = summary
+        .ranges
+        .iter()
+        .map(|range| {
+            vec![
+                Cell::new(&range.name),
+                Cell::of(range.range),
+                Cell::new(&range.asns),
+                Cell::of(range.neighbors),
+                Cell::of(range.limit),
             ]
         })
         .collect();

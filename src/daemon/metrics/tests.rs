@@ -5,6 +5,8 @@ fn peer(name: &str, state: SessionState, received: u64) -> PeerSummary {
     PeerSummary {
         name: name.to_owned(),
         address: "10.1.5.11".parse().unwrap(),
+        interface: None,
+        range: None,
         asn: 64512,
         kind: PeerKind::Mesh,
         state,
@@ -39,6 +41,8 @@ fn every_series_is_there_and_labels_are_escaped() {
                     text: "…".to_owned(),
                 }],
             },
+            ranges: Vec::new(),
+            refused_connections: 7,
             peers: vec![
                 peer("a \"quoted\" \\ name", SessionState::Established, 9),
                 peer("server3", SessionState::Active, 1),

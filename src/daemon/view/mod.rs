@@ -13,6 +13,7 @@ mod routes;
 use starling_bgp::types::Time;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
 use super::fib::FibHandle;
@@ -20,7 +21,8 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, FibEntry, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
+    ApiError, FibEntry, Neighbor, Node, RangeSummary, Ready, ReloadResult, Route, RouteQuery,
+    Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -30,6 +32,7 @@ pub struct View {
     roster: watch::Receiver<Roster>,
     rib: RibHandle,
     fib: FibHandle,
+    callers: Callers,
     supervisor: mpsc::Sender<Request>,
 }
 
@@ -40,9 +43,10 @@ impl View {
         roster: watch::Receiver<Roster>,
         rib: RibHandle,
         fib: FibHandle,
+        callers: Callers,
         supervisor: mpsc::Sender<Request>,
     ) -> View {
-        View { clock, roster, rib, fib, supervisor }
+        View { clock, roster, rib, fib, callers, supervisor }
     }
 
     fn roster(&self) -> Roster {
@@ -52,6 +56,21 @@ impl View {
     fn seconds_since(&self, then: Time) -> u64 {
         self.clock.now().since(then).as_secs()
     }
+}
+
+/// The ranges, with how many neighbours of each there are.
+fn ranges(roster: &Roster) -> Vec<RangeSummary> {
+    let of = |net| roster.peers.iter().filter(|(plan, _)| plan.range == Some(net)).count();
+    let ranges = roster.plan.ranges.iter();
+    ranges
+        .map(|range| RangeSummary {
+            name: range.name.clone(),
+            range: range.range.net,
+            asns: range.range.asns.to_string(),
+            neighbors: of(range.range.net),
+            limit: range.range.limit,
+        })
+        .collect()
 }
 
 /// An actor that does not answer has ended: the daemon is stopping.
@@ -81,7 +100,9 @@ impl Backend for View {
             uptime_s: self.seconds_since(Time::ZERO),
             generation: roster.generation,
             ready: self.readiness(&roster, &peers).await?,
+            ranges: ranges(&roster),
             peers,
+            refused_connections: self.callers.refused(),
         })
     }
 
@@ -93,7 +114,7 @@ impl Backend for View {
     async fn neighbor(&self, name: &str) -> Result<Neighbor, Refusal> {
         let roster = self.roster();
         let all = self.all_neighbors(&roster).await?;
-        let called = |n: &Neighbor| n.summary.name == name || n.summary.address.to_string() == name;
+        let called = |n: &Neighbor| n.summary.name == name || n.summary.place() == name;
         all.into_iter().find(called).ok_or_else(|| no_such_neighbor(name, &roster))
     }
 

@@ -5,10 +5,11 @@ use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::{PeerStatus, State};
 use starling_bgp::types::Families;
 use starling_config::PeerPlan;
+use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
-use crate::api::{Agreed, Configured, LastDown, Neighbor, PeerSummary};
+use crate::api::{Agreed, Authentication, Configured, LastDown, Neighbor, PeerSummary, Transport};
 use crate::daemon::events;
 use crate::daemon::peer::{self, Command, PeerHandle};
 use crate::daemon::roster::Roster;
@@ -56,6 +57,8 @@ impl View {
         PeerSummary {
             name: plan.name.clone(),
             address: plan.address,
+            interface: plan.transport.interface.clone(),
+            range: plan.range,
             asn: plan.asn.0,
             kind: plan.kind.into(),
             state: status.state.into(),
@@ -63,14 +66,16 @@ impl View {
             received: both(counts.received),
             accepted: both(counts.accepted),
             sent: both(counts.sent),
-            reason: down.map(|(reason, _)| events::words(reason)).or_else(|| silence(plan, status)),
+            reason: down
+                .map(|(reason, _)| events::words(reason, &plan.transport))
+                .or_else(|| silence(plan, status)),
         }
     }
 
     fn describe(&self, report: &Report<'_>) -> Neighbor {
         let Report { plan, status, notes, .. } = report;
         let last_down = status.last_down.as_ref().map(|(reason, at)| LastDown {
-            text: events::words(reason),
+            text: events::words(reason, &plan.transport),
             ago_s: self.seconds_since(*at),
         });
         let agreed = status.negotiated.as_ref().map(|n| Agreed {
@@ -93,6 +98,7 @@ impl View {
                 connect_retry_s: plan.connect_retry.as_secs(),
                 passive: plan.passive,
             },
+            transport: transport(plan),
             agreed,
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
@@ -131,12 +137,34 @@ fn silence(plan: &PeerPlan, status: &PeerStatus) -> Option<String> {
     match status.state {
         State::Established => None,
         State::Active | State::Idle if plan.passive => {
-            Some("waiting to be called (passive); the neighbour has not called yet".to_owned())
+            let hint = events::silence(&plan.transport).unwrap_or_default();
+            Some(format!("waiting to be called (passive); the neighbour has not called yet{hint}"))
         }
         State::Idle | State::Active | State::Connect => Some("connecting".to_owned()),
         State::OpenSent | State::OpenConfirm => {
             Some("the sessions' terms are exchanged".to_owned())
         }
+    }
+}
+
+fn transport(plan: &PeerPlan) -> Transport {
+    let (ttl_security, multihop) = match plan.transport.hops {
+        Hops::Any => (None, None),
+        Hops::Multihop(hops) => (None, Some(hops)),
+        Hops::Security(hops) => (Some(hops), None),
+    };
+    Transport {
+        port: plan.port,
+        authentication: plan.transport.key.as_ref().map(|key| match key {
+            Key::Md5(_) => Authentication::Md5,
+            Key::Ao(key) => Authentication::TcpAo {
+                algorithm: key.algorithm.to_string(),
+                send_id: key.send_id,
+                receive_id: key.receive_id,
+            },
+        }),
+        ttl_security,
+        multihop,
     }
 }
 

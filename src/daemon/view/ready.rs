@@ -25,9 +25,11 @@ impl View {
         if let Err(words) = healthy {
             reasons.extend(words.into_iter().map(|text| kernel_reason(text, &tunnel)));
         }
+        // A dynamic neighbour that has hung up is on its way out, and nobody's trouble.
+        let named: Vec<&PeerSummary> = peers.iter().filter(|peer| peer.range.is_none()).collect();
         let down: Vec<&PeerSummary> =
-            peers.iter().filter(|peer| peer.state != SessionState::Established).collect();
-        let cut_off = !peers.is_empty() && down.len() == peers.len();
+            named.iter().filter(|peer| peer.state != SessionState::Established).copied().collect();
+        let cut_off = !named.is_empty() && down.len() == named.len();
         let ready = reasons.is_empty() && !cut_off;
         reasons.extend(down.iter().take(NAMED).map(|peer| Reason {
             code: "session_down".to_owned(),
