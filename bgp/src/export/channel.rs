@@ -49,7 +49,7 @@ impl Channel {
     /// Whether a reader that begins now will be told of a path that another group has in a slot
     /// with that key.
     pub(super) fn tells(&self, (dest, source): (u32, Option<SourceId>), reader: PeerId) -> bool {
-        let slot = self.slots.find(dest, source.unwrap_or(SourceId::CONFIGURED));
+        let slot = self.slots.find(dest, source.unwrap_or(SourceId::BLOCK));
         slot.is_some_and(|slot| self.adj.tells(slot, reader))
     }
 

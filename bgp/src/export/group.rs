@@ -152,7 +152,7 @@ impl Group {
         let attr = sets.intern(if self.key.rewrites() { exported } else { own });
         let channel = self.channel_mut(family);
         channel.default = Some(dest);
-        let slot = channel.slots.find_or_insert(dest, SourceId::CONFIGURED);
+        let slot = channel.slots.find_or_insert(dest, SourceId::BLOCK);
         self.say(family, slot, Some((attr, PeerId::LOCAL)), sets);
         sets.release(attr);
     }

@@ -1,21 +1,21 @@
 //! From touched destinations to what others must hear: one decision each, one Fib batch, one
 //! feed per group.
 
-use std::sync::Arc;
-
 use super::decision::{self, Candidate};
 use super::dest::{Best, Path};
+use super::kernel::{Fates, Kernel};
 use super::nexthop::Nexthops;
 use super::peers::Peers;
 use super::sets::Sets;
 use super::source::{SourceId, Sources};
 use super::table::{Keyed, Table, Tables, slot_of};
 use crate::export::{Exports, Feed, Lent};
-use crate::msg::{FibBest, FibRoute, Via};
+use crate::msg::{FibRoute, Hop, RibConfig};
 
 /// What it takes to put the paths to a destination in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ranking<'a> {
+    pub(crate) config: &'a RibConfig,
     pub(crate) peers: &'a Peers,
     pub(crate) nexthops: &'a Nexthops,
     pub(crate) sources: &'a Sources,
@@ -39,28 +39,58 @@ impl Ranking<'_> {
     ) -> (Vec<usize>, Vec<Candidate<'a>>) {
         let candidate = |(at, path): (usize, &Path)| {
             let metric = self.eligible(path)?;
-            let rank = sets.get(path.used)?.rank();
-            Some((at, self.peers.candidate(self.sources.peer(path.source()), rank, metric)?))
+            let (peer, path_id) = self.sources.get(path.source())?;
+            let candidate = self.peers.candidate(peer, path_id, sets.get(path.used)?, metric)?;
+            let med_among = candidate.med_among.filter(|_| !self.config.always_compare_med);
+            Some((at, Candidate { med_among, ..candidate }))
         };
         paths.iter().enumerate().filter_map(candidate).unzip()
     }
 
-    fn best(&self, paths: &[Path], sets: &Sets) -> Option<Best> {
+    /// The best of `paths`; `more` gets the ways of those that are as good as it.
+    fn best(&self, paths: &[Path], sets: &Sets, more: &mut Vec<Hop>) -> Option<Best> {
+        more.clear();
         let mut able = paths.iter().filter(|p| self.eligible(p).is_some());
         let mut winner = able.next()?;
         if able.next().is_some() {
             let (at, candidates) = self.candidates(paths, sets);
             let chosen = decision::select(&candidates)?;
             winner = paths.get(*at.get(chosen)?)?;
+            if self.config.max_paths > 1 && !winner.source().is_own() {
+                let equal = decision::equal(&candidates, chosen);
+                self.ways(winner, equal.iter().filter_map(|c| paths.get(*at.get(*c)?)), sets, more);
+            }
         }
         Some(Best { source: winner.source(), attr: winner.used })
     }
 
-    /// A path as groups are fed it; `None`: its session is gone.
+    /// The hops of `others` beside that of `best`, each next hop once, as many as there may be.
+    fn ways<'p>(
+        &self,
+        best: &Path,
+        others: impl Iterator<Item = &'p Path>,
+        sets: &Sets,
+        more: &mut Vec<Hop>,
+    ) {
+        let next_hop = |path: &Path| sets.get(path.used).map(|set| set.next_hop());
+        let first = next_hop(best);
+        for path in others {
+            if more.len() + 1 >= usize::from(self.config.max_paths) {
+                break;
+            }
+            let Some(next_hop) = next_hop(path) else { continue };
+            if Some(next_hop) != first && more.iter().all(|hop| hop.next_hop != next_hop) {
+                more.push(Hop { next_hop, from: self.sources.peer(path.source()) });
+            }
+        }
+    }
+
+    /// A path as groups are fed it; `None`: it is not for neighbours, or its session is gone.
     pub(crate) fn feed(&self, best: Best) -> Option<Feed> {
         let Best { source, attr } = best;
         let peer = self.sources.peer(source);
-        Some(Feed { attr, source, peer, learned: self.peers.learned(peer)? })
+        let learned = self.peers.learned(peer).filter(|_| source.is_announced())?;
+        Some(Feed { attr, source, peer, learned })
     }
 
     /// All usable paths in the order of the decision, as groups are fed them.
@@ -74,78 +104,92 @@ impl Ranking<'_> {
     }
 }
 
-fn fib_best(best: Best, sets: &Sets, sources: &Sources) -> Option<FibBest> {
-    match best.source.is_own() {
-        true => Some(FibBest::Own),
-        false => {
-            let via = Via::one(sets.get(best.attr)?.next_hop(), sources.peer(best.source));
-            Some(FibBest::Via(Arc::new(via)))
-        }
-    }
+/// All that a decision changes or asks.
+pub(crate) struct Change<'a> {
+    pub(crate) config: &'a RibConfig,
+    pub(crate) peers: &'a mut Peers,
+    pub(crate) sets: &'a mut Sets,
+    pub(crate) nexthops: &'a Nexthops,
+    pub(crate) sources: &'a Sources,
+    pub(crate) kernel: &'a mut Kernel,
+    pub(crate) exports: &'a mut Exports,
+    /// Groups are fed whatever is touched.
+    pub(crate) refeed: bool,
 }
 
-/// Decides what was touched in one family. Changes of a destination between two calls come out
-/// as one, and what changed back comes out as nothing.
-pub(crate) fn decide_touched<P: Keyed>(
-    tables: &mut Tables,
-    peers: &mut Peers,
-    sets: &mut Sets,
-    nexthops: &Nexthops,
-    sources: &Sources,
-    exports: &mut Exports,
-    fib: &mut Vec<FibRoute>,
-) {
-    let table = P::table_mut(tables);
-    let family = slot_of(P::FAMILY);
-    let all = exports.wants_all();
-    let mut touched = std::mem::take(&mut table.touched);
-    // Runs of routes come from one source.
-    let mut last: Option<(SourceId, Option<Feed>)> = None;
-    let mut feeds = Vec::new();
-    for id in touched.drain(..) {
-        let Some(dest) = table.get_mut(id) else { continue };
-        let ranking = Ranking { peers, nexthops, sources };
-        let best = ranking.best(dest.paths.as_slice(), sets);
-        let (was, prefix) = (dest.best(), dest.prefix);
-        feeds.clear();
-        if all {
-            ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
-        } else if best != was {
-            feeds.extend(best.and_then(|b| {
-                let feed = match last {
-                    Some((source, feed)) if source == b.source => feed,
-                    _ => last.insert((b.source, ranking.feed(b))).1,
-                };
-                Some(Feed { attr: b.attr, ..feed? })
-            }));
-        }
-        if best != was {
-            dest.set_best(best);
-            if best.map(|b| b.source) != was.map(|b| b.source) {
-                let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
-                    let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));
-                    if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
-                        *n = change(*n);
-                    }
-                };
-                count(was, |n| n.saturating_sub(1));
-                count(best, |n| n + 1);
+impl Change<'_> {
+    /// Decides what was touched in one family. Changes of a destination between two calls come
+    /// out as one, and what changed back comes out as nothing.
+    pub(crate) fn decide_touched<P: Keyed>(
+        &mut self,
+        tables: &mut Tables,
+        fib: &mut Vec<FibRoute>,
+    ) {
+        let Change { config, peers, sets, nexthops, sources, kernel, exports, refeed } = self;
+        let table = P::table_mut(tables);
+        let family = slot_of(P::FAMILY);
+        let all = exports.wants_all();
+        let mut touched = std::mem::take(&mut table.touched);
+        let (mut fates, mut hops) = (Fates::default(), Vec::new());
+        // Runs of routes come from one source.
+        let mut last: Option<(SourceId, Option<Feed>)> = None;
+        let mut feeds = Vec::new();
+        for id in touched.drain(..) {
+            let more_was = table.more(id);
+            let Some(dest) = table.get_mut(id) else { continue };
+            let prefix = dest.prefix;
+            let ranking = Ranking { config, peers, nexthops, sources };
+            let best = ranking.best(dest.paths.as_slice(), sets, &mut hops);
+            let was = dest.best();
+            feeds.clear();
+            if all {
+                ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
+            } else if best != was || *refeed {
+                feeds.extend(best.and_then(|b| {
+                    let feed = match last {
+                        Some((source, feed)) if source == b.source => feed,
+                        _ => last.insert((b.source, ranking.feed(b))).1,
+                    };
+                    Some(Feed { attr: b.attr, ..feed? })
+                }));
             }
-            let new = best.and_then(|b| fib_best(b, sets, sources));
-            if new != was.and_then(|b| fib_best(b, sets, sources)) {
-                fib.push(FibRoute { prefix: dest.prefix.net(), best: new });
+            let more = kernel.intern(&hops);
+            if best != was || more != more_was {
+                let old = fates.of(was, more_was, prefix, &ranking, sets);
+                let new = fates.of(best, more, prefix, &ranking, sets);
+                if new != old {
+                    let best = fates.told(new, kernel);
+                    fib.push(FibRoute { prefix: prefix.net(), best });
+                }
+            }
+            kernel.release(more_was);
+            if best != was {
+                dest.set_best(best);
+                if best.map(|b| b.source) != was.map(|b| b.source) {
+                    let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
+                        let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));
+                        if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
+                            *n = change(*n);
+                        }
+                    };
+                    count(was, |n| n.saturating_sub(1));
+                    count(best, |n| n + 1);
+                }
+            }
+            if more != more_was {
+                table.set_more(id, more);
+            }
+            if all || best != was || *refeed {
+                exports.feed(id, prefix, &feeds, &mut Lent { peers, sets });
+            }
+            if table.get(id).is_some_and(|d| d.is_empty()) {
+                forget_if_unused(table, id, exports);
             }
         }
-        if all || best != was {
-            exports.feed(id, prefix, &feeds, &mut Lent { peers, sets });
-        }
-        if table.get(id).is_some_and(|d| d.is_empty()) {
-            forget_if_unused(table, id, exports);
-        }
+        // The next message is nearly always small.
+        touched.shrink_to(4096);
+        table.touched = touched;
     }
-    // The next message is nearly always small.
-    touched.shrink_to(4096);
-    table.touched = touched;
 }
 
 /// Drops a destination that has no paths and that no reader must yet hear to be gone.

@@ -3,70 +3,88 @@
 
 use super::Rib;
 use super::change::Ranking;
-use super::receive::{self, Intake};
-use super::table::Keyed;
+use super::kernel;
+use super::review;
 use crate::export::{GroupKey, Routes};
-use crate::msg::RibConfig;
-use crate::types::{PeerId, Prefix, Time, V4, V6};
+use crate::msg::{PeerPolicy, RibConfig, RibOut};
+use crate::types::{PeerId, Time, V4, V6};
 
 impl Rib {
-    pub(super) fn configure(&mut self, now: Time, new: RibConfig) {
+    pub(super) fn configure(&mut self, now: Time, new: RibConfig, out: &mut Vec<RibOut>) {
         self.settle.start(now, new.settle);
         let old = self.config.take();
 
-        // Peers whose import side changed, ascending.
-        let mut changed = Vec::new();
+        // Peers whose import side changed, and those whose routes are learned otherwise.
+        let (mut changed, mut reclassed) = (Vec::new(), Vec::new());
+        // What the kernel was told depends on more than on the paths.
+        let blackholes = |(id, policy): &(PeerId, PeerPolicy)| {
+            let old = self.peers.get(*id).and_then(|p| p.policy.as_ref());
+            old.is_some_and(|old| old.blackhole != policy.blackhole)
+        };
+        let told = old
+            .as_ref()
+            .filter(|old| kernel::tells_otherwise(old, &new) || new.peers.iter().any(blackholes));
+        let told = told.map(|old| self.told(old));
         for (id, policy) in &new.peers {
             let peer = self.peers.entry(*id);
-            let same = peer.policy.as_ref().is_some_and(|p| p.import == policy.import);
-            peer.policy = Some(policy.clone());
-            if !same {
+            if !peer.policy.as_ref().is_some_and(|old| takes_alike(old, policy)) {
                 changed.push(*id);
             }
+            if peer.policy.as_ref().is_some_and(|old| old.client != policy.client) {
+                reclassed.push(*id);
+            }
+            peer.policy = Some(policy.clone());
         }
         let mut expected: Vec<PeerId> = new.peers.iter().map(|(id, _)| *id).collect();
         expected.sort_unstable();
+        self.config = Some(new);
         for id in self.peers.ids() {
             if expected.binary_search(&id).is_err()
                 && self.peers.get_mut(id).is_some_and(|p| p.policy.take().is_some())
             {
                 changed.push(id);
-                self.peers.forget_if_gone(id);
+                self.give_up(id);
             }
         }
         self.expected = expected;
+        if let Some(before) = told {
+            self.tell_anew(&before, out);
+        }
         changed.retain(|id| self.peers.get(*id).is_some_and(|p| p.counts.received != [0, 0]));
         changed.sort_unstable();
         if !changed.is_empty() {
             self.judge_again::<V4>(&changed);
             self.judge_again::<V6>(&changed);
         }
+        for id in &changed {
+            self.mind_limits(*id, out);
+        }
+        reclassed.sort_unstable();
+        if !reclassed.is_empty() {
+            self.refeed = true;
+            review::touch::<V4>(&reclassed, &mut self.tables, &self.sources);
+            review::touch::<V6>(&reclassed, &mut self.tables, &self.sources);
+        }
+        let decides = |c: &RibConfig| (c.max_paths, c.always_compare_med);
+        let config = self.config.as_ref();
+        if old.as_ref().is_some_and(|old| Some(decides(old)) != config.map(decides)) {
+            self.tables.v4.touch_all();
+            self.tables.v6.touch_all();
+        }
 
-        let nets = |c: &RibConfig| -> Vec<_> { c.originate.iter().map(|o| o.prefix).collect() };
-        let (before, after) = (old.as_ref().map(nets).unwrap_or_default(), nets(&new));
-        self.originate::<V4>(now, &before, &after);
-        self.originate::<V6>(now, &before, &after);
+        let originated = |c: Option<&RibConfig>| c.map(|c| c.originate.clone()).unwrap_or_default();
+        let (before, after) = (originated(old.as_ref()), originated(self.config.as_ref()));
+        self.originate_configured(now, &before, &after);
 
-        self.config = Some(new);
         for id in self.peers.ids() {
             self.regroup(id);
         }
-    }
-
-    fn judge_again<P: Keyed>(&mut self, changed: &[PeerId]) {
-        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
-        receive::judge_again::<P>(changed, tables, peers, sets, nexthops, sources);
-    }
-
-    fn originate<P: Keyed>(&mut self, now: Time, old: &[ipnet::IpNet], new: &[ipnet::IpNet]) {
-        let (old, new) = (keys::<P>(old), keys::<P>(new));
-        if old == new {
-            return;
+        // Who is gone for good is forgotten once its routes are.
+        self.conclude(out);
+        for id in self.peers.ids() {
+            self.part(id);
+            self.peers.forget_if_gone(id);
         }
-        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
-        let counts = &mut peers.own;
-        let mut intake = Intake { counts, sets, nexthops, sources };
-        receive::originate::<P>(now, &old, &new, tables, &mut intake);
     }
 
     /// Puts a peer into the group that configuration and session ask for.
@@ -77,18 +95,20 @@ impl Rib {
             return;
         };
         let Some(peer) = peers.get(id) else { return };
-        let Some(up) = &peer.up else { return };
-        let reflects = peers.has_clients();
-        let key = peer.policy.as_ref().map(|p| GroupKey::of(up, config, p, reflects, false));
-        let ranking = Ranking { peers, nexthops, sources };
+        let Some(up) = peer.up() else { return };
+        let (reflects, drained) = (peers.has_clients(), peer.drained);
+        let policy = peer.policy.as_ref();
+        let key = policy.map(|policy| GroupKey::of(up, config, policy, reflects, drained));
+        let ranking = Ranking { config, peers, nexthops, sources };
         exports.assign(id, key, &mut Routes { tables, sets, ranking });
     }
 }
 
-/// The prefixes of one family, sorted, each once.
-fn keys<P: Prefix>(nets: &[ipnet::IpNet]) -> Vec<P> {
-    let mut keys: Vec<P> = nets.iter().filter_map(|net| P::from_net(*net)).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+/// Whether two policies take the same and make the same of it.
+fn takes_alike(a: &PeerPolicy, b: &PeerPolicy) -> bool {
+    a.import == b.import
+        && a.import_rules == b.import_rules
+        && (a.import_rules.is_empty() || a.name == b.name)
+        && a.drain == b.drain
+        && a.limits == b.limits
 }

@@ -19,7 +19,10 @@ fn rank() -> Rank {
 fn candidate(rank: &Rank, peer: u32) -> Candidate<'_> {
     Candidate {
         peer: PeerId(peer),
+        path_id: 0,
         rank,
+        med_among: rank.neighbor_as,
+        long_lived_stale: false,
         internal: false,
         metric: 0,
         router_id: Ipv4Addr::new(1, 1, 1, 1),
@@ -32,6 +35,7 @@ fn set(step: Why, wins: bool, rank: &mut Rank, facts: &mut Facts) {
     let n = u32::from(!wins);
     match step {
         Why::Local => facts.local = wins,
+        Why::LongLivedStale => facts.stale = !wins,
         Why::LocalPref => rank.local_pref = 101 - n,
         Why::PathLength => rank.path_len = 1 + n,
         Why::Origin => rank.origin = if wins { Origin::Igp } else { Origin::Incomplete },
@@ -47,6 +51,7 @@ fn set(step: Why, wins: bool, rank: &mut Rank, facts: &mut Facts) {
 #[derive(Clone, Copy, Default)]
 struct Facts {
     local: bool,
+    stale: bool,
     internal: bool,
     metric: u32,
     last_octet: u8,
@@ -55,6 +60,7 @@ struct Facts {
 fn with(rank: &Rank, facts: Facts, peer: u32) -> Candidate<'_> {
     Candidate {
         peer: if facts.local { PeerId::LOCAL } else { PeerId(peer) },
+        long_lived_stale: facts.stale,
         internal: facts.internal,
         metric: facts.metric,
         address: IpAddr::from([10, 0, 0, facts.last_octet]),
@@ -144,13 +150,12 @@ pub(in crate::rib) fn oracle(all: &[Candidate<'_>]) -> Option<PeerId> {
         }
     }
     keep_lowest(&mut left, |c| c.peer != PeerId::LOCAL);
+    keep_lowest(&mut left, |c| c.long_lived_stale);
     keep_lowest(&mut left, |c| u32::MAX - c.rank.local_pref);
     keep_lowest(&mut left, |c| c.rank.path_len);
     keep_lowest(&mut left, |c| c.rank.origin);
     let before = left.clone();
-    left.retain(|n| {
-        !before.iter().any(|m| m.rank.neighbor_as == n.rank.neighbor_as && m.rank.med < n.rank.med)
-    });
+    left.retain(|n| !before.iter().any(|m| m.med_among == n.med_among && m.rank.med < n.rank.med));
     keep_lowest(&mut left, |c| c.internal);
     keep_lowest(&mut left, |c| c.metric);
     keep_lowest(&mut left, |c| c.rank.originator.unwrap_or(c.router_id));
@@ -159,11 +164,30 @@ pub(in crate::rib) fn oracle(all: &[Candidate<'_>]) -> Option<PeerId> {
     left.first().map(|c| c.peer)
 }
 
+/// Those that are left behind the interior cost, likewise.
+pub(in crate::rib) fn equals_oracle<'a>(all: &[Candidate<'a>]) -> Vec<Candidate<'a>> {
+    // What comes after it is made the same for all.
+    let blind = |c: &Candidate<'a>| Candidate { router_id: Ipv4Addr::UNSPECIFIED, ..*c };
+    let mut equal = Vec::new();
+    for (at, one) in all.iter().enumerate() {
+        let rank = Rank { originator: Some(Ipv4Addr::UNSPECIFIED), cluster_len: 0, ..*one.rank };
+        let address = IpAddr::from([0, 0, 0, 0]);
+        let favoured = Candidate { rank: &rank, address, ..blind(one) };
+        let mut others: Vec<Candidate<'_>> = all.to_vec();
+        others[at] = favoured;
+        if oracle(&others) == Some(one.peer) {
+            equal.push(*one);
+        }
+    }
+    equal
+}
+
 proptest! {
     #[test]
     fn agrees_with_the_text_in_any_order(
         ranks in prop::collection::vec(any_rank(), 0..7),
-        facts in prop::collection::vec((any::<bool>(), 0u32..2, 1u8..3), 7),
+        facts in prop::collection::vec((any::<bool>(), 0u32..2, 1u8..3, prop::bool::weighted(0.2)), 7),
+        always in any::<bool>(),
         first in 0u32..2,
         turn in 0usize..7,
     ) {
@@ -171,7 +195,9 @@ proptest! {
             .iter()
             .zip(&facts)
             .zip(first..)
-            .map(|((rank, (internal, metric, id)), peer)| Candidate {
+            .map(|((rank, (internal, metric, id, stale)), peer)| Candidate {
+                med_among: rank.neighbor_as.filter(|_| !always),
+                long_lived_stale: *stale,
                 internal: *internal,
                 metric: *metric,
                 router_id: Ipv4Addr::new(1, 1, 1, *id),
@@ -183,6 +209,21 @@ proptest! {
         let turn = turn.min(candidates.len());
         candidates.rotate_left(turn);
         prop_assert_eq!(select(&candidates).map(|at| candidates[at].peer), best);
+        let order = in_order(&candidates);
+        prop_assert_eq!(order.first().copied(), select(&candidates));
+        let mut all = order;
+        all.sort_unstable();
+        prop_assert_eq!(all, (0..candidates.len()).collect::<Vec<_>>());
+        if let Some(best) = select(&candidates) {
+            let mut equal: Vec<PeerId> =
+                equal(&candidates, best).into_iter().map(|at| candidates[at].peer).collect();
+            equal.push(candidates[best].peer);
+            equal.sort_unstable();
+            let mut wanted: Vec<PeerId> =
+                equals_oracle(&candidates).into_iter().map(|c| c.peer).collect();
+            wanted.sort_unstable();
+            prop_assert_eq!(equal, wanted);
+        }
         let losses = explain(&candidates);
         let winners: Vec<PeerId> =
             losses.iter().zip(&candidates).filter(|(l, _)| l.is_none()).map(|(_, c)| c.peer).collect();

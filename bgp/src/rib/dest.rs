@@ -85,6 +85,12 @@ impl Path {
         matches!(self.mark, Mark::Accepted | Mark::StaleAccepted)
     }
 
+    /// The same route as import sees it now.
+    #[inline]
+    pub(crate) fn judged(self, used: AttrId, verdict: Verdict) -> Path {
+        Path { used, ..self.marked(verdict, self.is_stale()) }
+    }
+
     /// The same with other marks.
     #[inline]
     pub(crate) fn marked(self, verdict: Verdict, stale: bool) -> Path {
@@ -119,7 +125,7 @@ impl Paths {
         }
     }
 
-    fn as_mut_slice(&mut self) -> &mut [Path] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [Path] {
         match self {
             Paths::None => &mut [],
             Paths::One(path) => std::slice::from_mut(path),

@@ -22,27 +22,38 @@ pub(crate) mod change;
 mod configure;
 pub mod decision;
 pub(crate) mod dest;
+mod import;
+mod kernel;
+mod limit;
 mod nexthop;
+mod origin;
 pub(crate) mod peers;
 mod receive;
+mod review;
 pub(crate) mod sets;
 mod settle;
 pub mod show;
 pub(crate) mod slab;
 pub(crate) mod source;
+mod stale;
 pub(crate) mod table;
 
 pub use nexthop::Reach;
 
+use self::change::Change;
+use self::kernel::Kernel;
 use self::nexthop::Nexthops;
+use self::origin::Origins;
 use self::peers::Peers;
-use self::receive::Intake;
+use self::receive::Progress;
 use self::sets::Sets;
 use self::settle::Settle;
 use self::source::Sources;
+use self::stale::Waits;
 use self::table::Tables;
+use crate::attrs::AttrId;
 use crate::export::Exports;
-use crate::msg::{FibBatch, NexthopNews, PeerUp, RibConfig, RibIn, RibOut};
+use crate::msg::{FibBatch, NexthopNews, RibConfig, RibIn, RibOut, RouteBatch};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// See the module.
@@ -56,8 +67,14 @@ pub struct Rib {
     sets: Sets,
     nexthops: Nexthops,
     sources: Sources,
+    kernel: Kernel,
     exports: Exports,
+    origins: Origins,
     settle: Settle,
+    waits: Waits,
+    /// What groups are to be fed again of the destinations touched, though their paths are the
+    /// same: how one was learned has changed.
+    refeed: bool,
 }
 
 impl Rib {
@@ -70,19 +87,18 @@ impl Rib {
     /// Takes one message; appends what follows from it, in the order in which it is to be done.
     pub fn handle(&mut self, now: Time, input: RibIn, out: &mut Vec<RibOut>) {
         match input {
-            RibIn::Configure(config) => self.configure(now, *config),
-            RibIn::PeerUp(up) => self.peer_up(*up, out),
-            RibIn::PeerDown { peer, retain: _ } => self.peer_down(peer, out),
-            RibIn::Routes(batch) => {
-                let Rib { tables, peers, sets, nexthops, sources, .. } = self;
-                receive::batch(now, *batch, tables, peers, sets, nexthops, sources);
-            }
+            RibIn::Configure(config) => self.configure(now, *config, out),
+            RibIn::PeerUp(up) => self.peer_up(now, *up, out),
+            RibIn::PeerDown { peer, retain } => self.peer_down(now, peer, retain, out),
+            RibIn::Routes(batch) => self.take_routes(now, *batch, out),
             RibIn::Refresh { peer, family } => self.exports.refresh(peer, family),
             RibIn::Pull { peer, room } => {
                 self.exports.pull(peer, room, &self.tables, &self.sets, out);
             }
             RibIn::Nexthops(news) => self.nexthop_news(&news),
-            RibIn::Originate(..) | RibIn::Drain { .. } | RibIn::Tick => {}
+            RibIn::Originate(by, nets) => self.originate_for(now, by, nets),
+            RibIn::Drain { peer, on } => self.drain(peer, on),
+            RibIn::Tick => self.expire(now, out),
         }
         self.conclude(out);
         if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {
@@ -92,53 +108,73 @@ impl Rib {
         }
     }
 
-    /// When to send [`RibIn::Tick`]. Changes with `Configure`, and when `Settled` was said.
+    /// When to send [`RibIn::Tick`]. Any message may change it.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.settle.deadline()
+        let deadlines = [self.settle.deadline(), self.waits.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
-    fn peer_up(&mut self, up: PeerUp, out: &mut Vec<RibOut>) {
-        let id = up.peer;
-        if self.peers.get(id).is_some_and(|p| p.up.is_some()) {
-            // A new session without the end of the old one: that is what it means.
-            self.peer_down(id, out);
-            self.conclude(out);
+    /// A neighbour's batch. One of a peer without session is dropped: its routes went with it.
+    fn take_routes(&mut self, now: Time, mut batch: RouteBatch, out: &mut Vec<RibOut>) {
+        let id = batch.peer;
+        if self.peers.get(id).is_none_or(|p| p.up().is_none()) {
+            return;
         }
-        self.exports.up(&up);
-        let peer = self.peers.entry(id);
-        peer.ended = Default::default();
-        peer.up = Some(up);
-        self.regroup(id);
+        // Interned once a batch; the references of this function go at its end.
+        let sets = std::mem::take(&mut batch.attrs);
+        let ids: Vec<AttrId> = sets.into_iter().map(|set| self.sets.intern(set)).collect();
+        let mut from = 0;
+        loop {
+            let Rib { tables, peers, sets, nexthops, sources, .. } = self;
+            let shared = (sets, nexthops, sources);
+            match receive::batch(now, &batch, &ids, from, tables, peers, shared) {
+                Progress::Done => break,
+                Progress::At(family, marker, next) => {
+                    self.marker(now, id, family, marker);
+                    from = next;
+                }
+            }
+        }
+        for id in ids {
+            self.sets.release(id);
+        }
+        self.mind_limits(id, out);
     }
 
-    fn peer_down(&mut self, id: PeerId, out: &mut Vec<RibOut>) {
-        let Rib { tables, peers, sets, nexthops, sources, exports, .. } = self;
-        exports.down(id, sets);
-        let Some(peer) = peers.get_mut(id) else { return };
-        let mut intake = Intake { counts: &mut peer.counts, sets, nexthops, sources };
-        receive::remove_all::<V4>(id, tables, &mut intake);
-        receive::remove_all::<V6>(id, tables, &mut intake);
-        peer.up = None;
-        // Decide while the peer is still known: the counts of its best routes go down with it.
-        self.conclude(out);
-        self.peers.forget_if_gone(id);
+    /// Traffic is to be taken off a neighbour, or not any more.
+    fn drain(&mut self, id: PeerId, on: bool) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if std::mem::replace(&mut peer.drained, on) != on {
+            self.judge_again::<V4>(&[id]);
+            self.judge_again::<V6>(&[id]);
+            self.regroup(id);
+        }
     }
 
     fn nexthop_news(&mut self, news: &[NexthopNews]) {
         let Rib { tables, nexthops, .. } = self;
         let mut users = nexthops.learn(news);
-        receive::touch_users::<V4>(tables, nexthops, &mut users);
-        receive::touch_users::<V6>(tables, nexthops, &mut users);
+        review::touch_users::<V4>(tables, nexthops, &mut users);
+        review::touch_users::<V6>(tables, nexthops, &mut users);
         nexthops.end_news(news);
     }
 
     /// Decides what was touched, and says what follows. What one message touched is one batch.
     fn conclude(&mut self, out: &mut Vec<RibOut>) {
-        let Rib { tables, peers, sets, nexthops, sources, exports, .. } = self;
+        let refeed = std::mem::take(&mut self.refeed);
+        let Rib { config, tables, peers, sets, nexthops, sources, kernel, exports, .. } = self;
         let mut fib = FibBatch::default();
-        let routes = &mut fib.routes;
-        change::decide_touched::<V4>(tables, peers, sets, nexthops, sources, exports, routes);
-        change::decide_touched::<V6>(tables, peers, sets, nexthops, sources, exports, routes);
+        let unconfigured;
+        let config = match config {
+            Some(config) => &*config,
+            None => {
+                unconfigured = RibConfig::default();
+                &unconfigured
+            }
+        };
+        let mut change = Change { config, peers, sets, nexthops, sources, kernel, exports, refeed };
+        change.decide_touched::<V4>(tables, &mut fib.routes);
+        change.decide_touched::<V6>(tables, &mut fib.routes);
         for (family, id) in std::mem::take(&mut exports.freed) {
             match family {
                 Family::Ipv4 => change::forget_if_unused(&mut tables.v4, id, exports),

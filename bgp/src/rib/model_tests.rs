@@ -169,7 +169,10 @@ impl Model {
                 let session = &self.sessions[&peer];
                 candidates.push(Candidate {
                     peer,
+                    path_id: 0,
                     rank: attrs.rank(),
+                    med_among: attrs.rank().neighbor_as,
+                    long_lived_stale: false,
                     internal: session.kind != PeerKind::External,
                     metric: *metric,
                     router_id: session.negotiated.router_id,

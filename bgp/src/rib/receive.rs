@@ -1,19 +1,22 @@
-//! Routes in: batches of neighbours, our own routes, the end of a session, a changed policy.
+//! Routes in: batches of neighbours, and what we originate.
 //!
 //! Everything here changes paths, keeps the counts and references right, and names the
 //! destinations it touched; nothing here decides. There is no Adj-RIB-In beside the table: a
 //! filtered path lies in its destination, marked.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::dest::{Path, Verdict};
+use super::import::{Judge, Ready};
 use super::nexthop::{HopId, Nexthops};
-use super::peers::{Counts, Peer, Peers};
+use super::peers::{Counts, Peers};
 use super::sets::Sets;
 use super::source::{SourceId, Sources};
 use super::table::{Keyed, Table, Tables, slot_of};
 use crate::attrs::{AttrId, AttrSet};
-use crate::msg::{Op, RouteBatch};
+use crate::msg::{LimitAction, Op, PrefixLimit, RouteBatch};
+use crate::policy::Changes;
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// What changes along with paths.
@@ -30,19 +33,48 @@ pub(crate) fn seconds(now: Time) -> u32 {
     u32::try_from(now.0 / 1_000_000).unwrap_or(u32::MAX)
 }
 
+/// A route as import left it.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) source: SourceId,
+    pub(crate) received: AttrId,
+    pub(crate) used: AttrId,
+    pub(crate) since: u32,
+    pub(crate) verdict: Verdict,
+}
+
 impl Intake<'_> {
-    /// `prefix` now has this path. `hop`: its next hop if it was accepted and is not ours. The
-    /// path takes references of its own to its sets.
+    /// `prefix` now has this route. One that is new to a neighbour with as many as it may have
+    /// (`max`) is kept out.
     #[inline]
-    fn put<P: Keyed>(&mut self, table: &mut Table<P>, prefix: P, path: Path, hop: Option<HopId>) {
+    fn put<P: Keyed>(
+        &mut self,
+        table: &mut Table<P>,
+        prefix: P,
+        route: Route,
+        hop: Option<HopId>,
+        max: u32,
+    ) {
+        let Route { source, received, used, since, verdict } = route;
         let id = table.find_or_insert(prefix);
         let Some(dest) = table.get_mut(id) else { return };
         let family = slot_of(P::FAMILY);
-        match dest.paths.of_mut(path.source()) {
+        let mut path = Path::new(source, received, used, since, verdict);
+        let old = dest.paths.of_mut(source);
+        let counted = old.as_ref().is_some_and(|old| old.verdict() != Verdict::Over);
+        if !counted && self.room(family, max) == 0 {
+            path = Path::new(source, received, received, since, Verdict::Over);
+        }
+        match old {
             Some(old)
                 if (old.received, old.used) == (path.received, path.used)
                     && old.verdict() == path.verdict() =>
             {
+                if old.is_stale() {
+                    // Said again: that is all the news there is.
+                    *old = old.marked(old.verdict(), false);
+                    subtract(&mut self.counts.stale, family, 1);
+                }
                 return;
             }
             Some(old) => {
@@ -51,26 +83,38 @@ impl Intake<'_> {
             }
             None => dest.paths.push(path),
         }
+        self.take_up(path, family, hop);
+        table.touched.push(id);
+    }
+
+    /// How many more prefixes a neighbour that may send `max` may send.
+    #[inline]
+    pub(crate) fn room(&self, family: usize, max: u32) -> u32 {
+        let of = |counts: &[u32; 2]| counts.get(family).copied().unwrap_or_default();
+        max.saturating_sub(of(&self.counts.received) - of(&self.counts.over))
+    }
+
+    /// A path is there now.
+    #[inline]
+    fn take_up(&mut self, path: Path, family: usize, hop: Option<HopId>) {
         self.sources.acquire(path.source());
         self.sets.retain(path.received);
         if path.used != path.received {
             self.sets.retain(path.used);
         }
-        if let Some(hop) = hop {
+        if let Some(hop) = hop
+            && path.is_accepted()
+        {
             self.nexthops.acquire(hop);
         }
-        add(&mut self.counts.received, family, 1);
-        add(&mut self.counts.accepted, family, u32::from(path.is_accepted()));
-        table.touched.push(id);
+        let counts = &mut *self.counts;
+        add(&mut counts.received, family, 1);
+        add(&mut counts.accepted, family, u32::from(path.is_accepted()));
+        add(&mut counts.stale, family, u32::from(path.is_stale()));
+        add(&mut counts.over, family, u32::from(path.verdict() == Verdict::Over));
     }
 
-    /// The destination has no path of this source any more.
-    fn take<P: Keyed>(&mut self, table: &mut Table<P>, id: u32, source: SourceId) {
-        let Some(path) = table.get_mut(id).and_then(|d| d.paths.remove(source)) else { return };
-        self.give_up(path, slot_of(P::FAMILY));
-        table.touched.push(id);
-    }
-
+    /// It is not there any more.
     fn give_up(&mut self, path: Path, family: usize) {
         self.sources.release(path.source());
         self.sets.release(path.received);
@@ -80,8 +124,36 @@ impl Intake<'_> {
         if path.is_accepted() && !path.source().is_own() {
             self.nexthops.release(path.used);
         }
-        subtract(&mut self.counts.received, family, 1);
-        subtract(&mut self.counts.accepted, family, u32::from(path.is_accepted()));
+        let counts = &mut *self.counts;
+        subtract(&mut counts.received, family, 1);
+        subtract(&mut counts.accepted, family, u32::from(path.is_accepted()));
+        subtract(&mut counts.stale, family, u32::from(path.is_stale()));
+        subtract(&mut counts.over, family, u32::from(path.verdict() == Verdict::Over));
+    }
+
+    /// The destination has no path of this source any more.
+    pub(crate) fn take<P: Keyed>(&mut self, table: &mut Table<P>, id: u32, source: SourceId) {
+        let Some(path) = table.get_mut(id).and_then(|d| d.paths.remove(source)) else { return };
+        self.give_up(path, slot_of(P::FAMILY));
+        table.touched.push(id);
+    }
+
+    /// The path that lies at a destination is now this one: the same route, judged anew.
+    pub(crate) fn replace<P: Keyed>(&mut self, table: &mut Table<P>, id: u32, path: Path) {
+        let Some(old) = table.get_mut(id).and_then(|d| d.paths.of_mut(path.source())) else {
+            return;
+        };
+        let old = std::mem::replace(old, path);
+        let hop = path.is_accepted().then(|| {
+            let next_hop = self.sets.get(path.used).map(AttrSet::next_hop);
+            next_hop.map(|next_hop| self.nexthops.resolve(path.used, next_hop))
+        });
+        let family = slot_of(P::FAMILY);
+        self.take_up(path, family, hop.flatten());
+        self.give_up(old, family);
+        if (old.used, old.verdict()) != (path.used, path.verdict()) {
+            table.touched.push(id);
+        }
     }
 }
 
@@ -97,57 +169,87 @@ fn subtract(counts: &mut [u32; 2], family: usize, n: u32) {
     }
 }
 
-/// A neighbour's batch. One of a peer without session is dropped: its routes went with it.
-pub(crate) fn batch(
-    now: Time,
-    batch: RouteBatch,
-    tables: &mut Tables,
-    peers: &mut Peers,
-    sets: &mut Sets,
-    nexthops: &mut Nexthops,
-    sources: &mut Sources,
-) {
-    let Some(peer) = peers.get_mut(batch.peer).filter(|p| p.up.is_some()) else { return };
-    // Interned once a batch; the references of this function go at its end.
-    let mut batch = batch;
-    let ids: Vec<AttrId> = batch.attrs.drain(..).map(|set| sets.intern(set)).collect();
-    for op in &batch.ops {
-        let range = |start: u32, end: u32| start as usize..end as usize;
-        match *op {
-            Op::Announce { family, attrs, start, end } => {
-                let Some(attr) = ids.get(attrs as usize).copied() else { continue };
-                let run = Run { attr, range: range(start, end), since: seconds(now) };
-                let counts = &mut peer.counts.clone();
-                let mut intake = Intake { counts, sets, nexthops, sources };
-                match family {
-                    Family::Ipv4 => announce::<V4>(&batch, run, tables, peer, &mut intake),
-                    Family::Ipv6 => announce::<V6>(&batch, run, tables, peer, &mut intake),
-                }
-                peer.counts = *counts;
-            }
-            Op::Withdraw { family, start, end } => {
-                let counts = &mut peer.counts;
-                let mut intake = Intake { counts, sets, nexthops, sources };
-                match family {
-                    Family::Ipv4 => withdraw::<V4>(&batch, range(start, end), tables, &mut intake),
-                    Family::Ipv6 => withdraw::<V6>(&batch, range(start, end), tables, &mut intake),
-                }
-            }
-            Op::EndOfRib(family) => peer.ended.insert(family),
-            Op::RefreshBegins(_) | Op::RefreshEnds(_) => {}
-        }
-    }
-    for id in ids {
-        sets.release(id);
+/// How many prefixes may be in use under a limit.
+pub(crate) fn max(limit: Option<PrefixLimit>) -> u32 {
+    match limit {
+        Some(PrefixLimit { max, action: LimitAction::Drop | LimitAction::Close { .. } }) => max,
+        Some(PrefixLimit { action: LimitAction::Warn, .. }) | None => u32::MAX,
     }
 }
 
+/// What a batch says beside routes: the neighbour begins or ends to say everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Marker {
+    EndOfRib,
+    RefreshBegins,
+    RefreshEnds,
+}
+
+/// What of a batch is done.
+pub(crate) enum Progress {
+    /// All.
+    Done,
+    /// What is in front of this marker; it goes on behind it, with the op of that number.
+    At(Family, Marker, usize),
+}
+
+/// A neighbour's batch from its op `from` on, up to the next marker; `ids` are its interned sets.
+pub(crate) fn batch(
+    now: Time,
+    batch: &RouteBatch,
+    ids: &[AttrId],
+    from: usize,
+    tables: &mut Tables,
+    peers: &mut Peers,
+    shared: (&mut Sets, &mut Nexthops, &mut Sources),
+) -> Progress {
+    let (sets, nexthops, sources) = shared;
+    let Some(peer) = peers.get_mut(batch.peer) else { return Progress::Done };
+    let mut counts = peer.counts;
+    let mut intake = Intake { counts: &mut counts, sets, nexthops, sources };
+    let mut progress = Progress::Done;
+    if let Some(judge) = peer.judge() {
+        for (op, at) in batch.ops.iter().skip(from).zip(from + 1..) {
+            let range = |start: u32, end: u32| start as usize..end as usize;
+            match *op {
+                Op::Announce { family, attrs, start, end } => {
+                    let Some(attr) = ids.get(attrs as usize).copied() else { continue };
+                    let max = max(peer.limit(slot_of(family)));
+                    let run = Run { attr, range: range(start, end), since: seconds(now), max };
+                    match family {
+                        Family::Ipv4 => announce::<V4>(batch, run, tables, &judge, &mut intake),
+                        Family::Ipv6 => announce::<V6>(batch, run, tables, &judge, &mut intake),
+                    }
+                }
+                Op::Withdraw { family, start, end } => {
+                    let range = range(start, end);
+                    match family {
+                        Family::Ipv4 => withdraw::<V4>(batch, range, tables, &mut intake),
+                        Family::Ipv6 => withdraw::<V6>(batch, range, tables, &mut intake),
+                    }
+                }
+                Op::EndOfRib(family) => progress = Progress::At(family, Marker::EndOfRib, at),
+                Op::RefreshBegins(family) => {
+                    progress = Progress::At(family, Marker::RefreshBegins, at);
+                }
+                Op::RefreshEnds(family) => progress = Progress::At(family, Marker::RefreshEnds, at),
+            }
+            if matches!(progress, Progress::At(..)) {
+                break;
+            }
+        }
+    }
+    peer.counts = counts;
+    progress
+}
+
 /// Prefixes of a batch that share attributes.
-#[derive(Clone)]
 struct Run {
     attr: AttrId,
     range: Range<usize>,
     since: u32,
+    /// How many prefixes the neighbour may send.
+    max: u32,
 }
 
 /// The prefixes of a range with their path identifiers; 0 where the session has none.
@@ -162,23 +264,94 @@ fn announce<P: Keyed>(
     batch: &RouteBatch,
     run: Run,
     tables: &mut Tables,
-    peer: &Peer,
+    judge: &Judge<'_>,
     intake: &mut Intake<'_>,
 ) {
-    let Run { attr, range, since } = run;
-    let Some(attrs) = intake.sets.get(attr) else { return };
-    let judge = peer.judge();
-    let usable = judge.attributes(attrs).is_none();
-    let hop = usable.then(|| intake.nexthops.resolve(attr, attrs.next_hop()));
+    let Run { attr: received, range, since, max } = run;
+    let Some(set) = intake.sets.get(received) else { return };
+    let ready = judge.prepare(set);
+    let mut made = Made::default();
     let table = P::table_mut(tables);
     let mut last = (0, intake.sources.of(batch.peer, 0));
     for (prefix, path_id) in routes::<P>(batch, range) {
         if last.0 != path_id {
             last = (path_id, intake.sources.of(batch.peer, path_id));
         }
-        let hop = hop.filter(|_| judge.prefix(prefix).is_none());
-        let verdict = if hop.is_some() { Verdict::Accepted } else { Verdict::Rejected };
-        intake.put(table, prefix, Path::new(last.1, attr, attr, since, verdict), hop);
+        let source = last.1;
+        let (verdict, used, hop) = match judge.passes(&ready, prefix) {
+            Some(changes) => {
+                let (used, hop) = made.used::<P>(received, judge, changes, false, intake);
+                (Verdict::Accepted, used, hop)
+            }
+            None => (Verdict::Rejected, received, None),
+        };
+        intake.put(table, prefix, Route { source, received, used, since, verdict }, hop, max);
+    }
+    made.release(intake.sets);
+}
+
+/// What import made last of an attribute set: made once for all routes that it is made of alike.
+#[derive(Default)]
+pub(crate) struct Made<'a> {
+    last: Option<Last<'a>>,
+    /// References to give up at the end.
+    held: Vec<AttrId>,
+}
+
+struct Last<'a> {
+    received: AttrId,
+    changes: Option<&'a Changes>,
+    stale: bool,
+    used: AttrId,
+    hop: Option<HopId>,
+}
+
+impl<'a> Made<'a> {
+    /// The set with which an accepted route is used, and its next hop.
+    #[inline]
+    pub(crate) fn used<P: Keyed>(
+        &mut self,
+        received: AttrId,
+        judge: &Judge<'a>,
+        changes: Option<&'a Changes>,
+        stale: bool,
+        intake: &mut Intake<'_>,
+    ) -> (AttrId, Option<HopId>) {
+        if let Some(last) = &self.last
+            && (last.received, last.stale) == (received, stale)
+            && match (last.changes, changes) {
+                (None, None) => true,
+                (Some(a), Some(b)) => std::ptr::eq(a, b),
+                _ => false,
+            }
+        {
+            return (last.used, last.hop);
+        }
+        let set = intake.sets.get(received);
+        let made = set.and_then(|set| judge.used(P::FAMILY, set, changes, stale));
+        let used = match made {
+            Some(made) => {
+                let used = intake.sets.intern(made);
+                self.held.push(used);
+                used
+            }
+            None => received,
+        };
+        let next_hop = intake.sets.get(used).map(AttrSet::next_hop);
+        let hop = next_hop.map(|next_hop| intake.nexthops.resolve(used, next_hop));
+        self.last = Some(Last { received, changes, stale, used, hop });
+        (used, hop)
+    }
+
+    /// Another judge is next.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+    }
+
+    pub(crate) fn release(self, sets: &mut Sets) {
+        for id in self.held {
+            sets.release(id);
+        }
     }
 }
 
@@ -201,35 +374,11 @@ fn withdraw<P: Keyed>(
     }
 }
 
-/// The session of `peer` is over: all its paths go, found in one walk over the table that ends
-/// with the last of them.
-pub(crate) fn remove_all<P: Keyed>(peer: PeerId, tables: &mut Tables, intake: &mut Intake<'_>) {
-    let table = P::table_mut(tables);
-    let family = slot_of(P::FAMILY);
-    for id in 0..table.end() {
-        if intake.counts.received.get(family) == Some(&0) {
-            break;
-        }
-        while let Some(source) = source_at(table, id, peer, intake.sources) {
-            intake.take(table, id, source);
-        }
-    }
-}
-
-/// The first source of `peer` that has a path to the destination.
-fn source_at<P: Keyed>(
-    table: &Table<P>,
-    id: u32,
-    peer: PeerId,
-    sources: &Sources,
-) -> Option<SourceId> {
-    let mut from = table.get(id)?.paths.as_slice().iter().map(Path::source);
-    from.find(|source| sources.peer(*source) == peer)
-}
-
-/// What we originate changes from `old` to `new` (both sorted).
+/// What we originate on behalf of one source of our own changes from `old` to `new` (both
+/// sorted).
 pub(crate) fn originate<P: Keyed>(
     now: Time,
+    source: SourceId,
     old: &[P],
     new: &[P],
     tables: &mut Tables,
@@ -238,88 +387,42 @@ pub(crate) fn originate<P: Keyed>(
     let table = P::table_mut(tables);
     for prefix in old.iter().filter(|p| new.binary_search(p).is_err()) {
         if let Some(id) = table.find(*prefix) {
-            intake.take(table, id, SourceId::CONFIGURED);
+            intake.take(table, id, source);
         }
     }
-    let unspecified: std::net::IpAddr = match P::FAMILY {
-        Family::Ipv4 => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        Family::Ipv6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    let unspecified: IpAddr = match P::FAMILY {
+        Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
     };
     let attr = intake.sets.intern(AttrSet::originated(unspecified));
+    let (since, verdict) = (seconds(now), Verdict::Accepted);
     for prefix in new.iter().filter(|p| old.binary_search(p).is_err()) {
-        let since = seconds(now);
-        let path = Path::new(SourceId::CONFIGURED, attr, attr, since, Verdict::Accepted);
-        intake.put(table, *prefix, path, None);
+        let route = Route { source, received: attr, used: attr, since, verdict };
+        intake.put(table, *prefix, route, None, u32::MAX);
     }
     intake.sets.release(attr);
 }
 
-/// The policies of `changed` neighbours (sorted) are new: judges their paths again, and touches
-/// only destinations where a verdict changed.
-pub(crate) fn judge_again<P: Keyed>(
-    changed: &[PeerId],
-    tables: &mut Tables,
-    peers: &mut Peers,
-    sets: &Sets,
-    nexthops: &mut Nexthops,
-    sources: &Sources,
-) {
-    let table = P::table_mut(tables);
-    let family = slot_of(P::FAMILY);
-    let mut flipped: Vec<Path> = Vec::new();
-    for id in 0..table.end() {
-        let Some(dest) = table.get(id) else { continue };
-        for path in dest.paths.as_slice() {
-            let from = sources.peer(path.source());
-            if changed.binary_search(&from).is_err() {
-                continue;
-            }
-            let (Some(peer), Some(attrs)) = (peers.get(from), sets.get(path.received)) else {
-                continue;
-            };
-            let judge = peer.judge();
-            let filtered = judge.attributes(attrs).is_some() || judge.prefix(dest.prefix).is_some();
-            let verdict = if filtered { Verdict::Rejected } else { Verdict::Accepted };
-            if verdict != path.verdict() {
-                flipped.push(path.marked(verdict, path.is_stale()));
-            }
-        }
-        if flipped.is_empty() {
-            continue;
-        }
-        for new in flipped.drain(..) {
-            if let Some(path) = table.get_mut(id).and_then(|d| d.paths.of_mut(new.source())) {
-                *path = new;
-            }
-            let Some(counts) = peers.counts_mut(sources.peer(new.source())) else { continue };
-            if !new.is_accepted() {
-                nexthops.release(new.used);
-                subtract(&mut counts.accepted, family, 1);
-            } else if let Some(attrs) = sets.get(new.used) {
-                let hop = nexthops.resolve(new.used, attrs.next_hop());
-                nexthops.acquire(hop);
-                add(&mut counts.accepted, family, 1);
-            }
-        }
-        table.touched.push(id);
-    }
+/// Whether a path is from that neighbour.
+pub(crate) fn is_from(path: &Path, peer: PeerId, sources: &Sources) -> bool {
+    !path.source().is_own() && sources.peer(path.source()) == peer
 }
 
-/// The kernel changed its mind about next hops (`Nexthops::learn` has the news and counted
-/// `users` paths): touches the destinations of those paths. Newest first; see `nexthop.rs`.
-pub(crate) fn touch_users<P: Keyed>(tables: &mut Tables, nexthops: &Nexthops, users: &mut usize) {
-    let table = P::table_mut(tables);
-    for id in (0..table.end()).rev() {
-        if *users == 0 {
-            break;
+/// The question that comes before [`Judge::prefix`], kept for runs of equal attributes.
+#[derive(Default)]
+pub(crate) struct Asked(Option<(AttrId, Ready)>);
+
+impl Asked {
+    /// The answer for these attributes.
+    pub(crate) fn ready<'s>(
+        &'s mut self,
+        received: AttrId,
+        judge: &Judge<'_>,
+        sets: &Sets,
+    ) -> Option<&'s Ready> {
+        if self.0.as_ref().is_none_or(|(id, _)| *id != received) {
+            self.0 = Some((received, judge.prepare(sets.get(received)?)));
         }
-        let Some(dest) = table.get(id) else { continue };
-        let concerned =
-            |p: &&Path| p.is_accepted() && !p.source().is_own() && nexthops.is_news(p.used);
-        let concerned = dest.paths.as_slice().iter().filter(concerned).count();
-        if concerned > 0 {
-            *users = users.saturating_sub(concerned);
-            table.touched.push(id);
-        }
+        self.0.as_ref().map(|(_, ready)| ready)
     }
 }

@@ -10,12 +10,14 @@ use ipnet::IpNet;
 use super::Rib;
 use super::change::Ranking;
 use super::decision::{self, Candidate};
-use super::dest::{Dest, Path};
+use super::dest::{Path, Verdict};
 use super::nexthop::Reach;
 use super::peers;
-use super::table::Keyed;
+use super::source::SourceId;
+use super::stale::Stage;
+use super::table::{Keyed, slot_of};
 use crate::attrs::AttrSet;
-use crate::msg::{Export, Originated};
+use crate::msg::{Export, Hop, Originated, OriginatedBy, PrefixLimit};
 use crate::types::{Families, Family, NextHop, PeerId, Time, V4, V6, family_of};
 
 /// Destinations that one call looks at, at most: a call's time is bounded whatever matches.
@@ -58,6 +60,8 @@ pub struct RouteView {
     pub prefix: IpNet,
     /// The paths to it, the best one first.
     pub paths: Vec<PathView>,
+    /// Why the best one is kept out of the kernel by a rule, if one does that.
+    pub kept_out: Option<String>,
 }
 
 /// A path to a destination.
@@ -65,16 +69,25 @@ pub struct RouteView {
 pub struct PathView {
     /// From whom; [`PeerId::LOCAL`] for our own.
     pub peer: PeerId,
+    /// For our own: why it is there.
+    pub wish: Option<Wish>,
     /// The identifier with which the neighbour sent it (RFC 7911); 0 where it sends none.
     pub path_id: u32,
     /// The neighbour's name; "local" for our own.
     pub name: String,
-    /// NEXT_HOP; `None` for our own routes.
+    /// NEXT_HOP, as used; `None` for our own routes.
     pub next_hop: Option<NextHop>,
     /// What it carries, as received.
     pub attrs: AttrSet,
+    /// What it carries after import, where that is something else.
+    pub used: Option<AttrSet>,
     /// Whether it is the one in use.
     pub best: bool,
+    /// Whether it carries traffic beside the best one.
+    pub multipath: bool,
+    /// Its neighbour has not said it again since its session ended, or since it began to say
+    /// everything again.
+    pub stale: Option<StaleView>,
     /// Why it is in use, or why it is not.
     pub why: String,
     /// Why import policy rejected it, if it did.
@@ -83,6 +96,43 @@ pub struct PathView {
     pub reach: Option<Reach>,
     /// When it came with these attributes, to the second.
     pub received: Time,
+}
+
+/// A path that is stale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StaleView {
+    /// What it waits for.
+    pub waits: Waits,
+    /// When that wait is over.
+    pub until: Time,
+    /// It has been so for longer than a restart takes, and is the least preferred (RFC 9494).
+    pub long_lived: bool,
+}
+
+/// What a stale path waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waits {
+    /// Its neighbour's session.
+    Session,
+    /// Its neighbour's End-of-RIB.
+    EndOfRib,
+    /// The end of a refresh.
+    Refresh,
+}
+
+/// Which wish an own route follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// A pod block.
+    Block,
+    /// A network of the configuration.
+    Network,
+    /// The operator's.
+    Operator,
+    /// A local pod's, whose address is of another node's block.
+    Borrowed,
+    /// A blackhole that nobody is told of.
+    Sink,
 }
 
 /// A neighbour's routes, per family (IPv4, IPv6).
@@ -94,6 +144,12 @@ pub struct PeerCounts {
     pub accepted: [u32; 2],
     /// Of those, what is in use.
     pub best: [u32; 2],
+    /// Kept though the neighbour has not said it again.
+    pub stale: [u32; 2],
+    /// Kept out by the limit.
+    pub over: [u32; 2],
+    /// How many it may send.
+    pub limits: [Option<PrefixLimit>; 2],
     /// Routes it has been told.
     pub sent: [u32; 2],
 }
@@ -170,15 +226,15 @@ impl Rib {
             if views.len() >= limit || id - start >= LOOKS {
                 return Some(id);
             }
-            views.extend(table.get(id).and_then(|dest| self.view(dest, filter)));
+            views.extend(self.view::<P>(id, filter));
         }
         None
     }
 
     fn exact<P: Keyed>(&self, net: IpNet, filter: &RouteFilter) -> Vec<RouteView> {
         let table = P::table(&self.tables);
-        let dest = P::from_net(net).and_then(|p| table.get(table.find(p)?));
-        dest.and_then(|dest| self.view(dest, filter)).into_iter().collect()
+        let id = P::from_net(net).and_then(|prefix| table.find(prefix));
+        id.and_then(|id| self.view::<P>(id, filter)).into_iter().collect()
     }
 
     fn covering<P: Keyed>(&self, address: IpAddr, filter: &RouteFilter) -> Vec<RouteView> {
@@ -188,29 +244,34 @@ impl Rib {
             IpAddr::V6(a) => a.octets().to_vec(),
         };
         let table = P::table(&self.tables);
-        let dests = (0..=P::MAX_LEN)
-            .rev()
-            .filter_map(|len| table.get(table.find(P::from_wire(len, &octets)?)?));
-        let views = dests.filter_map(|dest| self.view(dest, filter));
+        let found = |len| table.find(P::from_wire(len, &octets)?);
+        let views = (0..=P::MAX_LEN).rev().filter_map(|len| self.view::<P>(found(len)?, filter));
         views.take(if filter.shorter { usize::MAX } else { 1 }).collect()
     }
 
-    fn view<P: Keyed>(&self, dest: &Dest<P>, filter: &RouteFilter) -> Option<RouteView> {
+    fn view<P: Keyed>(&self, id: u32, filter: &RouteFilter) -> Option<RouteView> {
+        let dest = P::table(&self.tables).get(id)?;
+        let config = self.config.as_ref()?;
         let paths = dest.paths.as_slice();
         let Rib { peers, nexthops, sources, .. } = self;
-        let (at, candidates) = Ranking { peers, nexthops, sources }.candidates(paths, &self.sets);
+        let ranking = Ranking { config, peers, nexthops, sources };
+        let (at, candidates) = ranking.candidates(paths, &self.sets);
         let whys = self.whys(&candidates);
         let best = dest.best();
+        let more = self.kernel.more(P::table(&self.tables).more(id));
         let view = |(position, path): (usize, &Path)| {
             let attrs = self.sets.get(path.received)?;
-            let (own, from) = (path.source().is_own(), self.sources.peer(path.source()));
-            let peer = self.peers.get(from);
-            let filtered = (!path.is_accepted()).then(|| {
-                let words = peer.and_then(|p| p.judge().words(dest.prefix, attrs));
-                words.unwrap_or_else(|| "rejected by import policy".to_owned())
-            });
-            let next_hop = (!own).then(|| attrs.next_hop());
+            let used = self.sets.get(path.used)?;
+            let (from, path_id) = sources.get(path.source())?;
+            let own = path.source().is_own();
+            let filtered =
+                (!path.is_accepted()).then(|| self.reason(from, path, dest.prefix, attrs));
+            let next_hop = (!own).then(|| used.next_hop());
             let reach = next_hop.filter(|_| path.is_accepted()).map(|a| self.nexthops.reach(a));
+            let is_best = best.is_some_and(|b| b.source == path.source());
+            let hop = next_hop.map(|next_hop| Hop { next_hop, from });
+            let multipath =
+                !is_best && path.is_accepted() && hop.is_some_and(|h| more.contains(&h));
             let why = at.iter().position(|c| *c == position).and_then(|c| whys.get(c)).cloned();
             let why = why.unwrap_or_else(|| match (&filtered, reach, next_hop) {
                 (Some(reason), _, _) => format!("filtered: {reason}"),
@@ -222,12 +283,16 @@ impl Rib {
             });
             Some(PathView {
                 peer: from,
-                path_id: if own { 0 } else { sources.path_id(path.source()) },
+                wish: own.then(|| wish(path.source())),
+                path_id: if own { 0 } else { path_id },
                 name: self.name_of(from),
                 next_hop,
                 attrs: attrs.clone(),
-                best: best.is_some_and(|b| b.source == path.source()),
-                why,
+                used: (path.used != path.received).then(|| used.clone()),
+                best: is_best,
+                multipath,
+                stale: path.is_stale().then(|| self.stale_view(from, P::FAMILY)).flatten(),
+                why: if multipath { format!("used beside the best; {why}") } else { why },
                 filtered,
                 reach,
                 received: Time(u64::from(path.since) * 1_000_000),
@@ -236,8 +301,34 @@ impl Rib {
         let wanted = |path: &PathView| filter.from.is_none_or(|peer| peer == path.peer);
         let mut views: Vec<PathView> =
             paths.iter().enumerate().filter_map(view).filter(wanted).collect();
-        views.sort_by_key(|p| (!p.best, p.filtered.is_some(), p.peer));
-        (!views.is_empty()).then(|| RouteView { prefix: dest.prefix.net(), paths: views })
+        let order = |p: &PathView| (!p.best, !p.multipath, p.filtered.is_some(), p.peer, p.path_id);
+        views.sort_by_key(order);
+        let kept_out = best.and_then(|best| self.kept_out(dest.prefix, best));
+        let kept_out = kept_out.map(|rule| format!("kept out of the kernel by {rule}"));
+        (!views.is_empty()).then(|| RouteView { prefix: dest.prefix.net(), paths: views, kept_out })
+    }
+
+    /// Why a path is filtered.
+    fn reason<P: Keyed>(&self, from: PeerId, path: &Path, prefix: P, attrs: &AttrSet) -> String {
+        let peer = self.peers.get(from);
+        if path.verdict() == Verdict::Over {
+            let limit = peer.and_then(|p| p.limit(slot_of(P::FAMILY)));
+            let max = limit.map_or_else(String::new, |limit| format!(" of {} prefixes", limit.max));
+            return format!("over the limit{max}");
+        }
+        let judge = peer.and_then(|p| p.judge());
+        let judged = judge.and_then(|judge| judge.prefix(&judge.prepare(attrs), prefix).err());
+        judged.map_or_else(|| "rejected by import policy".to_owned(), |reason| reason.to_string())
+    }
+
+    fn stale_view(&self, from: PeerId, family: Family) -> Option<StaleView> {
+        let stale = self.peers.get(from)?.stale.get(slot_of(family)).copied().flatten()?;
+        let waits = match stale.stage {
+            Stage::Away { .. } => Waits::Session,
+            Stage::Returned => Waits::EndOfRib,
+            Stage::Refresh => Waits::Refresh,
+        };
+        Some(StaleView { waits, until: stale.until, long_lived: stale.long_lived })
     }
 
     /// Why each candidate won or lost.
@@ -279,8 +370,11 @@ impl Rib {
             PeerId::LOCAL => self.peers.own,
             _ => self.peers.get(peer).map_or_else(Default::default, |p| p.counts),
         };
-        let peers::Counts { received, accepted, best } = counts;
-        PeerCounts { received, accepted, best, sent: self.exports.sent(peer) }
+        let peers::Counts { received, accepted, best, stale, over } = counts;
+        let policy = self.peers.get(peer).and_then(|p| p.policy.as_ref());
+        let limits = policy.map_or([None; 2], |p| p.limits);
+        let sent = self.exports.sent(peer);
+        PeerCounts { received, accepted, best, stale, over, limits, sent }
     }
 
     /// Destinations in the table, per family (IPv4, IPv6).
@@ -291,6 +385,16 @@ impl Rib {
     /// Different attribute sets, received and sent, and the octets of memory that they take.
     pub fn attribute_sets(&self) -> (usize, usize) {
         self.sets.size()
+    }
+
+    /// What is originated while the daemon runs.
+    pub fn originated_by(&self, by: OriginatedBy) -> &[IpNet] {
+        self.origins.of(by)
+    }
+
+    /// Whether the operator takes traffic off a neighbour.
+    pub fn is_drained(&self, peer: PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|p| p.is_draining())
     }
 
     /// What this node originates, as configured.
@@ -308,5 +412,15 @@ impl Rib {
             members,
         };
         self.exports.groups().map(view).collect()
+    }
+}
+
+fn wish(source: SourceId) -> Wish {
+    match source {
+        SourceId::NETWORK => Wish::Network,
+        SourceId::OPERATOR => Wish::Operator,
+        SourceId::BORROWED => Wish::Borrowed,
+        SourceId::SINK => Wish::Sink,
+        _ => Wish::Block,
     }
 }

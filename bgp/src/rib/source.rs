@@ -15,13 +15,34 @@ use crate::types::PeerId;
 pub(crate) struct SourceId(pub(crate) u32);
 
 impl SourceId {
-    /// Our own: what the configuration originates,
-    pub(crate) const CONFIGURED: SourceId = SourceId(0);
-    /// what the operator does,
-    pub(crate) const OPERATOR: SourceId = SourceId(1);
-    /// and addresses of local pods that lie in other nodes' blocks.
-    pub(crate) const BORROWED: SourceId = SourceId(2);
-    const OWN: [SourceId; 3] = [SourceId::CONFIGURED, SourceId::OPERATOR, SourceId::BORROWED];
+    /// Our own: announced, and a blackhole in the kernel (a pod block);
+    pub(crate) const BLOCK: SourceId = SourceId(0);
+    /// announced only (a network of the configuration);
+    pub(crate) const NETWORK: SourceId = SourceId(1);
+    /// announced only, by the operator;
+    pub(crate) const OPERATOR: SourceId = SourceId(2);
+    /// announced only, because a local pod has an address of another node's block;
+    pub(crate) const BORROWED: SourceId = SourceId(3);
+    /// a blackhole only.
+    pub(crate) const SINK: SourceId = SourceId(4);
+
+    const OWN: [SourceId; 5] = [
+        SourceId::BLOCK,
+        SourceId::NETWORK,
+        SourceId::OPERATOR,
+        SourceId::BORROWED,
+        SourceId::SINK,
+    ];
+
+    /// Whether what comes from it is told to neighbours.
+    pub(crate) fn is_announced(self) -> bool {
+        self != SourceId::SINK
+    }
+
+    /// Whether what is our own and comes from it is a blackhole in the kernel.
+    pub(crate) fn is_blackhole(self) -> bool {
+        matches!(self, SourceId::BLOCK | SourceId::SINK)
+    }
 
     /// Whether we originate what comes from it.
     #[inline]
@@ -81,9 +102,11 @@ impl Sources {
         self.slab.get(id.0).map_or(PeerId::LOCAL, |s| s.peer)
     }
 
-    /// The path identifier with which it came; 0 where there are none.
-    pub(crate) fn path_id(&self, id: SourceId) -> u32 {
-        self.slab.get(id.0).map_or(0, |s| s.path_id)
+    /// Whose it is, and the path identifier with which it came (0 where there are none; of our
+    /// own, its number).
+    #[inline]
+    pub(crate) fn get(&self, id: SourceId) -> Option<(PeerId, u32)> {
+        self.slab.get(id.0).map(|s| (s.peer, s.path_id))
     }
 
     /// One more path is from there.
@@ -133,7 +156,7 @@ mod tests {
         let mut sources = Sources::default();
         let (a, b) = (sources.of(PeerId(7), 0), sources.of(PeerId(7), 9));
         assert_ne!(a, b);
-        assert_eq!((sources.of(PeerId(7), 9), sources.path_id(b)), (b, 9));
+        assert_eq!((sources.of(PeerId(7), 9), sources.get(b)), (b, Some((PeerId(7), 9))));
         sources.acquire(a);
         sources.flush();
         // Nothing came from b; a has a path.

@@ -10,7 +10,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::dest::Dest;
-use super::slab::Slab;
+use super::kernel::More;
+use super::slab::{Slab, Sparse};
 use crate::msg::RouteBatch;
 use crate::types::{Family, Prefix, V4, V6};
 
@@ -26,6 +27,8 @@ pub(crate) struct Table<P> {
     /// Destinations whose paths changed, or whose next hop did, since the last decision; one may
     /// be named twice, and may be gone by now.
     pub(crate) touched: Vec<u32>,
+    /// The further hops of multipath routes, as the Fib was told.
+    more: Sparse<More>,
 }
 
 impl<P> Default for Table<P> {
@@ -35,6 +38,7 @@ impl<P> Default for Table<P> {
             index: HashTable::new(),
             hasher: FixedState::with_seed(SEED),
             touched: Vec::new(),
+            more: Sparse::default(),
         }
     }
 }
@@ -81,6 +85,23 @@ impl<P: Prefix> Table<P> {
                 id
             }
         }
+    }
+
+    /// The further hops of a destination's route.
+    #[inline]
+    pub(crate) fn more(&self, id: u32) -> More {
+        self.more.get(id)
+    }
+
+    #[inline]
+    pub(crate) fn set_more(&mut self, id: u32, more: More) {
+        self.more.set(id, more);
+    }
+
+    /// Every destination is to be decided again.
+    pub(crate) fn touch_all(&mut self) {
+        self.touched.clear();
+        self.touched.extend((0..self.dests.end()).filter(|id| self.dests.get(*id).is_some()));
     }
 
     /// Forgets a destination that has no paths.

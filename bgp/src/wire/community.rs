@@ -11,8 +11,10 @@ pub struct Community(pub u32);
 impl Community {
     /// Please depreference: the route is about to go (RFC 8326).
     pub const GRACEFUL_SHUTDOWN: Community = Community(0xffff_0000);
-    /// The route is stale and kept for long (RFC 9494 §4.6).
+    /// Stale for long: the least preferred of all (RFC 9494 §4.3).
     pub const LLGR_STALE: Community = Community(0xffff_0006);
+    /// Not to be kept once it is stale for long (RFC 9494 §4.2).
+    pub const NO_LLGR: Community = Community(0xffff_0007);
     /// Drop traffic to this destination (RFC 7999).
     pub const BLACKHOLE: Community = Community(0xffff_029a);
     /// Not outside the AS (or confederation).
@@ -28,7 +30,7 @@ impl Community {
     const NAMES: [(Community, &str); 8] = [
         (Community::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
         (Community::LLGR_STALE, "llgr-stale"),
-        (Community(0xffff_0007), "no-llgr"),
+        (Community::NO_LLGR, "no-llgr"),
         (Community::BLACKHOLE, "blackhole"),
         (Community::NO_EXPORT, "no-export"),
         (Community::NO_ADVERTISE, "no-advertise"),

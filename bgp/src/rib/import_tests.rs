@@ -1,0 +1,1 @@
+//! What import makes of a route, rule by rule.

@@ -1,0 +1,100 @@
+//! What this node originates: by configuration, and while it runs by the operator and on behalf
+//! of local pods.
+//!
+//! A prefix is announced, or a blackhole in the kernel, or both; each combination is a source of
+//! its own, so that a path says by its source what it is for.
+
+use ipnet::IpNet;
+
+use super::Rib;
+use super::receive::{self, Intake};
+use super::source::SourceId;
+use super::table::Keyed;
+use crate::msg::{Originated, OriginatedBy};
+use crate::types::{Prefix, Time, V4, V6};
+
+/// What was asked for while the daemon runs.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    operator: Vec<IpNet>,
+    borrowed: Vec<IpNet>,
+}
+
+impl Origins {
+    /// The prefixes that are originated on behalf of that one.
+    pub(crate) fn of(&self, by: OriginatedBy) -> &[IpNet] {
+        match by {
+            OriginatedBy::Operator => &self.operator,
+            OriginatedBy::Borrowed => &self.borrowed,
+        }
+    }
+}
+
+impl Rib {
+    /// These and no others, from now on.
+    pub(super) fn originate_for(&mut self, now: Time, by: OriginatedBy, nets: Vec<IpNet>) {
+        let (slot, source) = match by {
+            OriginatedBy::Operator => (&mut self.origins.operator, SourceId::OPERATOR),
+            OriginatedBy::Borrowed => (&mut self.origins.borrowed, SourceId::BORROWED),
+        };
+        let old = std::mem::replace(slot, nets.clone());
+        self.originate(now, source, &old, &nets);
+    }
+
+    /// What the configuration originates is new.
+    pub(super) fn originate_configured(
+        &mut self,
+        now: Time,
+        old: &[Originated],
+        new: &[Originated],
+    ) {
+        for source in [SourceId::BLOCK, SourceId::NETWORK, SourceId::SINK] {
+            let of = |all: &[Originated]| -> Vec<IpNet> {
+                let mine = all.iter().filter(|one| source_of(one.prefix, all) == Some(source));
+                mine.map(|one| one.prefix).collect()
+            };
+            self.originate(now, source, &of(old), &of(new));
+        }
+    }
+
+    fn originate(&mut self, now: Time, source: SourceId, old: &[IpNet], new: &[IpNet]) {
+        self.originate_family::<V4>(now, source, old, new);
+        self.originate_family::<V6>(now, source, old, new);
+    }
+
+    fn originate_family<P: Keyed>(
+        &mut self,
+        now: Time,
+        source: SourceId,
+        old: &[IpNet],
+        new: &[IpNet],
+    ) {
+        let (old, new) = (keys::<P>(old), keys::<P>(new));
+        if old == new {
+            return;
+        }
+        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
+        let counts = &mut peers.own;
+        let mut intake = Intake { counts, sets, nexthops, sources };
+        receive::originate::<P>(now, source, &old, &new, tables, &mut intake);
+    }
+}
+
+/// What a prefix is for, all wishes for it together.
+fn source_of(prefix: IpNet, all: &[Originated]) -> Option<SourceId> {
+    let wishes = || all.iter().filter(|one| one.prefix == prefix);
+    match (wishes().any(|one| one.announce), wishes().any(|one| one.blackhole)) {
+        (true, true) => Some(SourceId::BLOCK),
+        (true, false) => Some(SourceId::NETWORK),
+        (false, true) => Some(SourceId::SINK),
+        (false, false) => None,
+    }
+}
+
+/// The prefixes of one family, sorted, each once.
+fn keys<P: Prefix>(nets: &[IpNet]) -> Vec<P> {
+    let mut keys: Vec<P> = nets.iter().filter_map(|net| P::from_net(*net)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
