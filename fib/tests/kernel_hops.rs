@@ -3,8 +3,10 @@
 
 mod netns;
 
+use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::process::{Command, Stdio};
 
 use netns::pump::{Daemon, config, until};
 use netns::*;
@@ -181,7 +183,7 @@ fn ipv4_goes_to_ipv6_next_hops() {
         let why = why("10.244.2.0/26").await.expect("a reason");
         assert!(why.contains("IPIP takes no IPv6 next hop: only direct"), "{why}");
         // As a person reads it.
-        let shown = std::process::Command::new("ip").args(["route", "show", V4]).output();
+        let shown = Command::new("ip").args(["route", "show", V4]).output();
         let shown = String::from_utf8(shown.expect("ip").stdout).expect("text");
         assert_eq!(shown.trim(), "192.0.2.0/24 via inet6 fd00:5::1 dev left proto bird");
         daemon.stop().await;
@@ -219,7 +221,18 @@ fn a_routes_own_metric_replaces_before_it_removes() {
     in_netns("a_routes_own_metric_replaces_before_it_removes", || async {
         let (left, _right) = two_underlays();
         let daemon = started().await;
-        let (_kernel, mut events) = open();
+        let mut monitor = Command::new("ip")
+            .args(["-o", "monitor", "route"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ip (iproute2)");
+        // It has begun to listen when it has told of something.
+        let mut told = BufReader::new(monitor.stdout.take().expect("a pipe")).lines();
+        while {
+            ip("route replace 198.51.100.1/32 via 10.1.5.11 proto static");
+            ip("route del 198.51.100.1/32");
+            told.next().is_none()
+        } {}
         for metric in [None, Some(50), Some(1024), Some(7), None] {
             let mut expected = Vec::new();
             for (prefix, gateway) in [(V4, "10.1.5.11"), (V6, "fd00:5::11")] {
@@ -229,26 +242,26 @@ fn a_routes_own_metric_replaces_before_it_removes() {
                 expected.push(wanted);
             }
             content(&daemon, &expected).await;
-            // What the kernel tells everybody: never a prefix without a route.
-            let (mut held, mut seen) = (0, 0);
-            for event in news(&mut events).await {
-                seen += 1;
-                match event {
-                    starling_fib::types::KernelEvent::Route(route) if route.protocol == BIRD => {
-                        held += 1
-                    }
-                    starling_fib::types::KernelEvent::RouteGone(route)
-                        if route.protocol == BIRD =>
-                    {
-                        assert!(held > 0, "gone before its successor came: {route:?}");
-                        held -= 1;
-                    }
-                    _ => {}
-                }
-            }
-            assert!(seen >= 2, "the kernel said nothing");
         }
         daemon.stop().await;
+        ip("route add 198.51.100.2/32 via 10.1.5.11 proto static");
+        let told: Vec<String> =
+            told.map_while(Result::ok).take_while(|line| !line.contains("198.51.100.2")).collect();
+        monitor.kill().expect("it listens still");
+        monitor.wait().expect("an end");
+        for prefix in [V4, V6] {
+            let mut held = 0;
+            for line in told.iter().filter(|line| line.contains(prefix)) {
+                held += if line.starts_with("Deleted") { -1 } else { 1 };
+                assert!(held > 0, "{prefix} had no route for a moment: {told:#?}");
+            }
+            assert_eq!(held, 1, "{told:#?}");
+            let changes = told.iter().filter(|line| line.contains(prefix)).count();
+            assert_eq!(
+                changes, 9,
+                "one, and four times another and away with the former: {told:#?}"
+            );
+        }
     });
 }
 
