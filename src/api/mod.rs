@@ -35,7 +35,7 @@ pub use peer::{
 };
 pub use route::{
     FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
-    RouteQuery,
+    RouteQuery, UsedHop,
 };
 
 use serde::{Deserialize, Serialize};
