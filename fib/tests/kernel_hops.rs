@@ -1,5 +1,6 @@
 //! Several next hops, next hops of the other family, link-local ones, metrics: what is wanted is
 //! what the real kernel holds, and what happens to one next hop changes only that.
+#![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
 mod netns;
 

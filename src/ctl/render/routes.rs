@@ -99,7 +99,8 @@ impl RouteTable {
             (state, Some(why))
                 if !matches!(state, KernelState::Installed | KernelState::Unresolved) =>
             {
-                self.notes.add(prefix, &format!("{} in the kernel: {why}", kernel.state));
+                let word = if state == KernelState::Out { "not" } else { state.as_str() };
+                self.notes.add(prefix, &format!("{word} in the kernel: {why}"));
                 Cell::styled(format!("{} (!)", kernel.state), style)
             }
             _ => Cell::styled(kernel.state.as_str(), style),
