@@ -72,8 +72,9 @@ pub enum PeerIn<'a> {
     /// The connection is gone; `reason` is for people ("connection reset by peer").
     Closed { slot: Slot, reason: String },
     /// A deadline may have passed. `unread`: bytes of the Established connection wait unread, so
-    /// the neighbour is alive and it is we who are slow: the hold timer is extended.
-    Tick { unread: bool },
+    /// the neighbour is alive and it is we who are slow: the hold timer is extended. `stalled`: how
+    /// long ours have waited unsent since the last one went (RFC 9687); zero if none waits.
+    Tick { unread: bool, stalled: Duration },
     /// The operator wants the neighbour's routes again (ROUTE-REFRESH, RFC 2918).
     RequestRefresh,
     /// The path to the neighbour was seen to work and does not any more (RFC 5882 §3.2). Ends an

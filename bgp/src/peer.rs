@@ -7,15 +7,18 @@
 
 use bytes::{Buf, BytesMut};
 
-use crate::msg::{PeerIn, PeerOut, RouteBatch, Slot};
+use crate::msg::{Op, PeerIn, PeerOut, RouteBatch, Slot};
+use crate::session::conn::End;
 use crate::session::fsm::{Event, Session};
+use crate::session::restart::Farewell;
 use crate::session::{Counters, PeerConfig, PeerEvent, PeerStatus};
-use crate::types::Time;
+use crate::types::{Families, Family, Time};
+use crate::wire::Notification;
 use crate::wire::header::{self, Frame, Kind};
 use crate::wire::judge::{Context, Judgement, judge};
 use crate::wire::open::Open;
+use crate::wire::refresh::{self, Refresh};
 use crate::wire::update::Update;
-use crate::wire::{Notification, refresh};
 
 /// A batch with so many prefixes is handed on before more is read.
 const FULL: usize = 1 << 16;
@@ -30,6 +33,9 @@ pub struct Peer {
     received: Counters,
     last_received: Option<Time>,
     complaints: Vec<String>,
+    /// Families that the session has but that are ignored: an UPDATE of theirs was beyond reading
+    /// (RFC 7606 §2, AFI/SAFI disable).
+    ignored: Families,
 }
 
 impl Peer {
@@ -40,6 +46,7 @@ impl Peer {
             received: Counters::default(),
             last_received: None,
             complaints: Vec::new(),
+            ignored: Families::NONE,
         }
     }
 
@@ -48,15 +55,16 @@ impl Peer {
         let event = match input {
             PeerIn::Received { slot, bytes } => return self.received(now, slot, bytes, out),
             PeerIn::Start => Event::Start,
-            PeerIn::Stop(why) | PeerIn::Leave(why) => Event::Stop(why),
-            PeerIn::Forwarding(_) => return,
-            PeerIn::OverLimit { .. } => Event::Stop(Notification::with(6, 1, Vec::new())),
+            PeerIn::Stop(why) => Event::Stop(why, Farewell::ForGood),
+            PeerIn::Leave(why) => Event::Stop(why, Farewell::ForNow),
+            PeerIn::Forwarding(forwarding) => Event::Forwarding(forwarding),
+            PeerIn::OverLimit { family, limit, idle } => Event::OverLimit(family, limit, idle),
             PeerIn::Configure(config) => Event::Configure(config),
-            PeerIn::Connected { local, .. } => Event::Connected(local.ip()),
+            PeerIn::Connected { local, remote } => Event::Connected(End::of(local, remote)),
             PeerIn::ConnectFailed { reason } => Event::ConnectFailed(reason),
-            PeerIn::Accepted { local, .. } => Event::Accepted(local.ip()),
+            PeerIn::Accepted { local, remote } => Event::Accepted(End::of(local, remote)),
             PeerIn::Closed { slot, reason } => Event::Closed(slot, reason),
-            PeerIn::Tick { unread } => Event::Tick(unread),
+            PeerIn::Tick { unread, stalled } => Event::Tick(unread, stalled),
             PeerIn::RequestRefresh => Event::RequestRefresh,
             PeerIn::BfdDown(loss) => Event::BfdDown(loss),
         };
@@ -82,6 +90,7 @@ impl Peer {
             since: journal.since,
             negotiated: agreed.map(|agreed| agreed.negotiated.clone()),
             capabilities: agreed.map(|agreed| agreed.capabilities.clone()).unwrap_or_default(),
+            offered: self.session.offered().to_vec(),
             last_down: journal.last_down.clone(),
             flaps: journal.flaps,
             received: self.received,
@@ -94,7 +103,8 @@ impl Peer {
         let mut batch = RouteBatch::new(self.config().id);
         let mut used = 0;
         while self.session.is_open(slot) {
-            match header::next(bytes.get(used..).unwrap_or_default()) {
+            let rest = bytes.get(used..).unwrap_or_default();
+            match header::next_of(rest, self.session.longest(slot)) {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
                     used += frame.len();
@@ -130,12 +140,7 @@ impl Peer {
             Kind::RouteRefresh => {
                 self.received.refreshes += 1;
                 self.tell(now, Event::Routing(slot, Kind::RouteRefresh), batch, out);
-                let live = self.session.live().filter(|live| live.slot == slot);
-                if let (Some(live), Some(family)) = (live, refresh::read(frame.body))
-                    && live.agreed.negotiated.families.contains(family)
-                {
-                    out.push(PeerOut::Refresh(family));
-                }
+                self.refresh(now, slot, frame.body, batch, out);
             }
             Kind::Open => {
                 self.received.opens += 1;
@@ -163,13 +168,66 @@ impl Peer {
     ) {
         self.tell(now, Event::Routing(slot, Kind::Update), batch, out);
         let Some(live) = self.session.live().filter(|live| live.slot == slot) else { return };
-        let context = Context::new(self.config(), &live.agreed.negotiated);
+        let negotiated = &live.agreed.negotiated;
+        let mut context = Context::new(self.config(), negotiated, live.end.scope);
+        self.ignored.iter().for_each(|family| context.families.remove(family));
         match Update::read(body).and_then(|update| judge(&update, &context, batch)) {
-            Ok(judgement) => self.complain(judgement, out),
+            Ok(mut judgement) => {
+                if let Some((family, why)) = judgement.disabled.take() {
+                    self.disable(family, why, batch, out);
+                }
+                self.complain(judgement, out);
+            }
             Err(why) => self.tell(now, Event::Fault(slot, why), batch, out),
         }
         if batch.v4.len() + batch.v6.len() >= FULL {
             hand_on(batch, out);
+        }
+    }
+
+    /// From now on `family` is ignored. What it has brought goes the way of a refresh that brings
+    /// nothing.
+    #[cold]
+    fn disable(
+        &mut self,
+        family: Family,
+        why: String,
+        batch: &mut RouteBatch,
+        out: &mut Vec<PeerOut>,
+    ) {
+        self.ignored.insert(family);
+        let gone = [Op::RefreshBegins(family), Op::RefreshEnds(family), Op::EndOfRib(family)];
+        batch.ops.extend(gone);
+        let text = format!("{why}: {family} is ignored until the session is made anew");
+        out.push(PeerOut::Event(PeerEvent::Malformed(text)));
+    }
+
+    /// A ROUTE-REFRESH: theirs to us, or the marks around what we asked for.
+    fn refresh(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        body: &[u8],
+        batch: &mut RouteBatch,
+        out: &mut Vec<PeerOut>,
+    ) {
+        let Some(live) = self.session.live().filter(|live| live.slot == slot) else { return };
+        let negotiated = &live.agreed.negotiated;
+        let families = negotiated.families;
+        let ignored = self.ignored;
+        let heard = |family| families.contains(family) && !ignored.contains(family);
+        match refresh::read(body, negotiated.enhanced_refresh) {
+            Ok(Some(Refresh::Request(family))) if families.contains(family) => {
+                out.push(PeerOut::Refresh(family));
+            }
+            Ok(Some(Refresh::Begin(family))) if heard(family) => {
+                batch.ops.push(Op::RefreshBegins(family));
+            }
+            Ok(Some(Refresh::End(family))) if heard(family) => {
+                batch.ops.push(Op::RefreshEnds(family));
+            }
+            Ok(_) => {}
+            Err(why) => self.tell(now, Event::Fault(slot, why), batch, out),
         }
     }
 
@@ -180,7 +238,10 @@ impl Peer {
         self.session.handle(now, event, &mut effects);
         match (was_live, self.session.live().is_some()) {
             (true, false) => hand_on(batch, out),
-            (false, true) => self.complaints.clear(),
+            (false, true) => {
+                self.complaints.clear();
+                self.ignored = Families::NONE;
+            }
             _ => {}
         }
         out.append(&mut effects);

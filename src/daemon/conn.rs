@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::netdevice::name_to_index;
@@ -28,6 +28,8 @@ pub struct Conn {
     pub input: BytesMut,
     output: VecDeque<Bytes>,
     queued: usize,
+    /// When the kernel last took something, or the queue began; `None`: nothing waits.
+    waiting: Option<Instant>,
 }
 
 impl Conn {
@@ -37,7 +39,7 @@ impl Conn {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY not set");
         }
-        Conn { stream, input: BytesMut::new(), output: VecDeque::new(), queued: 0 }
+        Conn { stream, input: BytesMut::new(), output: VecDeque::new(), queued: 0, waiting: None }
     }
 
     /// Octets queued and not yet taken by the kernel.
@@ -45,8 +47,14 @@ impl Conn {
         self.queued
     }
 
+    /// How long what is queued has waited without the kernel taking any of it (RFC 9687).
+    pub fn stalled(&self) -> Duration {
+        self.waiting.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
     /// Queues whole messages.
     pub fn send(&mut self, bytes: Bytes) {
+        self.waiting.get_or_insert_with(Instant::now);
         self.queued += bytes.len();
         self.output.push_back(bytes);
     }
@@ -107,6 +115,7 @@ impl Conn {
 
     fn written(&mut self, mut octets: usize) {
         self.queued = self.queued.saturating_sub(octets);
+        self.waiting = (self.queued > 0).then(Instant::now);
         while let Some(first) = self.output.front_mut() {
             if octets < first.len() {
                 first.advance(octets);

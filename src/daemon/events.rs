@@ -31,6 +31,11 @@ pub fn words(reason: &DownReason, transport: &Transport) -> String {
         DownReason::Sent(notification) => {
             format!("we closed it: {notification}{}", hint(notification.code, notification.subcode))
         }
+        DownReason::Left(notification) => {
+            format!(
+                "we left without a word, so that the neighbour keeps our routes: {notification}"
+            )
+        }
         DownReason::Received(notification) => {
             format!(
                 "the neighbour closed it: {notification}{}",
@@ -72,7 +77,9 @@ fn hint(code: u8, subcode: u8) -> &'static str {
         (2, 2) => "; the AS numbers of the two configurations differ",
         (2, 3) => "; two routers use the same identifier, or one uses 0.0.0.0",
         (2, 6) => "; one side asks for a hold time of less than 3 s",
+        (2, 11) => "; what each side is to the other (`role`) does not fit",
         (4, 0) => "; nothing was heard for the hold time",
+        (8, 0) => "; the neighbour took nothing that was sent to it",
         (6, 5) => "; the other side does not know this node",
         _ => "",
     }

@@ -298,7 +298,10 @@ impl Pump {
                 self.carry_out(out);
             }
         }
-        self.handle(PeerIn::Tick { unread: resting }, out);
+        let live = self.live.as_ref().map(|live| live.slot);
+        let stalled = live.and_then(|slot| self.conn(slot).as_ref().map(Conn::stalled));
+        let stalled = stalled.unwrap_or_default();
+        self.handle(PeerIn::Tick { unread: resting, stalled }, out);
     }
 
     fn conn(&mut self, slot: Slot) -> &mut Option<Conn> {

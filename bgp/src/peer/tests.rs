@@ -17,7 +17,7 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::session::negotiate::offer;
-use crate::session::{DownReason, Offer, State};
+use crate::session::{DownReason, Forwarding, Offer, State};
 use crate::types::{Asn, Families, PeerId, PeerKind};
 
 const MS: Duration = Duration::from_millis(1);
@@ -48,7 +48,7 @@ fn config(us: u8, them: u8) -> PeerConfig {
 
 fn open_of(config: &PeerConfig) -> Vec<u8> {
     let mut out = BytesMut::new();
-    offer(config).put(&mut out);
+    offer(config, Forwarding::default()).put(&mut out);
     out.to_vec()
 }
 
@@ -69,6 +69,11 @@ fn index(slot: Slot) -> usize {
         Slot::Dialled => 0,
         Slot::Accepted => 1,
     }
+}
+
+/// A tick, with nothing left unsent.
+fn tick(unread: bool) -> PeerIn<'static> {
+    PeerIn::Tick { unread, stalled: Duration::ZERO }
 }
 
 /// The pump's view of a peer. It panics where an output makes no sense to a pump.

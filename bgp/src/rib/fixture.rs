@@ -170,6 +170,11 @@ impl Told {
             local_asn: Asn(4_000_000_000),
             peer_asn: OWN,
             router_id: Ipv4Addr::new(1, 2, 3, 4),
+            // What the neighbour receives with is what we send with.
+            add_path: session.negotiated.add_path_send,
+            extended_next_hop: session.negotiated.extended_next_hop,
+            scope: session.scope,
+            ..Context::default()
         };
         self.octets += frame.len();
         let mut rest = &frame[..];

@@ -4,7 +4,8 @@
 //! `Held`: it says nothing (RFC 4271 §8.1.1 calls that DelayOpen). So an end that has accepted one
 //! connection never makes the other end choose the other one; see `fsm`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Negotiated;
@@ -15,7 +16,7 @@ use crate::wire::capability::Capability;
 
 /// An OPEN unanswered for so long does not win a collision any more: the other end may be gone
 /// without a trace (it lost its power), while a later connection of its next life is well.
-const CLAIM: Duration = Duration::from_secs(5);
+pub(crate) const CLAIM: Duration = Duration::from_secs(5);
 
 impl Slot {
     /// Both.
@@ -30,11 +31,31 @@ impl Slot {
     }
 }
 
+/// Our end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// Our address of it.
+    pub(crate) local: IpAddr,
+    /// The interface it is on, where its addresses are link-local (RFC 4007 §6).
+    pub(crate) scope: Option<NonZeroU32>,
+}
+
+impl End {
+    /// Our end of a connection between these two.
+    pub(crate) fn of(local: SocketAddr, remote: SocketAddr) -> End {
+        let scope = |address: SocketAddr| match address {
+            SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => NonZeroU32::new(v6.scope_id()),
+            _ => None,
+        };
+        End { local: local.ip().to_canonical(), scope: scope(local).or_else(|| scope(remote)) }
+    }
+}
+
 /// A connection on the way to Established.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    /// Our address of it.
-    pub(crate) local: IpAddr,
+    /// Our end of it.
+    pub(crate) end: End,
     /// How far it is.
     pub(crate) stage: Stage,
 }
@@ -174,6 +195,8 @@ impl Opening {
 pub(crate) struct Live {
     /// The connection that it is on.
     pub(crate) slot: Slot,
+    /// Our end of that.
+    pub(crate) end: End,
     /// What was agreed.
     pub(crate) agreed: Box<Agreed>,
     /// When it came up.

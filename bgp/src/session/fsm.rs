@@ -10,31 +10,37 @@
 //!   than that stays silent (`Stage::Held`). Under the plain rule, one end can be Established on
 //!   one connection and close the other, while the other end closes the first: both are lost.
 //! * *Established wins* over any new connection. That is refused with 6/7, and a KEEPALIVE at once
-//!   makes the neighbour's kernel reset a session that only we still believe in.
+//!   makes the neighbour's kernel reset a session that only we still believe in. Except with
+//!   graceful restart: then a new connection is the restarted neighbour's, and the end of the old
+//!   one (RFC 4724 §5), unless the session is so young that both ends may still be dialling. Its
+//!   OPEN is not waited for: whoever can connect from the neighbour's address can send one too.
 //! * *Damping* (§8.1.1 DampPeerOscillations). Attempts follow each other after 1 s, 2 s, 4 s …
-//!   up to `connect_retry`. After an error (any NOTIFICATION but a Cease), the neighbour's own
-//!   attempts are refused for a second, then welcome, so that both ends recover.
+//!   up to `connect_retry`. After an error of the neighbour (any NOTIFICATION of ours but a Cease)
+//!   its own attempts are refused for a time that grows alike, after its complaint for a second;
+//!   then they are welcome, so that both ends recover.
 //! * *An attempt* to connect is given up after 15 s if `connect_retry` is longer.
 
 mod connections;
 mod messages;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::conn::{Dial, Live, Opening};
+use super::conn::{Dial, End, Live, Opening};
 use super::journal::Journal;
-use super::negotiate::remakes;
-use super::timer::{Backoff, Jitter, Timer, Timers};
-use super::{DownReason, PeerConfig, PeerEvent, State};
+use super::negotiate::{becomes_another, remakes};
+use super::restart::{Farewell, goodbye, retain};
+use super::timer::{Backoff, Jitter, Timer, Timers, send_hold};
+use super::{DownReason, Forwarding, PeerConfig, PeerEvent, State};
 use crate::bfd::Loss;
 use crate::msg::{PeerOut, Slot};
-use crate::types::Time;
-use crate::wire::header::{KEEPALIVE, Kind};
+use crate::types::{Family, Time};
+use crate::wire::Notification;
+use crate::wire::capability::Capability;
+use crate::wire::header::{KEEPALIVE, Kind, MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::open::Open;
-use crate::wire::{Notification, refresh};
+use crate::wire::refresh::Refresh;
 
 /// First dials spread over this, so that a mesh that starts as one does not dial in one burst.
 const SPREAD: Duration = Duration::from_millis(100);
@@ -43,16 +49,19 @@ const SPREAD: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) enum Event {
     Start,
-    Stop(Notification),
+    Stop(Notification, Farewell),
+    Forwarding(Forwarding),
+    OverLimit(Family, u32, Option<Duration>),
     Configure(Box<PeerConfig>),
-    /// The connection that we dialled stands; our address of it.
-    Connected(IpAddr),
+    /// The connection that we dialled stands.
+    Connected(End),
     ConnectFailed(String),
-    /// The neighbour made one; our address of it.
-    Accepted(IpAddr),
+    /// The neighbour made one.
+    Accepted(End),
     Closed(Slot, String),
-    /// Time passed. Whether bytes of the Established session wait unread.
-    Tick(bool),
+    /// Time passed. Whether bytes of the Established session wait unread, and how long ours have
+    /// waited unsent.
+    Tick(bool, Duration),
     RequestRefresh,
     BfdDown(Loss),
     Open(Slot, Open),
@@ -72,7 +81,12 @@ pub(crate) struct Session {
     timers: Timers,
     jitter: Jitter,
     backoff: Backoff,
+    /// How long the next error makes us refuse.
+    damping: Backoff,
     journal: Journal,
+    forwarding: Forwarding,
+    /// What our last OPEN offered.
+    offered: Vec<Capability>,
 }
 
 #[derive(Debug)]
@@ -90,7 +104,10 @@ impl Session {
             timers: Timers::default(),
             jitter: Jitter::new(seed),
             backoff: Backoff::default(),
+            damping: Backoff::default(),
             journal: Journal::new(),
+            forwarding: Forwarding::default(),
+            offered: Vec::new(),
         }
     }
 
@@ -111,6 +128,24 @@ impl Session {
         match &self.phase {
             Phase::Established(live) => Some(live),
             _ => None,
+        }
+    }
+
+    /// What our last OPEN offered.
+    pub(crate) fn offered(&self) -> &[Capability] {
+        &self.offered
+    }
+
+    /// Octets of the longest message that may come on the connection in `slot` (RFC 8654 §3).
+    pub(crate) fn longest(&self, slot: Slot) -> usize {
+        let agreed = match &self.phase {
+            Phase::Stopped => None,
+            Phase::Opening(opening) => opening.confirming(slot),
+            Phase::Established(live) => (live.slot == slot).then_some(&*live.agreed),
+        };
+        match agreed {
+            Some(agreed) if agreed.negotiated.extended_messages => MAX_EXTENDED_LEN,
+            _ => MAX_LEN,
         }
     }
 
@@ -136,13 +171,15 @@ impl Session {
     pub(crate) fn handle(&mut self, now: Time, event: Event, out: &mut Vec<PeerOut>) {
         match event {
             Event::Start => self.start(now),
-            Event::Stop(why) => self.stop(now, &why, out),
+            Event::Stop(why, farewell) => self.stop(now, &why, farewell, out),
+            Event::Forwarding(forwarding) => self.forwarding = forwarding,
+            Event::OverLimit(family, limit, idle) => self.over_limit(now, family, limit, idle, out),
             Event::Configure(config) => self.configure(now, *config, out),
-            Event::Connected(local) => self.connected(now, local, out),
+            Event::Connected(end) => self.connected(now, end, out),
             Event::ConnectFailed(reason) => self.connect_failed(now, reason, out),
-            Event::Accepted(local) => self.accepted(now, local, out),
+            Event::Accepted(end) => self.accepted(now, end, out),
             Event::Closed(slot, reason) => self.ended(now, slot, DownReason::Lost(reason), out),
-            Event::Tick(unread) => self.tick(now, unread, out),
+            Event::Tick(unread, stalled) => self.tick(now, unread, stalled, out),
             Event::RequestRefresh => self.request_refresh(out),
             Event::BfdDown(loss) => self.bfd_down(now, loss, out),
             Event::Open(slot, open) => self.open(now, slot, &open, out),
@@ -173,6 +210,7 @@ impl Session {
         self.phase = Phase::Opening(Opening::default());
         self.timers = Timers::default();
         self.backoff = Backoff::default();
+        self.damping = Backoff::default();
         self.dial_soon(now);
     }
 
@@ -183,10 +221,10 @@ impl Session {
     }
 
     /// Ends whatever is open.
-    fn stop(&mut self, now: Time, why: &Notification, out: &mut Vec<PeerOut>) {
+    fn stop(&mut self, now: Time, why: &Notification, farewell: Farewell, out: &mut Vec<PeerOut>) {
         let phase = std::mem::replace(&mut self.phase, Phase::Stopped);
-        let anything = match &phase {
-            Phase::Stopped => false,
+        let ended = match &phase {
+            Phase::Stopped => None,
             Phase::Opening(opening) => {
                 if let Dial::UnderWay = opening.dial {
                     out.push(PeerOut::Close { slot: Slot::Dialled });
@@ -195,18 +233,46 @@ impl Session {
                 for slot in Slot::BOTH.into_iter().filter(|slot| opening.conn(*slot).is_some()) {
                     self.hang_up(slot, why, out);
                 }
-                self.journal.sent.notifications > before
+                let anything = self.journal.sent.notifications > before;
+                anything.then(|| DownReason::Sent(why.clone()))
             }
             Phase::Established(live) => {
-                self.hang_up(live.slot, why, out);
-                out.push(PeerOut::Down { reason: DownReason::Sent(why.clone()), retain: None });
+                let graceful = live.agreed.negotiated.graceful.as_ref();
+                let reason = goodbye(&self.config, graceful, why.clone(), farewell);
+                match &reason {
+                    DownReason::Sent(why) => self.hang_up(live.slot, why, out),
+                    _ => out.push(PeerOut::Close { slot: live.slot }),
+                }
+                let stays = match farewell {
+                    Farewell::ForGood => None,
+                    Farewell::ForNow => retain(&self.config, graceful, &reason),
+                };
+                out.push(PeerOut::Down { reason: reason.clone(), retain: stays });
                 self.journal.down();
-                true
+                Some(reason)
             }
         };
         self.timers = Timers::default();
-        if anything {
-            self.journal.ended(now, DownReason::Sent(why.clone()), out);
+        if let Some(reason) = ended {
+            self.journal.ended(now, reason, out);
+        }
+    }
+
+    /// The neighbour sent more than it may: the session stops, and begins again after `idle`.
+    fn over_limit(
+        &mut self,
+        now: Time,
+        family: Family,
+        limit: u32,
+        idle: Option<Duration>,
+        out: &mut Vec<PeerOut>,
+    ) {
+        // News of a session that has ended meanwhile is none.
+        let Phase::Established(_) = self.phase else { return };
+        let why = Notification::over_limit(family, limit);
+        self.stop(now, &why, Farewell::ForGood, out);
+        if let Some(idle) = idle {
+            self.timers.start(Timer::IdleHold, now.after(idle));
         }
     }
 
@@ -214,13 +280,18 @@ impl Session {
         let remake = remakes(&self.config, &config);
         let running = !matches!(self.phase, Phase::Stopped);
         if remake && running {
-            self.stop(now, &Notification::CEASE_CONFIG_CHANGE, out);
+            let farewell = match becomes_another(&self.config, &config) {
+                true => Farewell::ForGood,
+                false => Farewell::ForNow,
+            };
+            self.stop(now, &Notification::CEASE_CONFIG_CHANGE, farewell, out);
             self.config = config;
             self.begin(now);
             return;
         }
         let (passive, connect_retry) = (self.config.passive, self.config.connect_retry);
         self.config = config;
+        self.watch_sending(now, Duration::ZERO);
         if (passive, connect_retry) == (self.config.passive, self.config.connect_retry) {
             return;
         }
@@ -248,7 +319,7 @@ impl Session {
         let (slot, families) = (live.slot, live.agreed.negotiated.families);
         for family in families.iter() {
             let mut bytes = BytesMut::new();
-            refresh::put(family, &mut bytes);
+            Refresh::Request(family).put(&mut bytes);
             self.journal.sent.refreshes += 1;
             self.send(slot, bytes.freeze(), out);
         }
@@ -265,17 +336,34 @@ impl Session {
 
     // ---- Time -------------------------------------------------------------------------------
 
-    fn tick(&mut self, now: Time, unread: bool, out: &mut Vec<PeerOut>) {
+    fn tick(&mut self, now: Time, unread: bool, stalled: Duration, out: &mut Vec<PeerOut>) {
         for timer in Timer::ALL {
             if self.timers.take_due(timer, now) {
-                self.expired(now, timer, unread, out);
+                self.expired(now, timer, (unread, stalled), out);
             }
         }
     }
 
-    fn expired(&mut self, now: Time, timer: Timer, unread: bool, out: &mut Vec<PeerOut>) {
+    fn expired(
+        &mut self,
+        now: Time,
+        timer: Timer,
+        (unread, stalled): (bool, Duration),
+        out: &mut Vec<PeerOut>,
+    ) {
         match (timer, &self.phase) {
+            (Timer::IdleHold, Phase::Stopped) => self.begin(now),
             (Timer::IdleHold, _) => {}
+            (Timer::SendHold, Phase::Established(live)) => {
+                let (slot, hold) = (live.slot, live.agreed.negotiated.hold);
+                if stalled >= send_hold(self.config.send_hold, hold) {
+                    // It will hardly get through; RFC 9687 §4.2 lets us try.
+                    self.fault(now, slot, Notification::SEND_HOLD_EXPIRED, out);
+                } else {
+                    self.watch_sending(now, stalled);
+                }
+            }
+            (Timer::SendHold, _) => {}
             (Timer::Hold(slot), Phase::Established(live)) if unread && live.slot == slot => {
                 // Reading what waits restarts it in full.
                 let more = (live.agreed.negotiated.hold / 3).max(Duration::from_secs(1));
@@ -307,6 +395,14 @@ impl Session {
             },
             (Timer::ConnectRetry, Phase::Established(_)) | (_, Phase::Stopped) => {}
         }
+    }
+
+    /// Looks again when bytes that have waited for `stalled` could have waited too long.
+    fn watch_sending(&mut self, now: Time, stalled: Duration) {
+        let Phase::Established(live) = &self.phase else { return };
+        let limit = send_hold(self.config.send_hold, live.agreed.negotiated.hold);
+        let rest = limit.saturating_sub(stalled).max(Duration::from_secs(1));
+        self.timers.start(Timer::SendHold, now.after(rest));
     }
 
     fn next_keepalive(&mut self, now: Time, slot: Slot, hold: Duration) {

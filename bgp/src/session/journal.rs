@@ -90,7 +90,7 @@ fn alike(one: &DownReason, other: &DownReason) -> bool {
     match (one, other) {
         (DownReason::Sent(a), DownReason::Sent(b))
         | (DownReason::Received(a), DownReason::Received(b)) => {
-            (a.code, a.subcode) == (b.code, b.subcode)
+            (a.code, a.subcode, a.text()) == (b.code, b.subcode, b.text())
         }
         _ => one == other,
     }

@@ -7,6 +7,7 @@
 //!  ├ conn       one connection, and what is true of it
 //!  ├ negotiate  two OPENs ──► Negotiated, or the NOTIFICATION that refuses
 //!  ├ collision  two connections ──► the one that stays
+//!  ├ restart    what survives the end of a session, at either end (RFC 4724, 8538)
 //!  ├ timer      deadlines, jitter, backoff
 //!  └ journal    what operators are told, and what they can ask
 //! ```
@@ -18,6 +19,7 @@ pub(crate) mod conn;
 pub(crate) mod fsm;
 mod journal;
 pub mod negotiate;
+pub(crate) mod restart;
 pub(crate) mod timer;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -220,6 +222,9 @@ pub struct Retain {
 pub enum DownReason {
     /// We ended it, saying this.
     Sent(Notification),
+    /// We ended it for this reason, but without a word: the neighbour keeps our routes until we
+    /// are back (RFC 4724 §4.1).
+    Left(Notification),
     /// The neighbour ended it, saying this.
     Received(Notification),
     /// The connection broke: the words of the operating system.
@@ -279,6 +284,8 @@ pub struct PeerStatus {
     pub negotiated: Option<Negotiated>,
     /// What the neighbour's OPEN offered; empty unless Established.
     pub capabilities: Vec<Capability>,
+    /// What our last OPEN offered; empty before the first one.
+    pub offered: Vec<Capability>,
     /// The last end, or failed attempt, and its time.
     pub last_down: Option<(DownReason, Time)>,
     /// How often an Established session was lost.

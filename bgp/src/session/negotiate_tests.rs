@@ -28,7 +28,7 @@ fn config() -> PeerConfig {
 
 /// The OPEN of the neighbour that `config` expects.
 fn theirs() -> Open {
-    Open { router_id: Ipv4Addr::new(10, 1, 5, 11), ..offer(&config()) }
+    Open { router_id: Ipv4Addr::new(10, 1, 5, 11), ..offer(&config(), Forwarding::default()) }
 }
 
 #[test]
@@ -42,6 +42,16 @@ fn two_of_us_agree_on_everything() {
         refresh: true,
         end_of_rib: true,
         hold: Duration::from_secs(90),
+        enhanced_refresh: true,
+        extended_messages: true,
+        graceful: Some(Graceful {
+            families: Families::ALL,
+            preserved: Families::NONE,
+            restarting: false,
+            notification: true,
+            time: Duration::from_secs(120),
+            long_lived: [Duration::ZERO; 2],
+        }),
         ..Negotiated::default()
     };
     assert_eq!(negotiated, expected);

@@ -17,13 +17,23 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// No attempt follows another sooner, whatever is configured.
 const LEAST_RETRY: Duration = Duration::from_millis(100);
 
+/// How long our bytes may wait unsent, unless that is configured, and at least twice the hold
+/// time (RFC 9687 §4.3).
+const SEND_HOLD: Duration = Duration::from_secs(480);
+
 /// KEEPALIVEs go no faster (RFC 4271 §4.4).
 const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// The send hold time of a session: what is configured, or the default.
+pub(crate) fn send_hold(configured: Option<Duration>, hold: Duration) -> Duration {
+    configured.unwrap_or_else(|| SEND_HOLD.max(hold * 2))
+}
 
 /// What a deadline is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timer {
-    /// Until then, after an error, the neighbour's connections are refused.
+    /// Until then, after an error, the neighbour's connections are refused. Of a stopped session:
+    /// when it begins again by itself.
     IdleHold,
     /// The next attempt to dial, or the end of the one under way.
     ConnectRetry,
@@ -31,14 +41,17 @@ pub(crate) enum Timer {
     Hold(Slot),
     /// The neighbour must hear us on that connection.
     Keepalive(Slot),
+    /// The neighbour of the Established session must take what we send (RFC 9687).
+    SendHold,
 }
 
 impl Timer {
     /// All, in the order in which those due at the same moment are served.
-    pub(crate) const ALL: [Timer; 6] = [
+    pub(crate) const ALL: [Timer; 7] = [
         Timer::IdleHold,
         Timer::Hold(Slot::Dialled),
         Timer::Hold(Slot::Accepted),
+        Timer::SendHold,
         Timer::Keepalive(Slot::Dialled),
         Timer::Keepalive(Slot::Accepted),
         Timer::ConnectRetry,
@@ -50,6 +63,7 @@ impl Timer {
 pub(crate) struct Timers {
     idle_hold: Option<Time>,
     connect_retry: Option<Time>,
+    send_hold: Option<Time>,
     dialled: OfConn,
     accepted: OfConn,
 }
@@ -74,6 +88,7 @@ impl Timers {
             Timer::ConnectRetry => &mut self.connect_retry,
             Timer::Hold(slot) => &mut self.of(slot).hold,
             Timer::Keepalive(slot) => &mut self.of(slot).keepalive,
+            Timer::SendHold => &mut self.send_hold,
         }
     }
 
@@ -111,7 +126,8 @@ impl Timers {
     pub(crate) fn next(&self) -> Option<Time> {
         let OfConn { hold: a, keepalive: b } = self.dialled;
         let OfConn { hold: c, keepalive: d } = self.accepted;
-        [self.idle_hold, self.connect_retry, a, b, c, d].into_iter().flatten().min()
+        let [e, f, g] = [self.idle_hold, self.connect_retry, self.send_hold];
+        [a, b, c, d, e, f, g].into_iter().flatten().min()
     }
 }
 
@@ -220,6 +236,8 @@ mod tests {
         timers.stop_conn(Slot::Dialled);
         assert_eq!(timers.next(), Some(Time(12)));
         timers.stop_conn(Slot::Accepted);
+        assert_eq!(timers.next(), timers.at(Timer::SendHold));
+        timers.stop(Timer::SendHold);
         assert_eq!(timers.next(), timers.at(Timer::ConnectRetry));
         timers.stop(Timer::ConnectRetry);
         assert_eq!(timers.next(), None);

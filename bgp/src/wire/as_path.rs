@@ -145,15 +145,15 @@ impl<'a> AsPath<'a> {
 pub(super) struct Shape {
     /// Its length, as [`AsPath::len`].
     pub(super) len: u32,
-    /// Whether the AS that was asked for is in it.
-    pub(super) looped: bool,
+    /// How often the AS that was asked for is in it.
+    pub(super) own: u32,
 }
 
 /// Walks a path of `W` octets a number that nobody has checked, looking for `own`.
 ///
 /// # Errors
 /// Why it is malformed (RFC 7606 §7.2, RFC 7607 for AS 0). The segments of confederations are,
-/// because we are in none (RFC 5065 §4).
+/// because we are in none (RFC 5065 §4), and an AS_SET counts as such (RFC 9774 §3).
 #[inline]
 pub(super) fn check<const W: usize>(path: &[u8], own: Asn) -> Result<Shape, &'static str> {
     let mut shape = Shape::default();
@@ -169,13 +169,13 @@ pub(super) fn check<const W: usize>(path: &[u8], own: Asn) -> Result<Shape, &'st
         for octets in numbers.as_chunks::<W>().0 {
             let asn = octets.iter().fold(0, |asn, octet| asn << 8 | u32::from(*octet));
             zero |= asn == 0;
-            shape.looped |= asn == own.0;
+            shape.own += u32::from(asn == own.0);
         }
         if zero {
             return Err("AS 0");
         }
         match SegmentKind::from_wire(kind) {
-            Some(SegmentKind::Set) => shape.len += 1,
+            Some(SegmentKind::Set) => return Err("an AS_SET (RFC 9774)"),
             Some(SegmentKind::Sequence) => shape.len += u32::from(count),
             None if kind == 3 || kind == 4 => return Err("a segment of a confederation"),
             None => return Err("an unknown segment type"),
@@ -281,9 +281,13 @@ mod tests {
 
     #[test]
     fn the_check_agrees_with_the_view() {
-        let shape = check::<4>(&MIXED, Asn(7)).unwrap();
-        assert_eq!(shape, Shape { len: 3, looped: true });
-        assert!(!check::<4>(&MIXED, Asn(9)).unwrap().looped);
+        let sequence = &MIXED[..10];
+        let shape = check::<4>(sequence, Asn(200_000)).unwrap();
+        assert_eq!(shape, Shape { len: 2, own: 1 });
+        assert_eq!(shape.len as usize, AsPath::new(sequence).len());
+        assert_eq!(check::<4>(sequence, Asn(9)).unwrap().own, 0);
         assert_eq!(check::<2>(&[2, 2, 0xfd, 0xe9, 0, 7], Asn(7)).unwrap().len, 2);
+        assert_eq!(check::<2>(&[2, 2, 0, 7, 0, 7], Asn(7)).unwrap().own, 2);
+        assert_eq!(check::<4>(&MIXED, Asn(7)), Err("an AS_SET (RFC 9774)"));
     }
 }

@@ -3,7 +3,7 @@
 //! [`next`] looks at the front of a buffer and lends the body of the first whole message: nothing
 //! is copied and no reference is counted per message; the caller advances its buffer once by the
 //! sum of [`Frame::len`]. Everything that §6.1 lets one see in a header alone is judged here, so a
-//! buffer never holds more than 4095 octets of an unfinished message.
+//! buffer never holds as much of an unfinished message as the longest one that is allowed.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -12,8 +12,11 @@ use super::Notification;
 /// Octets of a header: marker, length, type.
 pub const HEADER_LEN: usize = 19;
 
-/// Octets of the longest message (RFC 4271 §4.1; extended messages, RFC 8654, are not offered).
+/// Octets of the longest message (RFC 4271 §4.1), and of every OPEN and KEEPALIVE (RFC 8654 §3).
 pub const MAX_LEN: usize = 4096;
+
+/// Octets of the longest message where both ends offer extended messages (RFC 8654).
+pub const MAX_EXTENDED_LEN: usize = 65535;
 
 const MARKER: [u8; 16] = [0xff; 16];
 
@@ -54,7 +57,7 @@ impl Kind {
     /// be longer than its four octets (RFC 5291 appends filters; we never offer to read them).
     fn fits(self, len: usize) -> bool {
         match self {
-            Kind::Open => len >= 29,
+            Kind::Open => (29..=MAX_LEN).contains(&len),
             Kind::Update | Kind::RouteRefresh => len >= 23,
             Kind::Notification => len >= 21,
             Kind::Keepalive => len == HEADER_LEN,
@@ -79,9 +82,16 @@ impl Frame<'_> {
     }
 }
 
-/// The first message in `bytes`, or `None` if it is not whole yet. An error is fatal for the
-/// connection: 1/1, 1/2 with the length field, or 1/3 with the type (RFC 4271 §6.1).
+/// The first message in `bytes`, or `None` if it is not whole yet; a session without extended
+/// messages. See [`next_of`].
 pub fn next(bytes: &[u8]) -> Result<Option<Frame<'_>>, Notification> {
+    next_of(bytes, MAX_LEN)
+}
+
+/// The first message in `bytes`, or `None` if it is not whole yet. `most`: octets of the longest
+/// message but OPEN and KEEPALIVE, which always have [`MAX_LEN`]. An error is fatal for the
+/// connection: 1/1, 1/2 with the length field, or 1/3 with the type (RFC 4271 §6.1).
+pub fn next_of(bytes: &[u8], most: usize) -> Result<Option<Frame<'_>>, Notification> {
     let Some((header, _)) = bytes.split_first_chunk::<HEADER_LEN>() else {
         // Somebody who speaks another protocol is told so at his first octets.
         let seen = bytes.get(..16).unwrap_or(bytes);
@@ -96,7 +106,7 @@ pub fn next(bytes: &[u8]) -> Result<Option<Frame<'_>>, Notification> {
     }
     let len = usize::from(u16::from_be_bytes([*high, *low]));
     let bad_length = || Notification::with(1, 2, vec![*high, *low]);
-    if !(HEADER_LEN..=MAX_LEN).contains(&len) {
+    if !(HEADER_LEN..=most).contains(&len) {
         return Err(bad_length());
     }
     let Some(kind) = Kind::from_wire(*code) else {
@@ -108,8 +118,8 @@ pub fn next(bytes: &[u8]) -> Result<Option<Frame<'_>>, Notification> {
     Ok(bytes.get(HEADER_LEN..len).map(|body| Frame { kind, body }))
 }
 
-/// Appends a message: the header, then what `body` writes. The caller keeps it within
-/// [`MAX_LEN`].
+/// Appends a message: the header, then what `body` writes. The caller keeps it within the limit
+/// of its session.
 pub fn put(out: &mut BytesMut, kind: Kind, body: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     out.put_slice(&MARKER);

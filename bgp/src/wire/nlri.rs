@@ -25,6 +25,29 @@ pub fn read<P: Prefix>(field: &[u8], out: &mut Vec<P>) -> Result<(), Incorrect> 
     Ok(())
 }
 
+/// Appends the prefixes of `field`, each behind its path identifier (RFC 7911 §3), to `out` and
+/// `ids`. After an error both hold those before it.
+///
+/// # Errors
+/// [`Incorrect`] if the field is not a run of identifiers with whole prefixes of the family.
+#[inline]
+pub fn read_with_ids<P: Prefix>(
+    field: &[u8],
+    out: &mut Vec<P>,
+    ids: &mut Vec<u32>,
+) -> Result<(), Incorrect> {
+    let mut rest = field;
+    while !rest.is_empty() {
+        let (id, tail) = rest.split_first_chunk::<4>().ok_or(Incorrect)?;
+        let (&len, tail) = tail.split_first().ok_or(Incorrect)?;
+        let prefix = P::from_wire(len, tail).ok_or(Incorrect)?;
+        rest = tail.get(usize::from(len.div_ceil(8))..).ok_or(Incorrect)?;
+        out.push(prefix);
+        ids.push(u32::from_be_bytes(*id));
+    }
+    Ok(())
+}
+
 /// The octets that `prefix` takes on the wire, its length octet included.
 #[inline]
 pub fn wire_len<P: Prefix>(prefix: P) -> usize {
@@ -58,6 +81,21 @@ mod tests {
             assert_eq!(read(field, &mut Vec::<V4>::new()), Err(Incorrect), "{field:?}");
         }
         assert_eq!(read(&[129], &mut Vec::<V6>::new()), Err(Incorrect));
+    }
+
+    #[test]
+    fn path_identifiers_stand_in_front_of_each_prefix() {
+        let (mut v4, mut ids): (Vec<V4>, Vec<u32>) = Default::default();
+        let field = [0, 0, 0, 7, 8, 10, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 32, 192, 0, 2, 1];
+        assert_eq!(read_with_ids(&field, &mut v4, &mut ids), Ok(()));
+        let shown: Vec<String> = v4.iter().map(V4::to_string).collect();
+        assert_eq!(shown, ["10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32"]);
+        assert_eq!(ids, [7, 0xff00_0001, 0]);
+        for field in [&[0][..], &[0, 0, 0, 1], &[0, 0, 0, 1, 8], &[0, 0, 0, 1, 33, 1, 2, 3, 4, 5]] {
+            let (mut v4, mut ids): (Vec<V4>, Vec<u32>) = Default::default();
+            assert_eq!(read_with_ids(field, &mut v4, &mut ids), Err(Incorrect), "{field:?}");
+            assert_eq!(v4.len(), ids.len());
+        }
     }
 
     #[test]

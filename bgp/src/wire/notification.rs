@@ -1,9 +1,9 @@
 //! NOTIFICATION (RFC 4271 §4.5): code, subcode, data; also *the* error type of wire and session.
 //!
 //! Codes and subcodes stay numbers, so that one we do not know survives being received and shown;
-//! the table below gives the known ones their names.
+//! the table below gives the known ones their names, `text` reads what the data of a Cease says.
 
-use std::fmt;
+mod text;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -62,6 +62,8 @@ notifications! {
     UNSUPPORTED_PARAMETER = (2, 4) "unsupported optional parameter";
     UNACCEPTABLE_HOLD_TIME = (2, 6) "unacceptable hold time";
     UNSUPPORTED_CAPABILITY = (2, 7) "unsupported capability";
+    ROLE_MISMATCH = (2, 11) "role mismatch";
+    UPDATE_UNSPECIFIC = (3, 0) "UPDATE message error";
     MALFORMED_ATTRIBUTE_LIST = (3, 1) "malformed attribute list";
     UNRECOGNIZED_WELL_KNOWN = (3, 2) "unrecognized well-known attribute";
     MISSING_WELL_KNOWN = (3, 3) "missing well-known attribute";
@@ -77,6 +79,7 @@ notifications! {
     FSM_IN_OPEN_SENT = (5, 1) "unexpected message in OpenSent state";
     FSM_IN_OPEN_CONFIRM = (5, 2) "unexpected message in OpenConfirm state";
     FSM_IN_ESTABLISHED = (5, 3) "unexpected message in Established state";
+    CEASE_UNSPECIFIC = (6, 0) "cease";
     CEASE_MAX_PREFIXES = (6, 1) "maximum number of prefixes reached";
     CEASE_SHUTDOWN = (6, 2) "administrative shutdown";
     CEASE_DECONFIGURED = (6, 3) "peer de-configured";
@@ -87,7 +90,9 @@ notifications! {
     CEASE_RESOURCES = (6, 8) "out of resources";
     CEASE_HARD_RESET = (6, 9) "hard reset";
     CEASE_BFD_DOWN = (6, 10) "BFD down";
+    REFRESH_UNSPECIFIC = (7, 0) "ROUTE-REFRESH message error";
     REFRESH_BAD_LENGTH = (7, 1) "invalid ROUTE-REFRESH length";
+    SEND_HOLD_EXPIRED = (8, 0) "send hold timer expired";
 }
 
 impl Notification {
@@ -114,13 +119,8 @@ impl Notification {
     }
 }
 
-impl fmt::Display for Notification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{name} ({}/{})", self.code, self.subcode),
-            None => write!(f, "code {} subcode {}", self.code, self.subcode),
-        }
-    }
-}
-
 impl std::error::Error for Notification {}
+
+#[cfg(test)]
+#[path = "notification_tests.rs"]
+mod tests;

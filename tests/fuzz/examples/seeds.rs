@@ -16,7 +16,8 @@ use starling_bgp::wire::capability::Capability;
 use starling_bgp::wire::encode::Dialect;
 use starling_bgp::wire::header::{self, KEEPALIVE};
 use starling_bgp::wire::open::Open;
-use starling_bgp::wire::{Notification, encode, refresh};
+use starling_bgp::wire::refresh::Refresh;
+use starling_bgp::wire::{Notification, encode};
 
 fn main() -> std::io::Result<()> {
     let mut stream = BytesMut::new();
@@ -25,9 +26,14 @@ fn main() -> std::io::Result<()> {
         seed("open", name, body(&message))?;
         stream.extend_from_slice(&message);
     }
-    for family in Family::ALL {
-        let message = put(|out| refresh::put(family, out));
-        seed("refresh", &family.to_string(), body(&message))?;
+    for (name, refresh) in [
+        ("ipv4", Refresh::Request(Family::Ipv4)),
+        ("ipv6", Refresh::Request(Family::Ipv6)),
+        ("begins", Refresh::Begin(Family::Ipv4)),
+        ("ends", Refresh::End(Family::Ipv6)),
+    ] {
+        let message = put(|out| refresh.put(out));
+        seed("refresh", name, body(&message))?;
         stream.extend_from_slice(&message);
     }
     for (name, session, message) in updates() {
@@ -36,7 +42,9 @@ fn main() -> std::io::Result<()> {
     }
     for (name, notification) in [
         ("hold", Notification::HOLD_TIMER_EXPIRED),
-        ("shutdown", Notification::with(6, 2, &b"\x05later"[..])),
+        ("shutdown", Notification::CEASE_SHUTDOWN.saying("later")),
+        ("hard", Notification::CEASE_RESET.saying("now").hard()),
+        ("limit", Notification::over_limit(Family::Ipv4, 1000)),
         ("unknown", Notification::new(200, 100)),
     ] {
         let message = put(|out| notification.put(out));
@@ -104,8 +112,14 @@ fn opens() -> [(&'static str, Open); 2] {
         Capability::family(Family::Ipv4),
         Capability::family(Family::Ipv6),
         Capability::RouteRefresh,
-        Capability::GracefulRestart { flags_time: 0x8078, families: vec![(1, 1, 0x80)] },
+        Capability::ipv4_over_ipv6(),
+        Capability::ExtendedMessage,
+        Capability::Role(3),
+        Capability::GracefulRestart { flags_time: 0xc078, families: vec![(1, 1, 0x80)] },
         Capability::FourOctetAs(Asn(200_000)),
+        Capability::AddPath(vec![(1, 1, 3), (2, 1, 1)]),
+        Capability::EnhancedRefresh,
+        Capability::LongLived(vec![(1, 1, 0x80, 3600)]),
         Capability::Unknown { code: 73, value: Bytes::from_static(b"\x07server1\x00") },
     ];
     [("plain", plain.clone()), ("capable", Open { asn: Asn(200_000), capabilities, ..plain })]
@@ -123,10 +137,10 @@ fn updates() -> Vec<(&'static str, u8, BytesMut)> {
         .filter_map(|octets| V4::from_wire(26, octets))
         .collect();
     let v6: Vec<V6> = V6::from_wire(64, &[0x20, 1, 0x0d, 0xb8, 0, 1]).into_iter().collect();
-    // ORIGIN, AS_PATH 200000 {7}, MED, LOCAL_PREF, AGGREGATOR, three kinds of communities.
+    // ORIGIN, AS_PATH 200000 7, MED, LOCAL_PREF, AGGREGATOR, three kinds of communities.
     let rich = [
         &[0x40, 1, 1, 2][..],
-        &[0x40, 2, 12, 2, 1, 0, 3, 0x0d, 0x40, 1, 1, 0, 0, 0, 7],
+        &[0x40, 2, 10, 2, 2, 0, 3, 0x0d, 0x40, 0, 0, 0, 7],
         &[0x80, 4, 4, 0, 0, 0, 7],
         &[0x40, 5, 4, 0, 0, 0, 200],
         &[0x40, 6, 0],

@@ -8,6 +8,8 @@ use starling_bgp::wire::{Notification, header};
 fuzz_target!(|body: &[u8]| {
     let notification = Notification::read(body);
     assert!(!notification.to_string().is_empty());
+    assert!(notification.text().is_none_or(|text| !text.chars().any(char::is_control)));
+    assert_eq!(notification.hard().text(), notification.text().filter(|_| !body.starts_with(&[6, 9])));
     let mut out = BytesMut::new();
     notification.put(&mut out);
     let frame = header::next(&out).unwrap().unwrap();

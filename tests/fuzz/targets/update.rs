@@ -2,10 +2,12 @@
 //! is sound, and its routes survive being announced to the next neighbour.
 //!
 //! The first octet chooses the session: bit 0 external, bit 1 two-octet AS numbers, bit 2 without
-//! IPv6. The rest is the body.
+//! IPv6, bit 3 path identifiers, bit 4 IPv4 over IPv6 next hops, bit 5 link-local on interface 7,
+//! bit 6 a reflector that allows its own AS once. The rest is the body.
 #![no_main]
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
@@ -13,6 +15,7 @@ use starling_bgp::attrs::{AttrSet, Rank};
 use starling_bgp::msg::{Op, RouteBatch};
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, Prefix};
 use starling_bgp::wire::judge::{Context, Judgement, judge};
+use starling_bgp::wire::encode::Dialect;
 use starling_bgp::wire::update::Update;
 use starling_bgp::wire::{encode, header};
 
@@ -25,6 +28,12 @@ fuzz_target!(|input: &[u8]| {
         local_asn: Asn(64512),
         peer_asn: Asn(65001),
         router_id: Ipv4Addr::new(10, 0, 0, 1),
+        add_path: if flags & 8 == 0 { Families::NONE } else { Families::ALL },
+        extended_next_hop: flags & 16 != 0,
+        scope: NonZeroU32::new(7).filter(|_| flags & 32 != 0),
+        cluster_id: (flags & 64 != 0).then_some(Ipv4Addr::new(9, 9, 9, 9)),
+        allow_own_as: flags >> 6 & 1,
+        first_as: true,
     };
     if flags & 4 != 0 {
         context.families.remove(Family::Ipv6);
@@ -32,11 +41,23 @@ fuzz_target!(|input: &[u8]| {
     let mut batch = RouteBatch::new(PeerId(1));
     let judged = Update::read(body).and_then(|update| judge(&update, &context, &mut batch));
     match judged {
-        Ok(_) => batch.ops.iter().for_each(|op| check(op, &batch)),
+        Ok(judgement) => {
+            if let Some((family, _)) = judgement.disabled {
+                context.families.remove(family);
+                assert!(!context.families.is_empty());
+            }
+            batch.ops.iter().for_each(|op| check(op, &batch));
+            for (prefixes, ids) in
+                [(batch.v4.len(), batch.v4_ids.len()), (batch.v6.len(), batch.v6_ids.len())]
+            {
+                assert_eq!(ids, if context.add_path.is_empty() { 0 } else { prefixes });
+            }
+        }
         Err(notification) => {
             assert_eq!(notification.code, 3);
             assert!(batch.ops.is_empty() && batch.attrs.is_empty());
             assert!(batch.v4.is_empty() && batch.v6.is_empty());
+            assert!(batch.v4_ids.is_empty() && batch.v6_ids.is_empty());
         }
     }
 });
@@ -62,7 +83,7 @@ fn check(op: &Op, batch: &RouteBatch) {
             };
             assert_ne!(octets, 0);
         }
-        Op::EndOfRib(_) => {}
+        Op::EndOfRib(_) | Op::RefreshBegins(_) | Op::RefreshEnds(_) => {}
     }
 }
 
@@ -99,7 +120,8 @@ fn announce_again<P: Prefix>(set: &AttrSet, prefixes: &[P]) {
         (&outside, PeerKind::External, false),
     ] {
         let mut out = BytesMut::new();
-        let messages = encode::announce(set, as4, kind.is_internal(), prefixes, &mut out);
+        let dialect = Dialect { as4, internal: kind.is_internal(), ..Dialect::default() };
+        let messages = encode::announce(set, &dialect, prefixes, &mut out);
         let context = Context {
             kind,
             as4,
@@ -107,6 +129,9 @@ fn announce_again<P: Prefix>(set: &AttrSet, prefixes: &[P]) {
             local_asn: local_asn.unwrap(),
             peer_asn: own,
             router_id,
+            extended_next_hop: true,
+            scope: NonZeroU32::new(7),
+            ..Context::default()
         };
         let batch = read_back(&out, &context);
         assert_eq!(batch.ops.len(), messages);

@@ -1,5 +1,7 @@
 //! A daemon's pumps: what each actor wants done is done, as `src/daemon` does it with channels.
 
+use std::time::Duration;
+
 use starling::daemon::bridge;
 use starling_bgp::msg::{PeerIn, PeerOut, RibIn, RibOut};
 use starling_bgp::types::{PeerId, Time};
@@ -27,7 +29,7 @@ impl Cluster {
                 if let Some(slot) = daemon.sides[at].live.as_ref().map(|live| live.slot) {
                     self.read_slot(node, at, slot);
                 }
-                self.tell_peer(node, at, PeerIn::Tick { unread: deaf });
+                self.tell_peer(node, at, PeerIn::Tick { unread: deaf, stalled: Duration::ZERO });
             }
             Actor::Rib => {
                 daemon.rib_wake = None;

@@ -85,7 +85,7 @@ impl Alone {
         let mut out = Vec::new();
         while let Some(at) = self.peer.next_deadline().filter(|at| *at <= end) {
             self.now = at;
-            out.append(&mut self.give(PeerIn::Tick { unread: false }));
+            out.append(&mut self.give(tick(false)));
         }
         self.now = end;
         out
@@ -166,7 +166,7 @@ fn stopped_it_takes_nothing() {
     assert!(matches!(peer.connect()[..], [PeerOut::Close { slot: Slot::Dialled }]));
     assert!(peer.receive(Slot::Accepted, &update(1)).is_empty());
     assert!(peer.give(PeerIn::Stop(Notification::CEASE_SHUTDOWN)).is_empty());
-    assert!(peer.give(PeerIn::Tick { unread: true }).is_empty());
+    assert!(peer.give(tick(true)).is_empty());
     assert!(peer.give(PeerIn::RequestRefresh).is_empty());
 }
 
@@ -178,8 +178,10 @@ fn stop_says_why_on_every_connection() {
             let mut peer = make(slot);
             let was_up = peer.state() == State::Established;
             let out = peer.give(PeerIn::Stop(why.clone()));
-            assert_eq!(ended_with(&out, slot), Some(why.clone()));
-            assert_eq!(downs(&out), vec![DownReason::Sent(why.clone()); was_up.into()]);
+            // RFC 8538 §3: the neighbour is not to take it for a restart.
+            let said = if was_up { why.hard() } else { why.clone() };
+            assert_eq!(ended_with(&out, slot), Some(said.clone()));
+            assert_eq!(downs(&out), vec![DownReason::Sent(said); was_up.into()]);
             assert_eq!((peer.state(), peer.peer.next_deadline()), (State::Idle, None));
             assert_eq!(peer.peer.status().flaps, was_up.into());
             assert!(peer.give(PeerIn::Stop(why.clone())).is_empty());
@@ -206,7 +208,7 @@ fn up_carries_what_was_agreed_and_counts() {
         assert_eq!(events(&out), [change]);
         let status = peer.peer.status();
         assert_eq!(status.negotiated.as_ref(), Some(&up.negotiated));
-        assert_eq!(status.capabilities, offer(&config(2, 1)).capabilities);
+        assert_eq!(status.capabilities, offer(&config(2, 1), Forwarding::default()).capabilities);
         assert_eq!((status.received.opens, status.received.keepalives), (1, 1));
         assert_eq!((status.sent.opens, status.sent.keepalives), (1, 1));
         let octets = (open_of(&config(2, 1)).len() + 19) as u64;
@@ -269,11 +271,11 @@ fn unread_bytes_extend_the_hold_time() {
     let mut peer = Alone::established(Slot::Dialled);
     for _ in 0..10 {
         peer.now = peer.now.after(90 * SEC);
-        peer.give(PeerIn::Tick { unread: true });
+        peer.give(tick(true));
         assert_eq!(peer.state(), State::Established);
     }
     peer.now = peer.now.after(90 * SEC);
-    peer.give(PeerIn::Tick { unread: false });
+    peer.give(tick(false));
     assert_ne!(peer.state(), State::Established);
 }
 

@@ -121,7 +121,7 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
             }
             Step::Pass(millis, unread) => {
                 now = now.after(*millis * MS);
-                PeerIn::Tick { unread: *unread }
+                tick(*unread)
             }
             Step::RequestRefresh => PeerIn::RequestRefresh,
             Step::BfdDown => PeerIn::BfdDown(silent()),
@@ -163,7 +163,7 @@ proptest! {
     fn at_the_end_of_time(steps in prop::collection::vec(step(), 0..60)) {
         let (mut peer, _) = play(&steps, 1);
         for _ in 0..10 {
-            peer.handle(Time(u64::MAX), PeerIn::Tick { unread: false }, &mut Vec::new());
+            peer.handle(Time(u64::MAX), tick(false), &mut Vec::new());
         }
     }
 }

@@ -234,7 +234,7 @@ impl Net {
             match (tick, travel) {
                 (Some((at, node)), travel) if at <= end && travel.is_none_or(|t| at < t) => {
                     self.now = at;
-                    self.tell(node, PeerIn::Tick { unread: false });
+                    self.tell(node, super::tick(false));
                 }
                 (_, Some(at)) if at <= end => {
                     self.now = at;

@@ -173,7 +173,7 @@ fn an_operators_reset_takes_seconds() {
         net.tell(0, PeerIn::Start);
         let took = net.run_until(30 * SEC, Net::agreed);
         assert!(took < 3 * SEC, "seed {seed}: {took:?}");
-        assert_eq!(net.ends(1), [DownReason::Received(Notification::CEASE_RESET)]);
+        assert_eq!(net.ends(1), [DownReason::Received(Notification::CEASE_RESET.hard())]);
     }
 }
 

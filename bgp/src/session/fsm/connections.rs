@@ -1,7 +1,6 @@
 //! Connections come and go: dialling, accepting, refusing, the backoff between attempts, and what
 //! the end of one means for the neighbour as a whole (RFC 4271 §8.2.1, §8.2.2).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,8 +8,9 @@ use bytes::BytesMut;
 use super::{Phase, Session};
 use crate::msg::{PeerOut, Slot};
 use crate::session::DownReason;
-use crate::session::conn::{Conn, Dial, Opening, Stage};
+use crate::session::conn::{CLAIM, Conn, Dial, End, Live, Opening, Stage};
 use crate::session::negotiate::offer;
+use crate::session::restart::retain;
 use crate::session::timer::{Backoff, LARGE_HOLD, Timer, Timers};
 use crate::types::Time;
 use crate::wire::Notification;
@@ -21,8 +21,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(15);
 /// But not before this: a far neighbour's answer takes a while.
 const DIAL_LEAST: Duration = Duration::from_secs(2);
 
-/// After an error the neighbour's connections are refused for this long.
-const IDLE_HOLD: Duration = Duration::from_secs(1);
+/// After the neighbour's complaint its connections are refused for this long at most.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A session that stood this long owes nothing to the failures before it.
 const STEADY: Duration = Duration::from_secs(60);
@@ -40,11 +40,11 @@ impl Session {
         self.timers.start(Timer::ConnectRetry, now.after(limit));
     }
 
-    pub(super) fn connected(&mut self, now: Time, local: IpAddr, out: &mut Vec<PeerOut>) {
+    pub(super) fn connected(&mut self, now: Time, end: End, out: &mut Vec<PeerOut>) {
         match &self.phase {
             Phase::Opening(Opening { dial: Dial::UnderWay, .. }) => {
                 self.timers.stop(Timer::ConnectRetry);
-                self.stands(now, Slot::Dialled, local, out);
+                self.stands(now, Slot::Dialled, end, out);
             }
             // Not asked for, or not any more. One that stands already would be a second report.
             _ if !self.is_open(Slot::Dialled) => {
@@ -66,11 +66,18 @@ impl Session {
         }
     }
 
-    pub(super) fn accepted(&mut self, now: Time, local: IpAddr, out: &mut Vec<PeerOut>) {
+    pub(super) fn accepted(&mut self, now: Time, end: End, out: &mut Vec<PeerOut>) {
         let refusal = match &self.phase {
             Phase::Stopped => Some(Notification::CEASE_REJECTED),
             Phase::Opening(_) if self.timers.idle_hold() => Some(Notification::CEASE_REJECTED),
             Phase::Opening(_) => None,
+            Phase::Established(live) if is_outlived(live, now) => {
+                let slot = live.slot;
+                out.push(PeerOut::Close { slot });
+                let why = "the neighbour connected anew".to_owned();
+                self.ended(now, slot, DownReason::Lost(why), out);
+                None
+            }
             Phase::Established(_) => Some(Notification::CEASE_COLLISION),
         };
         match refusal {
@@ -85,7 +92,7 @@ impl Session {
                 if self.is_open(Slot::Accepted) {
                     self.lose(now, Slot::Accepted, out);
                 }
-                self.stands(now, Slot::Accepted, local, out);
+                self.stands(now, Slot::Accepted, end, out);
             }
         }
     }
@@ -102,9 +109,9 @@ impl Session {
     }
 
     /// A connection stands: our OPEN goes, unless the other one is about to be the session.
-    pub(super) fn stands(&mut self, now: Time, slot: Slot, local: IpAddr, out: &mut Vec<PeerOut>) {
+    pub(super) fn stands(&mut self, now: Time, slot: Slot, end: End, out: &mut Vec<PeerOut>) {
         let Phase::Opening(opening) = &mut self.phase else { return };
-        opening.put(slot, Conn { local, stage: Stage::Held });
+        opening.put(slot, Conn { end, stage: Stage::Held });
         if opening.confirming(slot.other()).is_none() {
             self.introduce(now, slot, out);
         }
@@ -117,7 +124,9 @@ impl Session {
         conn.stage = Stage::OpenSent(now);
         self.timers.start(Timer::Hold(slot), now.after(LARGE_HOLD));
         let mut bytes = BytesMut::new();
-        offer(&self.config).put(&mut bytes);
+        let open = offer(&self.config, self.forwarding);
+        open.put(&mut bytes);
+        self.offered = open.capabilities;
         self.journal.sent.opens += 1;
         self.send(slot, bytes.freeze(), out);
     }
@@ -155,12 +164,18 @@ impl Session {
                 let orderly = match &reason {
                     DownReason::Received(why) => why.code == 6,
                     DownReason::Sent(_) => false,
-                    DownReason::Lost(_) | DownReason::ConnectFailed(_) | DownReason::Bfd(_) => true,
+                    DownReason::Left(_)
+                    | DownReason::Lost(_)
+                    | DownReason::ConnectFailed(_)
+                    | DownReason::Bfd(_) => true,
                 };
                 if orderly || now.since(live.since) >= STEADY {
                     self.backoff = Backoff::default();
+                    self.damping = Backoff::default();
                 }
-                out.push(PeerOut::Down { reason: reason.clone(), retain: None });
+                let graceful = live.agreed.negotiated.graceful.as_ref();
+                let stays = retain(&self.config, graceful, &reason);
+                out.push(PeerOut::Down { reason: reason.clone(), retain: stays });
                 self.journal.down();
                 self.phase = Phase::Opening(Opening::default());
                 self.timers = Timers::default();
@@ -172,10 +187,16 @@ impl Session {
                 Some(false) => {}
             },
         }
-        if let DownReason::Sent(why) | DownReason::Received(why) = &reason
-            && why.code != 6
-        {
-            self.timers.start(Timer::IdleHold, now.after(IDLE_HOLD));
+        // What it finds wrong with us it judges by itself.
+        let idle = match &reason {
+            DownReason::Sent(why) if why.code != 6 => {
+                Some(self.damping.next(self.config.connect_retry))
+            }
+            DownReason::Received(why) if why.code != 6 => Some(Backoff::default().next(IDLE)),
+            _ => None,
+        };
+        if let Some(idle) = idle {
+            self.timers.start(Timer::IdleHold, now.after(idle));
         }
         self.journal.ended(now, reason, out);
     }
@@ -188,4 +209,12 @@ impl Session {
             self.timers.start(Timer::ConnectRetry, now.after(self.jitter.scale(wait)));
         }
     }
+}
+
+/// Whether a new connection is the end of this session (RFC 4724 §5): the neighbour has restarted,
+/// and where graceful restart was agreed nothing is lost by believing it. Just after the session
+/// came up it may as well be the other half of a collision.
+fn is_outlived(live: &Live, now: Time) -> bool {
+    let graceful = live.agreed.negotiated.graceful;
+    graceful.is_some_and(|graceful| !graceful.families.is_empty()) && now.since(live.since) >= CLAIM
 }

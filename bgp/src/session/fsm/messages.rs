@@ -1,11 +1,13 @@
 //! What the neighbour says: its OPEN and the collisions that show then (RFC 4271 §6.8), the
 //! KEEPALIVE that makes the session, and messages out of turn (RFC 6608).
 
+use std::time::Duration;
+
 use super::{Phase, Session};
 use crate::msg::{PeerOut, PeerUp, Slot};
 use crate::session::collision::survivor;
 use crate::session::conn::{Agreed, Conn, Dial, Live, Stage};
-use crate::session::negotiate::{negotiate, shortfalls};
+use crate::session::negotiate::{negotiate, own_role, shortfalls};
 use crate::session::timer::{LARGE_HOLD, Timer};
 use crate::session::{DownReason, Negotiated};
 use crate::types::Time;
@@ -83,7 +85,7 @@ impl Session {
 
     pub(super) fn establish(&mut self, now: Time, slot: Slot, out: &mut Vec<PeerOut>) {
         let Phase::Opening(opening) = &mut self.phase else { return };
-        let Some(Conn { local, stage: Stage::OpenConfirm(agreed) }) = opening.take(slot) else {
+        let Some(Conn { end, stage: Stage::OpenConfirm(agreed) }) = opening.take(slot) else {
             return;
         };
         let attempt = matches!(opening.dial, Dial::UnderWay);
@@ -100,14 +102,15 @@ impl Session {
             peer: self.config.id,
             kind: self.config.kind,
             address: self.config.address,
-            local: local.to_canonical(),
-            scope: None,
-            role: self.config.offer.role,
+            local: end.local,
+            scope: end.scope,
+            role: own_role(&self.config),
             negotiated: agreed.negotiated.clone(),
         };
         out.push(PeerOut::Up { slot, up: Box::new(up) });
         self.journal.up(&agreed.shortfalls, out);
-        self.phase = Phase::Established(Live { slot, agreed, since: now, probed: now });
+        self.phase = Phase::Established(Live { slot, end, agreed, since: now, probed: now });
+        self.watch_sending(now, Duration::ZERO);
         self.timers.stop(Timer::Hold(slot));
         self.heard(now);
     }

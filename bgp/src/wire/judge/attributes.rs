@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 
 use crate::attrs::canonical::Canonical;
 use crate::attrs::{Origin, Rank};
+use crate::types::Family;
 use crate::wire::as_path::{self, AsPath, Shape};
 use crate::wire::attr::{
     self, Attr, Attrs, Consequence, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code,
@@ -149,7 +150,10 @@ impl<'a> Attributes<'a> {
         // Not even looked at where it does not belong (RFC 7606 §7.5, §7.9, §7.10; RFC 6793 §4.1).
         let external = !self.context.kind.is_internal();
         match attr.code {
-            code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if external => {
+            // AIGP stays inside an administration (RFC 7311 §3.3).
+            code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST | code::AIGP
+                if external =>
+            {
                 self.discard(spec, "from an external neighbour");
                 return Ok(());
             }
@@ -161,16 +165,16 @@ impl<'a> Attributes<'a> {
         }
         if (attr.flags ^ spec.flags) & (OPTIONAL | TRANSITIVE) != 0 {
             // RFC 7606 §3 c; for the two MP attributes §5.3.
-            if spec.malformed == Consequence::Reset {
-                return Err(with(Notification::OPTIONAL_ATTRIBUTE, attr));
-            }
             let why = format!("{}: flags {:#04x}", spec.name, attr.flags);
+            if spec.malformed == Consequence::Reset {
+                return self.disable(attr, why);
+            }
             self.withdraw(why, with(Notification::ATTRIBUTE_FLAGS, attr));
             return Ok(());
         }
         let Err((notification, why)) = self.value(attr) else { return Ok(()) };
         match spec.malformed {
-            Consequence::Reset => return Err(with(notification, attr)),
+            Consequence::Reset => return self.disable(attr, format!("{}: {why}", spec.name)),
             Consequence::Withdraw => {
                 self.withdraw(format!("{}: {why}", spec.name), with(notification, attr));
             }
@@ -234,6 +238,14 @@ impl<'a> Attributes<'a> {
             code::CLUSTER_LIST => {
                 multiple(value, 4)?;
                 self.rank.cluster_len = u16::try_from(value.len() / 4).unwrap_or(u16::MAX);
+                let own = self.context.cluster_id.map(|id| id.octets());
+                if own.is_some_and(|own| value.as_chunks().0.contains(&own)) {
+                    self.judgement.unusable = Some("our own CLUSTER_ID is in CLUSTER_LIST");
+                }
+            }
+            code::AIGP => aigp(value)?,
+            code::OTC => {
+                number(attr)?;
             }
             code::AS4_PATH => {
                 self.as4_path = Some(value);
@@ -248,7 +260,7 @@ impl<'a> Attributes<'a> {
                 return Ok(());
             }
             code::MP_REACH_NLRI => {
-                match mp::reach(value, self.context.families).map_err(optional)? {
+                match mp::reach(value, self.context).map_err(optional)? {
                     Mp::Ours(reach) => self.reach = Some(reach),
                     Mp::Foreign { afi, safi } => self.foreign(attr.code, afi, safi),
                 }
@@ -310,7 +322,7 @@ impl<'a> Attributes<'a> {
     fn shape(&mut self, shape: Shape, path: &[u8]) {
         self.rank.path_len = shape.len;
         self.rank.neighbor_as = AsPath::new(path).first();
-        if shape.looped {
+        if shape.own > u32::from(self.context.allow_own_as) {
             self.judgement.unusable = Some("our own AS is in AS_PATH");
         }
     }
@@ -325,6 +337,30 @@ impl<'a> Attributes<'a> {
         let name = attr::spec(code).map_or("", |spec| spec.name);
         let note = format!("{name}: AFI {afi} SAFI {safi} was not negotiated");
         self.judgement.discarded.push(note);
+    }
+
+    /// A malformed MP attribute (RFC 7606 §5.3, §7.11, §7.12): where it says of which family it is
+    /// and the session has another one, that family is ignored from now on. With a family that is
+    /// ignored anyway nothing is lost.
+    ///
+    /// # Errors
+    /// The NOTIFICATION that ends the session, where that saves nothing.
+    #[cold]
+    fn disable(&mut self, attr: Attr<'_>, why: String) -> Result<(), Notification> {
+        let Some((afi, safi)) = mp::family(attr.value) else {
+            return Err(with(Notification::OPTIONAL_ATTRIBUTE, attr));
+        };
+        let ours = Family::from_wire(afi, safi).filter(|f| self.context.families.contains(*f));
+        match ours {
+            None => {
+                self.foreign(attr.code, afi, safi);
+                Ok(())
+            }
+            Some(family) => self
+                .judgement
+                .disable(family, self.context.families, why)
+                .ok_or_else(|| with(Notification::OPTIONAL_ATTRIBUTE, attr)),
+        }
     }
 
     #[cold]
@@ -379,6 +415,20 @@ fn number(attr: Attr<'_>) -> Result<u32, Malformed> {
 fn multiple(value: &[u8], octets: usize) -> Result<(), Malformed> {
     let right = !value.is_empty() && value.len().is_multiple_of(octets);
     if right { Ok(()) } else { Err(length(value)) }
+}
+
+/// RFC 7311 §3: a run of TLVs, whose length counts their three first octets; the metric's is 11.
+fn aigp(value: &[u8]) -> Result<(), Malformed> {
+    let mut rest = value;
+    while let Some((&[kind, high, low], _)) = rest.split_first_chunk() {
+        let size = usize::from(u16::from_be_bytes([high, low]));
+        let right = if kind == 1 { size == 11 } else { size >= 3 };
+        rest = match rest.get(size..) {
+            Some(after) if right => after,
+            _ => return Err(optional("a TLV of a wrong length")),
+        };
+    }
+    if rest.is_empty() { Ok(()) } else { Err(optional("a TLV of a wrong length")) }
 }
 
 /// RFC 7607: there is no AS 0.

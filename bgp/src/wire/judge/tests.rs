@@ -1,6 +1,6 @@
 //! One test per rule of RFC 7606, and the messages of other implementations in golden bytes.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::attrs::Origin;
@@ -9,6 +9,8 @@ use crate::wire::attr::{Attrs, code};
 
 mod faults;
 mod golden;
+mod mp;
+mod optional;
 mod round_trip;
 mod two_octets;
 
@@ -23,6 +25,7 @@ fn internal() -> Context {
         local_asn: OWN,
         peer_asn: OWN,
         router_id: Ipv4Addr::new(10, 0, 0, 1),
+        ..Context::default()
     }
 }
 

@@ -5,16 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Attributes, flags, with};
 use crate::attrs::canonical::Canonical;
-use crate::types::Asn;
+use crate::types::{Asn, NextHop};
 use crate::wire::attr::{self, Attr, Attrs, code};
-use crate::wire::judge::mp::{self, Reach};
+use crate::wire::judge::mp::{self, NoHop, Reach};
 use crate::wire::{Notification, as_path, as4};
 
 impl Attributes<'_> {
     /// What can only be judged together, for an UPDATE that announces: are those there that have
     /// to be (RFC 7606 §3 d), the true path (RFC 6793), the AS it begins with, the next hops.
     /// `nlri`: the NLRI field is not empty. Returns its next hop.
-    pub(in crate::wire::judge) fn conclude(&mut self, nlri: bool) -> Option<IpAddr> {
+    pub(in crate::wire::judge) fn conclude(&mut self, nlri: bool) -> Option<NextHop> {
         self.four_octets();
         for mandatory in [code::ORIGIN, code::AS_PATH] {
             if !self.seen.contains(mandatory) {
@@ -22,7 +22,8 @@ impl Attributes<'_> {
             }
         }
         let peer_asn = self.context.peer_asn;
-        if !self.context.kind.is_internal()
+        if self.context.first_as
+            && !self.context.kind.is_internal()
             && self.kept.contains(code::AS_PATH)
             && self.rank.neighbor_as != Some(peer_asn)
         {
@@ -31,18 +32,16 @@ impl Attributes<'_> {
                 Notification::MALFORMED_AS_PATH,
             );
         }
-        if let Some(Reach { next_hop, .. }) = self.reach
-            && !mp::is_host(next_hop)
-        {
+        if let Some(Reach { next_hop: Err(NoHop { address, why }), .. }) = self.reach {
             self.withdraw(
-                format!("MP_REACH_NLRI: {next_hop} is no next hop"),
+                format!("MP_REACH_NLRI: {address} {why}"),
                 Notification::INVALID_NEXT_HOP,
             );
         }
         if nlri { self.next_hop() } else { None }
     }
 
-    fn next_hop(&mut self) -> Option<IpAddr> {
+    fn next_hop(&mut self) -> Option<NextHop> {
         let Some(attr) = self.next_hop else {
             if !self.seen.contains(code::NEXT_HOP) {
                 self.missing(code::NEXT_HOP);
@@ -58,7 +57,7 @@ impl Attributes<'_> {
             let notification = with(Notification::INVALID_NEXT_HOP, attr);
             self.withdraw(format!("NEXT_HOP: {address} is no next hop"), notification);
         }
-        Some(address)
+        Some(address.into())
     }
 
     #[cold]
@@ -91,8 +90,11 @@ impl Attributes<'_> {
                 }
             }
         }
-        if let Ok(shape) = as_path::check::<4>(&path, self.context.local_asn) {
-            self.shape(shape, &path);
+        match as_path::check::<4>(&path, self.context.local_asn) {
+            Ok(shape) => self.shape(shape, &path),
+            Err(why) => {
+                self.withdraw(format!("AS4_PATH: {why}"), Notification::MALFORMED_AS_PATH);
+            }
         }
         self.path = Some(path);
     }

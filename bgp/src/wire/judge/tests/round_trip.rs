@@ -15,7 +15,7 @@ const OUTSIDE: Dialect = Dialect { internal: false, ..INSIDE };
 
 /// Attributes of a well-formed route, by code: value and partial bit, in canonical terms.
 fn canonical() -> impl Strategy<Value = Vec<u8>> {
-    let segments = vec((1..=2u8, vec(1..=400_000u32, 1..6)), 0..4);
+    let segments = vec(vec(1..=400_000u32, 1..6), 0..4);
     let runs = |size: usize| vec(vec(any::<u8>(), size), 1..5).prop_map(|runs| runs.concat());
     let known = (
         0..3u8,
@@ -34,8 +34,8 @@ fn canonical() -> impl Strategy<Value = Vec<u8>> {
             known;
         let partial = if partial { 0x20 } else { 0 };
         let mut path = Vec::new();
-        for (kind, asns) in segments {
-            path.extend([kind, asns.len() as u8]);
+        for asns in segments {
+            path.extend([2, asns.len() as u8]);
             path.extend(asns.iter().flat_map(|asn| asn.to_be_bytes()));
         }
         let mut message =
@@ -116,7 +116,8 @@ proptest! {
     fn ipv6_and_ipv4_through_ipv6_are_read_back(bytes in canonical(), v4 in v4s(), v6 in v6s()) {
         let next_hop: IpAddr = "2001:db8::1".parse().unwrap();
         let set = AttrSet::from_canonical(next_hop, bytes.into()).exported_internal(next_hop);
-        let context = Context { local_asn: Asn(500_000), ..internal() };
+        let context =
+            Context { local_asn: Asn(500_000), extended_next_hop: true, ..internal() };
         let mut out = BytesMut::new();
         let messages = encode::announce(&set, &INSIDE, &v6, &mut out)
             + encode::announce(&set, &INSIDE, &v4, &mut out);
@@ -160,12 +161,27 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(body in vec(any::<u8>(), 0..200), as4: bool, inside: bool) {
-        let context = Context { as4, ..if inside { internal() } else { external() } };
+    fn no_bytes_panic(
+        body in vec(any::<u8>(), 0..200),
+        as4: bool,
+        inside: bool,
+        add_path: bool,
+        extended_next_hop: bool,
+    ) {
+        let add_path = if add_path { Families::ALL } else { Families::NONE };
+        let context = Context {
+            as4,
+            add_path,
+            extended_next_hop,
+            ..if inside { internal() } else { external() }
+        };
         let mut batch = RouteBatch::new(PeerId(1));
         if let Ok(update) = Update::read(&body) {
             let _ = judge(&update, &context, &mut batch);
             sound(&batch);
+            let ids = [batch.v4_ids.len(), batch.v6_ids.len()];
+            let prefixes = [batch.v4.len(), batch.v6.len()];
+            prop_assert_eq!(ids, if add_path.is_empty() { [0, 0] } else { prefixes });
         }
     }
 

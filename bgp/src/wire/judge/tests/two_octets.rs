@@ -88,3 +88,25 @@ fn aggregator_has_six_octets() {
     let message = good().attr(0xc0, code::AGGREGATOR, &[0, 0, 0, 1, 9, 9, 9, 9]);
     assert_eq!(message.discarded(&external2(), code::AGGREGATOR), ["AGGREGATOR: length 8"]);
 }
+
+#[test]
+fn rfc9774_a_set_in_either_path_withdraws() {
+    let plain = good().with(0x40, code::AS_PATH, &[2, 1, 0xfd, 0xe9, 1, 1, 0x5b, 0xa0]);
+    assert_eq!(plain.treated_as_withdraw(&external2()), "AS_PATH: an AS_SET (RFC 9774)");
+    let carried = good().attr(0xc0, code::AS4_PATH, &[1, 1, 0, 3, 0x0d, 0x40]);
+    assert_eq!(carried.treated_as_withdraw(&external2()), "AS4_PATH: an AS_SET (RFC 9774)");
+}
+
+#[test]
+fn confederations_in_as4_path_are_left_out() {
+    let carried = [3, 1, 0, 0, 0xfc, 0, 2, 1, 0, 3, 0x0d, 0x40];
+    let batch = good().attr(0xc0, code::AS4_PATH, &carried).routes(&external2());
+    assert_eq!(said(&batch), ["10.1.0.0/16 via 192.0.2.1 path [65001 200000]"]);
+}
+
+#[test]
+fn a_longer_as4_path_is_ignored() {
+    let carried = [2, 3, 0, 3, 0x0d, 0x40, 0, 4, 0, 0, 0, 5, 0, 0];
+    let batch = good().attr(0xc0, code::AS4_PATH, &carried).routes(&external2());
+    assert_eq!(said(&batch), ["10.1.0.0/16 via 192.0.2.1 path [65001 23456]"]);
+}
