@@ -157,10 +157,12 @@ impl Exports {
         let mut group = Group::new(id, key);
         for family in group.key.families.iter() {
             match family {
-                Family::Ipv4 => fill::<V4>(&mut group, routes),
-                Family::Ipv6 => fill::<V6>(&mut group, routes),
+                Family::Ipv4 => originate_default::<V4>(&mut group, routes),
+                Family::Ipv6 => originate_default::<V6>(&mut group, routes),
             }
         }
+        fill::<V4>(&mut group, routes);
+        fill::<V6>(&mut group, routes);
         group.join(peer);
         self.groups.push(group);
         id
@@ -325,28 +327,34 @@ fn owe<P: Keyed>(
     }
 }
 
-/// Feeds a new group from the table.
-fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
-    let Routes { tables, sets, ranking } = routes;
+/// The default route of a new group, if it has one.
+fn originate_default<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
     if group.key.default_route
         && let Some(prefix) = P::from_wire(0, &[])
     {
-        let dest = P::table_mut(tables).find_or_insert(prefix);
-        group.originate_default(P::FAMILY, dest, sets);
+        let dest = P::table_mut(routes.tables).find_or_insert(prefix);
+        group.originate_default(P::FAMILY, dest, routes.sets);
     }
+}
+
+/// Feeds a new group from the table.
+fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
+    if !group.key.families.contains(P::FAMILY) {
+        return;
+    }
+    let Routes { tables, sets, ranking } = routes;
     let table = P::table(tables);
     let mut feeds = Vec::new();
     for id in 0..table.end() {
         let Some(dest) = table.get(id) else { continue };
         feeds.clear();
-        if group.key.wants_all() {
-            ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
-        } else {
-            feeds.extend(dest.best().and_then(|best| ranking.feed(best)));
+        match group.key.wants_all() {
+            true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
+            false => feeds.extend(dest.best().and_then(|best| ranking.feed(best))),
         }
-        let mut lent = Lent { peers: ranking.peers, sets };
-        group.feed(id, dest.prefix, &feeds, &mut lent);
+        group.feed(id, dest.prefix, &feeds, &mut Lent { peers: ranking.peers, sets });
     }
 }
+
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,9 @@
 //! What neighbours are told, rule by rule, through the Rib as it ships.
 
+mod changes;
+mod paths;
+mod reflection;
+
 use std::net::IpAddr;
 
 use crate::attrs::AttrSet;

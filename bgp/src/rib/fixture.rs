@@ -120,6 +120,14 @@ pub(crate) fn announce(peer: u32, attrs: &Attrs, nets: &[IpNet]) -> RibIn {
     RibIn::Routes(Box::new(batch))
 }
 
+/// Announces a prefix with a set that the tests made.
+pub(crate) fn announce_set(peer: u32, set: AttrSet, prefix: IpNet) -> RibIn {
+    let mut batch = RouteBatch::new(PeerId(peer));
+    batch.attrs.push(set);
+    push(&mut batch, &[prefix], Some(0));
+    RibIn::Routes(Box::new(batch))
+}
+
 pub(crate) fn withdraw(peer: u32, nets: &[IpNet]) -> RibIn {
     let mut batch = RouteBatch::new(PeerId(peer));
     push(&mut batch, nets, None);
@@ -158,6 +166,32 @@ pub(crate) struct Told {
     pub(crate) octets: usize,
     /// The marks of RFC 7313: family, subtype, and how many routes there were.
     pub(crate) marks: Vec<(Family, u8, usize)>,
+    /// IPv4 routes by path identifier, where the session has them (RFC 7911).
+    pub(crate) paths: BTreeMap<(IpNet, u32), AttrSet>,
+}
+
+/// Path identifiers and prefixes.
+type Paths = Vec<(u32, IpNet)>;
+
+/// An IPv4 UPDATE with path identifiers, without them: the prefixes that it withdraws, the
+/// attributes, the prefixes that it announces.
+fn split_ids(message: &[u8]) -> (Paths, &[u8], Paths) {
+    fn field(bytes: &[u8]) -> (&[u8], &[u8]) {
+        bytes[2..].split_at(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+    }
+    fn paths(mut field: &[u8]) -> Paths {
+        let mut paths = Vec::new();
+        while let Some((id, rest)) = field.split_first_chunk::<4>() {
+            let octets = usize::from(rest[0].div_ceil(8));
+            let prefix = V4::from_wire(rest[0], &rest[1..=octets]).unwrap();
+            paths.push((u32::from_be_bytes(*id), prefix.net()));
+            field = &rest[1 + octets..];
+        }
+        paths
+    }
+    let (withdrawn, rest) = field(&message[19..]);
+    let (attributes, announced) = field(rest);
+    (paths(withdrawn), attributes, paths(announced))
 }
 
 impl Told {
@@ -187,12 +221,33 @@ impl Told {
                 self.marks.push((family, *subtype, self.routes.len()));
                 continue;
             }
+            if session.negotiated.add_path_send.contains(Family::Ipv4) {
+                self.believe_paths(message, &context);
+                continue;
+            }
             let mut batch = RouteBatch::new(session.peer);
             let judgement = judge(&Update::read(&message[19..]).unwrap(), &context, &mut batch);
             assert_eq!(judgement.unwrap(), Default::default());
             for op in &batch.ops {
                 self.apply(op, &batch);
             }
+        }
+    }
+
+    fn believe_paths(&mut self, message: &[u8], context: &Context) {
+        let (withdrawn, attributes, announced) = split_ids(message);
+        for (id, prefix) in withdrawn {
+            self.paths.remove(&(prefix, id));
+        }
+        for (id, prefix) in announced {
+            assert_ne!(id, 0);
+            let length = u16::try_from(attributes.len()).unwrap().to_be_bytes();
+            let mut body = [&[0, 0], &length[..], attributes].concat();
+            body.extend([0]);
+            let mut batch = RouteBatch::new(PeerId(0));
+            let judgement = judge(&Update::read(&body).unwrap(), context, &mut batch);
+            assert_eq!(judgement.unwrap(), Default::default());
+            self.paths.insert((prefix, id), batch.attrs.remove(0));
         }
     }
 

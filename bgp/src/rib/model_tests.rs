@@ -361,14 +361,6 @@ fn step(world: &mut World, model: &mut Model, act: &Act) {
     }
 }
 
-fn announce_set(peer: u32, set: AttrSet, prefix: IpNet) -> RibIn {
-    let RibIn::Routes(mut batch) = announce(peer, &Attrs::new("10.0.0.1", &[]), &[prefix]) else {
-        unreachable!()
-    };
-    batch.attrs = vec![set];
-    RibIn::Routes(batch)
-}
-
 /// Lets a neighbour read everything and compares what it has with what it should have.
 fn check_reader(world: &mut World, model: &Model, peer: u32) {
     let id = PeerId(peer);
