@@ -18,6 +18,8 @@
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
+//! | `GET /v1/policies` | array of [`Policy`] |
+//! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
 //! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
 //! | `GET /metrics` | OpenMetrics text |
@@ -27,15 +29,19 @@
 //! table is not complete.
 
 mod peer;
+pub mod policy;
 mod route;
 
 pub use peer::{
     Agreed, Authentication, Configured, Counters, LastDown, Neighbor, PeerKind, PeerSummary,
     RangeSummary, SessionState, Transport,
 };
+pub use policy::{
+    Place, Policy, PolicyQuery, PolicyRule, PolicyStep, PolicyTest, PolicyUse, TestedRoute,
+};
 pub use route::{
     FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
-    RouteQuery, UsedHop,
+    RouteQuery,
 };
 
 use serde::{Deserialize, Serialize};

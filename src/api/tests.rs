@@ -68,3 +68,26 @@ fn kernel_states_are_spelled_alike_everywhere() {
         assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }
 }
+
+#[test]
+fn a_policy_query_refuses_what_it_does_not_know() {
+    let query = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        PolicyQuery::from_pairs(&pairs)
+    };
+    assert!(query(&[("prefix", "10.0.0.0/8"), ("community", "1:2"), ("community", "1:3")]).is_ok());
+    for (pairs, part) in [
+        (&[][..], "no destination"),
+        (&[("prefix", "10.0.0.0/8"), ("address", "10.0.0.1")], "exclude"),
+        (&[("prefix", "10.0.0.0/8"), ("place", "out")], "import, export or kernel"),
+        (&[("prefix", "10.0.0.0/8"), ("med", "x")], "med is a number"),
+        (&[("prefix", "10.0.0.0/8"), ("as_path", "1 x")], "`x` is no AS number"),
+        (&[("prefix", "10.0.0.0/8"), ("med", "1"), ("med", "2")], "twice"),
+        (&[("prefix", "10.0.0.0/8"), ("peer", "x")], "not a key"),
+        (&[("prefix", "10.0.0.0/8"), ("next_hop", "x")], "an address"),
+    ] {
+        let error = query(pairs).unwrap_err();
+        assert!(error.error.contains(part), "{error:?}");
+    }
+}

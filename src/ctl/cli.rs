@@ -5,12 +5,13 @@
 //! tools: `bgpctl sh ro` is `bgpctl show routes`.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::api::Lookup;
+use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/starling/control.sock";
@@ -49,6 +50,9 @@ pub enum Command {
     /// Show what the daemon knows.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Show(Show),
+    /// Policies: which rule decides.
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Policy(Policy),
     /// Read the configuration again; a bad file leaves the running one in force.
     Reload,
     /// The versions of bgpctl and of the daemon.
@@ -79,17 +83,104 @@ pub enum Show {
         #[arg(long)]
         detail: bool,
     },
+    /// The policies of this node, rule by rule, and where each is asked.
+    Policies,
     /// The nodes of the cluster: rack mate or tunnelled, and why.
     Nodes,
     /// What the kernel should hold against what it holds.
     Fib,
 }
 
-fn lookup(text: &str) -> Result<Lookup, String> {
-    text.parse().map_err(|e: crate::api::ApiError| match e.hint {
+/// What to ask of policies.
+#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
+pub enum Policy {
+    /// Which rule decides about a route, why the ones before it do not match, what is changed.
+    /// With --from or attributes the route is made up; else it is what the daemon has.
+    Test(Test),
+}
+
+/// A route, and where it is judged.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Test {
+    /// The destination; of an address, that of its route.
+    #[arg(value_name = "PREFIX|ADDR", value_parser = lookup)]
+    pub lookup: Lookup,
+    /// The policies of this neighbour (name or address); needed for --out.
+    #[arg(long)]
+    pub peer: Option<String>,
+    /// Only import.
+    #[arg(long = "in", group = "place")]
+    pub inward: bool,
+    /// Only export.
+    #[arg(long = "out", group = "place", requires = "peer")]
+    pub outward: bool,
+    /// Only what enters the kernel.
+    #[arg(long, group = "place")]
+    pub kernel: bool,
+    /// The route is from this neighbour, or "local" for this node.
+    #[arg(long, value_name = "PEER")]
+    pub from: Option<String>,
+    /// It carries this one, such as 65000:100, 65000:1:2 or no-export; may be repeated.
+    #[arg(long, value_name = "COMMUNITY")]
+    pub community: Vec<String>,
+    /// It came through these ASes, the nearest first: "65001 65002".
+    #[arg(long, value_name = "ASNS", value_parser = path)]
+    pub as_path: Option<Asns>,
+    /// Its NEXT_HOP.
+    #[arg(long, value_name = "ADDR")]
+    pub next_hop: Option<IpAddr>,
+    /// Its LOCAL_PREF.
+    #[arg(long, value_name = "N")]
+    pub local_pref: Option<u32>,
+    /// Its MULTI_EXIT_DISC.
+    #[arg(long, value_name = "N")]
+    pub med: Option<u32>,
+    /// The interface on which its next hop is.
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+}
+
+/// A path: one value of the command line, so no list of clap's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asns(pub Vec<u32>);
+
+impl Test {
+    /// The question to the daemon.
+    pub fn query(&self) -> PolicyQuery {
+        let place = match (self.inward, self.outward, self.kernel) {
+            (true, ..) => Some(Place::Import),
+            (_, true, _) => Some(Place::Export),
+            (.., true) => Some(Place::Kernel),
+            _ => None,
+        };
+        PolicyQuery {
+            place,
+            neighbor: self.peer.clone(),
+            from: self.from.clone(),
+            communities: self.community.clone(),
+            as_path: self.as_path.clone().map(|path| path.0),
+            next_hop: self.next_hop,
+            local_pref: self.local_pref,
+            med: self.med,
+            interface: self.interface.clone(),
+            ..PolicyQuery::new(self.lookup)
+        }
+    }
+}
+
+fn path(text: &str) -> Result<Asns, String> {
+    crate::api::policy::as_path(text).map(Asns).map_err(words)
+}
+
+fn words(e: ApiError) -> String {
+    match e.hint {
         Some(hint) => format!("{}; {hint}", e.error),
         None => e.error,
-    })
+    }
+}
+
+fn lookup(text: &str) -> Result<Lookup, String> {
+    text.parse().map_err(words)
 }
 
 /// Reads `arguments` (the program's name first).

@@ -23,7 +23,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, FibEntry, Lookup, Neighbor, Node, ReloadResult, Route, RouteQuery, Summary, Version,
+    ApiError, FibEntry, Lookup, Neighbor, Node, Policy, PolicyTest, ReloadResult, Route,
+    RouteQuery, Summary, Version,
 };
 use cli::{Cli, Command, Show};
 use client::{Client, Failure, Rows};
@@ -69,6 +70,14 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
     let client = Client::new(&cli.socket);
     let show = match &cli.command {
         Command::Show(show) => show,
+        Command::Policy(cli::Policy::Test(test)) => {
+            let path = client::with_query("/v1/policy/test", &test.query().to_pairs());
+            document::<Vec<PolicyTest>, _>(cli, &client, &path, out, |tests, out| {
+                render::policy_tests(page, tests, out)
+            })
+            .await?;
+            return Ok(0);
+        }
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,
     };
@@ -95,6 +104,12 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         Show::Nodes => {
             document::<Vec<Node>, _>(cli, &client, "/v1/nodes", out, |nodes, out| {
                 render::nodes(page, nodes, out)
+            })
+            .await?;
+        }
+        Show::Policies => {
+            document::<Vec<Policy>, _>(cli, &client, "/v1/policies", out, |policies, out| {
+                render::policies(page, policies, out)
             })
             .await?;
         }

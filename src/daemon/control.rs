@@ -24,8 +24,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
-    ApiError, FibEntry, Live, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
-    Version,
+    ApiError, FibEntry, Live, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult,
+    Route, RouteQuery, Summary, Version,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -58,6 +58,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
     /// Wanted against present, in order of prefix.
     fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
+    /// The policies that are asked here, by name.
+    fn policies(&self) -> impl Future<Output = Result<Vec<Policy>, Refusal>> + Send;
+    /// Which rules decide about a route; [`Refusal::not_found`] where there is none to judge.
+    fn policy_test(
+        &self,
+        query: PolicyQuery,
+    ) -> impl Future<Output = Result<Vec<PolicyTest>, Refusal>> + Send;
     /// Reads the configuration again.
     fn reload(&self) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
     /// Whether the node does its job.
@@ -119,6 +126,8 @@ fn routes<B: Backend>(reload: MethodRouter<B>) -> Router<B> {
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
+        .route("/v1/policies", get(policies::<B>))
+        .route("/v1/policy/test", get(policy_test::<B>))
         .route("/v1/reload", reload)
         .route("/livez", get(live::<B>))
         .route("/readyz", get(ready::<B>))
@@ -168,6 +177,19 @@ async fn fib<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Respons
     in_time(ANSWER, backend.fib()).await.map(rows::response)
 }
 
+async fn policies<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.policies()).await.map(|all| json(StatusCode::OK, &all))
+}
+
+async fn policy_test<B: Backend>(
+    State(backend): State<B>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    let query = PolicyQuery::from_pairs(&pairs).map_err(Refusal::bad_request)?;
+    in_time(ANSWER, backend.policy_test(query)).await.map(|tests| json(StatusCode::OK, &tests))
+}
+
 async fn reload<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     let result = in_time(RELOAD, backend.reload()).await?;
     let status = if result.ok { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -200,8 +222,8 @@ async fn only_on_the_unix_socket() -> Refusal {
 
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
-        "known are /v1/{version,summary,neighbors,neighbors/NAME,routes,nodes,fib,reload}, \
-         /livez, /readyz and /metrics",
+        "known are /v1/{version,summary,neighbors,neighbors/NAME,routes,nodes,fib,policies,\
+         policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }
 
@@ -252,7 +274,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
             None | Some("") => Ok(NoQuery),
             Some(query) => Err(Refusal::bad_request(
                 ApiError::new(format!("`{}` takes no query, got `{query}`", parts.uri.path()))
-                    .hint("only /v1/routes takes one: prefix=, address=, from=, detail="),
+                    .hint("/v1/routes takes one (prefix=, address=, from=, detail=), and /v1/policy/test"),
             )),
         }
     }

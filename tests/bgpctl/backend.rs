@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use starling::api::{
-    ApiError, FibEntry, Neighbor, Node, Ready, ReloadResult, Route, RouteQuery, Summary,
+    ApiError, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult,
+    Route, RouteQuery, Summary,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -93,6 +94,15 @@ impl Backend for Memory {
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
         Ok(in_memory(sample::fib()))
+    }
+
+    async fn policies(&self) -> Result<Vec<Policy>, Refusal> {
+        Ok(sample::policies())
+    }
+
+    async fn policy_test(&self, query: PolicyQuery) -> Result<Vec<PolicyTest>, Refusal> {
+        let place = |test: &PolicyTest| query.place.is_none_or(|place| place == test.place);
+        Ok(sample::policy_tests().into_iter().filter(place).collect())
     }
 
     async fn reload(&self) -> Result<ReloadResult, Refusal> {

@@ -82,6 +82,16 @@ fn fib() {
 }
 
 #[test]
+fn policies() {
+    looks("policies", |page, out| render::policies(page, &sample::policies(), out));
+}
+
+#[test]
+fn policy_test() {
+    looks("policy-test", |page, out| render::policy_tests(page, &sample::policy_tests(), out));
+}
+
+#[test]
 fn reload() {
     looks("reload", |page, out| {
         let changed = ReloadResult {

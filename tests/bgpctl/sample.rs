@@ -2,8 +2,9 @@
 
 use starling::api::{
     Agreed, Authentication, Configured, Counters, FibEntry, How, Kernel, KernelState, LastDown,
-    Neighbor, Node, Origin, Path, PeerKind, PeerSummary, RangeSummary, Reach, Reached, Ready,
-    Reason, Route, SessionState, Summary, Transport, UsedHop,
+    Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep,
+    PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState,
+    Summary, TestedRoute, Transport,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -206,12 +207,7 @@ fn path(from: &str, next_hop: &str, reached: Reached, why: &str) -> Path {
 
 fn route(prefix: &str, path: Path, state: KernelState, why: Option<&str>) -> Route {
     let kernel = Kernel { state, why: why.map(str::to_owned) };
-    Route { prefix: prefix.parse().unwrap(), paths: vec![path], next_hops: Vec::new(), kernel }
-}
-
-fn used(next_hop: &str, from: &[&str], reached: Reached) -> UsedHop {
-    let from = from.iter().map(|name| (*name).to_owned()).collect();
-    UsedHop { next_hop: next_hop.parse().ok(), from, reached }
+    Route { prefix: prefix.parse().unwrap(), paths: vec![path], kernel }
 }
 
 fn diseased() -> Reached {
@@ -228,7 +224,7 @@ fn diseased() -> Reached {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    use KernelState::{Installed, Occupied, Out, Pending, Refused, Unresolved};
+    use KernelState::{Installed, Occupied, Pending, Refused, Unresolved};
     let same = "10.1.5.11 is inside 10.1.5.0/24 of net0";
     let other = "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is cross-subnet";
     let own = reached(How::Blackhole, "", "own block");
@@ -294,25 +290,6 @@ pub(crate) fn routes() -> Vec<Route> {
             path("server2", "fd00:5::11", direct(), "higher LOCAL_PREF than gw0"),
             Installed,
             None,
-        ),
-        Route {
-            next_hops: vec![
-                used("10.1.5.11", &["server2"], direct()),
-                used("10.1.8.10", &["gw0", "server3"], tunnel()),
-                used("10.39.3.75", &["server5"], diseased()),
-            ],
-            ..route(
-                "10.244.4.0/26",
-                path("server2", "10.1.5.11", direct(), "equal"),
-                Installed,
-                None,
-            )
-        },
-        route(
-            "10.244.5.0/26",
-            path("server2", "10.1.5.11", direct(), "only path"),
-            Out,
-            Some("policy rule \"no-pods\""),
         ),
     ]
 }
@@ -395,17 +372,10 @@ pub(crate) fn fib() -> Vec<FibEntry> {
         prefix: prefix.parse().unwrap(),
         want: (!want.is_empty()).then(|| want.to_owned()),
         have: (!have.is_empty()).then(|| have.to_owned()),
-        want_hops: Vec::new(),
-        have_hops: Vec::new(),
-        next_hops: Vec::new(),
         state,
         why: (!why.is_empty()).then(|| why.to_owned()),
     };
     let tunnel = "via 10.1.8.10 dev tunl0 onlink";
-    let line = "proto 12 metric 0";
-    let near = "via 10.1.5.11 dev net0";
-    let far = "via 10.1.8.10 dev tunl0 onlink weight 2";
-    let hops = |hops: &[&str]| hops.iter().map(|hop| (*hop).to_owned()).collect();
     vec![
         entry("10.244.1.0/26", KernelState::Installed, "blackhole", "blackhole", ""),
         entry("10.244.2.0/26", KernelState::Installed, tunnel, tunnel, ""),
@@ -417,15 +387,6 @@ pub(crate) fn fib() -> Vec<FibEntry> {
             "to be replaced: the pool's ipip changed",
         ),
         entry("10.244.3.0/26", KernelState::Refused, tunnel, "", "Network is unreachable"),
-        FibEntry {
-            want_hops: hops(&[near, far]),
-            have_hops: hops(&[near, far]),
-            ..entry("10.244.4.0/26", KernelState::Installed, line, line, "")
-        },
-        FibEntry {
-            want_hops: hops(&[near, far]),
-            ..entry("10.244.5.0/26", KernelState::Pending, line, &format!("{near} {line}"), "")
-        },
         entry(
             "10.250.0.0/16",
             KernelState::Occupied,
@@ -441,4 +402,110 @@ pub(crate) fn fib() -> Vec<FibEntry> {
             "of a predecessor; goes when the neighbours have spoken",
         ),
     ]
+}
+
+pub(crate) fn policies() -> Vec<Policy> {
+    let rule =
+        |number, name: Option<&str>, when: &str, unless: Option<&str>, then: &str| PolicyRule {
+            number,
+            name: name.map(str::to_owned),
+            when: when.to_owned(),
+            unless: unless.map(str::to_owned),
+            then: then.to_owned(),
+        };
+    let used =
+        |place, neighbor: Option<&str>| PolicyUse { place, neighbor: neighbor.map(str::to_owned) };
+    let mesh = (2..30).map(|n| used(Place::Export, Some(&format!("server{n}"))));
+    vec![
+        Policy {
+            name: "from-tor".to_owned(),
+            used: vec![used(Place::Import, Some("tor0")), used(Place::Import, Some("tor1"))],
+            rules: vec![
+                rule(1, Some("bogons"), "prefix bogons", None, "reject"),
+                rule(
+                    2,
+                    None,
+                    "prefix 10.0.0.0/8 le 24, community 65000:100 or no-export",
+                    Some("as-path origin 65010"),
+                    "accept, local-pref 200, add-community 64512:1, add-community 64512:1:2",
+                ),
+                rule(3, None, "everything", None, "reject"),
+            ],
+        },
+        Policy {
+            name: "shared".to_owned(),
+            used: mesh.chain([used(Place::Kernel, None)]).collect(),
+            rules: vec![rule(1, None, "everything", None, "accept")],
+        },
+    ]
+}
+
+pub(crate) fn policy_tests() -> Vec<PolicyTest> {
+    let route = TestedRoute {
+        hypothetical: false,
+        from: "tor0".to_owned(),
+        next_hop: "10.1.5.1".parse().ok(),
+        local_pref: 100,
+        med: Some(20),
+        as_path: "65000 64999 {64801,64802}".to_owned(),
+        communities: vec!["65000:100".to_owned(), "65000:1:2".to_owned()],
+    };
+    let step = |rule: &str, says: &str, miss: Option<&str>| PolicyStep {
+        rule: rule.to_owned(),
+        says: says.to_owned(),
+        miss: miss.map(str::to_owned),
+    };
+    let import = PolicyTest {
+        place: Place::Import,
+        neighbor: Some("tor0".to_owned()),
+        prefix: "10.20.0.0/16".parse().unwrap(),
+        route: route.clone(),
+        accepted: true,
+        rule: Some("from-tor rule 2".to_owned()),
+        why: "accepted by from-tor rule 2".to_owned(),
+        changes: Some("local-pref 200, add-community 64512:1".to_owned()),
+        steps: vec![
+            step(
+                "from-tor rule 1 (bogons)",
+                "prefix bogons: reject",
+                Some("10.20.0.0/16 is not in bogons"),
+            ),
+            step(
+                "from-tor rule 2",
+                "prefix 10.0.0.0/8 le 24, community 65000:100 or no-export unless as-path origin \
+                 65010: accept, local-pref 200, add-community 64512:1",
+                None,
+            ),
+        ],
+    };
+    let export = PolicyTest {
+        place: Place::Export,
+        neighbor: Some("server2".to_owned()),
+        route: TestedRoute {
+            hypothetical: true,
+            from: "local".to_owned(),
+            next_hop: None,
+            med: None,
+            as_path: String::new(),
+            communities: Vec::new(),
+            ..route
+        },
+        accepted: false,
+        rule: Some("to-nodes rule 1".to_owned()),
+        why: "rejected by to-nodes rule 1".to_owned(),
+        changes: None,
+        steps: vec![step("to-nodes rule 1", "everything: reject", None)],
+        ..import.clone()
+    };
+    let kernel = PolicyTest {
+        place: Place::Kernel,
+        neighbor: None,
+        accepted: true,
+        rule: None,
+        why: "no rule decides: every best route enters the kernel".to_owned(),
+        changes: None,
+        steps: Vec::new(),
+        ..import.clone()
+    };
+    vec![import, export, kernel]
 }

@@ -41,7 +41,7 @@ pub(crate) use key::GroupKey;
 pub(crate) use rules::Learned;
 
 use self::group::{Group, GroupId};
-use crate::attrs::AttrId;
+use crate::attrs::{AttrId, AttrSet};
 use crate::msg::{PeerUp, RibOut};
 use crate::rib::change::Ranking;
 use crate::rib::peers::Peers;
@@ -95,6 +95,15 @@ pub(crate) struct Routes<'a> {
     pub(crate) ranking: Ranking<'a>,
 }
 
+/// What of a route's way to a neighbour is not for rules to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sending {
+    /// Why it never goes there; `None`: rules are asked.
+    pub forbidden: Option<&'static str>,
+    /// Whether it goes where no rule decides.
+    pub by_default: bool,
+}
+
 /// A path that may be told to somebody.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Feed {
@@ -109,6 +118,32 @@ pub(crate) struct Feed {
 }
 
 impl Exports {
+    /// What becomes of a route that `from` sent, on its way to `to`, rules aside.
+    pub(crate) fn sending(
+        &self,
+        (to, from): (PeerId, PeerId),
+        family: Family,
+        learned: Option<Learned>,
+        attrs: &AttrSet,
+    ) -> Sending {
+        let never = |why| Sending { forbidden: Some(why), by_default: false };
+        let group = self.members.get(&to).and_then(|member| member.group);
+        let Some(key) = group.and_then(|id| self.group(id)).map(|group| &group.key) else {
+            return never("the session is not up");
+        };
+        let Some(learned) = learned else {
+            return never("the session that it would be from is not up");
+        };
+        if !key.families.contains(family) {
+            return never("the session does not carry the family");
+        }
+        if to == from {
+            return never("nothing goes back to whom it came from");
+        }
+        let forbidden = key.forbidden(family, learned, attrs);
+        Sending { forbidden, by_default: key.by_default(learned) }
+    }
+
     /// A session is up. It gets nothing before [`Exports::assign`] says what.
     pub(crate) fn up(&mut self, up: &PeerUp) {
         let marked = up.negotiated.enhanced_refresh;

@@ -47,7 +47,18 @@ impl GroupKey {
     }
 
     /// Whether RFCs keep the route from these neighbours, whatever the configuration says.
+    #[inline]
     pub(crate) fn forbids(&self, family: Family, learned: Learned, attrs: &AttrSet) -> bool {
+        self.forbidden(family, learned, attrs).is_some()
+    }
+
+    /// Why they do, in words.
+    pub(crate) fn forbidden(
+        &self,
+        family: Family,
+        learned: Learned,
+        attrs: &AttrSet,
+    ) -> Option<&'static str> {
         let reflected_or_external = match learned {
             Learned::Own | Learned::External => true,
             // What one member of the mesh said, the others heard from it (RFC 4271 §9.2); but
@@ -57,10 +68,17 @@ impl GroupKey {
             }
             Learned::Internal { .. } => true,
         };
-        !reflected_or_external
-            || self.own_next_hop(family).is_none()
-            || self.community_forbids(family, attrs)
-            || self.role_forbids(attrs)
+        if !reflected_or_external {
+            Some("what iBGP brought goes to no iBGP neighbour (RFC 4271 §9.2)")
+        } else if self.own_next_hop(family).is_none() {
+            Some("this node has no address of the family to give as NEXT_HOP")
+        } else if self.community_forbids(family, attrs) {
+            Some("a community of its own keeps it from there (RFC 1997, RFC 9494)")
+        } else if self.role_forbids(attrs) {
+            Some("it goes to customers only (RFC 9234)")
+        } else {
+            None
+        }
     }
 
     /// RFC 1997: NO_ADVERTISE stays here; NO_EXPORT and NO_EXPORT_SUBCONFED stay in our AS.

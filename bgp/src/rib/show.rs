@@ -17,6 +17,7 @@ use super::source::SourceId;
 use super::stale::Stage;
 use super::table::{Keyed, slot_of};
 use crate::attrs::AttrSet;
+use crate::export::Sending;
 use crate::msg::{Export, Hop, Originated, OriginatedBy, PrefixLimit};
 use crate::types::{Families, Family, NextHop, PeerId, Time, V4, V6, family_of};
 
@@ -362,6 +363,13 @@ impl Rib {
             (_, Some(peer)) => peer.name(id),
             (_, None) => format!("peer {}", id.0),
         }
+    }
+
+    /// What becomes of a route with these attributes that `from` sent (or we, [`PeerId::LOCAL`]),
+    /// on its way to `to`, the rules of policy aside.
+    pub fn sending(&self, to: PeerId, from: PeerId, prefix: IpNet, attrs: &AttrSet) -> Sending {
+        let (family, learned) = (family_of(prefix.addr()), self.peers.learned(from));
+        self.exports.sending((to, from), family, learned, attrs)
     }
 
     /// Counts of a neighbour's routes; zeros for one that is unknown. [`PeerId::LOCAL`]: ours.

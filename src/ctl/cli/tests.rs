@@ -24,6 +24,7 @@ fn every_unambiguous_prefix_is_the_command() {
         ("routes", 1, Show::Routes { lookup: None, from: None, detail: false }),
         ("nodes", 2, Show::Nodes),
         ("fib", 1, Show::Fib),
+        ("policies", 1, Show::Policies),
     ] {
         for n in shortest..=full.len() {
             for show in ["s", "sh", "sho", "show"] {
@@ -77,4 +78,28 @@ fn a_prefix_with_host_bits_is_a_usage_error_that_helps() {
     let error = parsed("show routes 10.244.1.7/26").unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("10.244.1.0/26"), "{error}");
+}
+
+#[test]
+fn a_policy_test_becomes_its_question() {
+    let Command::Policy(Policy::Test(test)) = command(
+        "pol te 10.0.0.0/8 --peer gw0 --in --community 65000:1 --community no-export \
+         --as-path 65001 --next-hop 10.1.5.1 --local-pref 200 --med 5 --interface eth0",
+    ) else {
+        panic!("another command");
+    };
+    let query = test.query();
+    let pairs: Vec<(String, String)> =
+        query.to_pairs().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    assert_eq!(PolicyQuery::from_pairs(&pairs).unwrap(), query);
+    assert!(query.is_hypothetical() && query.place == Some(Place::Import));
+    assert_eq!(query.communities, ["65000:1", "no-export"]);
+    let spaced = parse(
+        &["bgpctl", "policy", "test", "10.0.0.0/8", "--as-path", "65001 65002"].map(OsString::from),
+    );
+    let Command::Policy(Policy::Test(test)) = spaced.unwrap().command else {
+        panic!("another command")
+    };
+    assert_eq!(test.as_path, Some(Asns(vec![65001, 65002])));
+    assert!(parsed("policy test 10.0.0.0/8 --as-path x").is_err());
 }

@@ -40,22 +40,14 @@ impl Listing<FibEntry> for FibTable {
 }
 
 fn row(entry: &FibEntry) -> Vec<Cell> {
-    let sorted = |hops: &[String]| {
-        let mut hops = hops.to_vec();
-        hops.sort_unstable();
-        hops
-    };
-    // The kernel keeps the next hops in an order of its own.
-    let same = entry.want.is_some()
-        && entry.want == entry.have
-        && sorted(&entry.want_hops) == sorted(&entry.have_hops);
+    let same = entry.want.is_some() && entry.want == entry.have;
     let present = match &entry.have {
         Some(_) if same => Cell::styled("as wanted", FAINT),
-        Some(have) => words(have, &entry.have_hops),
+        Some(have) => Cell::new(have),
         None => Cell::styled("nothing", FAINT),
     };
     let wanted = match &entry.want {
-        Some(want) => words(want, &entry.want_hops),
+        Some(want) => Cell::new(want),
         None => Cell::styled("nothing", FAINT),
     };
     let why_style =
@@ -67,9 +59,4 @@ fn row(entry: &FibEntry) -> Vec<Cell> {
         present,
         Cell::styled(entry.why.as_deref().unwrap_or(""), why_style),
     ]
-}
-
-/// A route, and below it a line for each of its next hops where it has several.
-fn words(line: &str, hops: &[String]) -> Cell {
-    Cell::lines([line].into_iter().chain(hops.iter().map(String::as_str)))
 }

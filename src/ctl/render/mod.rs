@@ -7,6 +7,7 @@
 mod fib;
 mod neighbors;
 mod nodes;
+mod policies;
 mod routes;
 mod summary;
 mod table;
@@ -20,6 +21,7 @@ use crate::api::{ApiError, ReloadResult, Version};
 pub use fib::FibTable;
 pub use neighbors::neighbors;
 pub use nodes::nodes;
+pub use policies::{policies, policy_tests};
 pub use routes::{RouteBlocks, RouteTable};
 pub use summary::summary;
 pub use text::age;

@@ -6,6 +6,7 @@
 
 mod neighbors;
 mod nodes;
+mod policies;
 mod reached;
 mod ready;
 mod routes;
@@ -21,8 +22,8 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, FibEntry, Neighbor, Node, RangeSummary, Ready, ReloadResult, Route, RouteQuery,
-    Summary,
+    ApiError, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready,
+    ReloadResult, Route, RouteQuery, Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -128,6 +129,14 @@ impl Backend for View {
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
         Ok(self.fib_rows())
+    }
+
+    async fn policies(&self) -> Result<Vec<Policy>, Refusal> {
+        Ok(self.all_policies())
+    }
+
+    async fn policy_test(&self, query: PolicyQuery) -> Result<Vec<PolicyTest>, Refusal> {
+        self.tested(query).await
     }
 
     async fn reload(&self) -> Result<ReloadResult, Refusal> {
