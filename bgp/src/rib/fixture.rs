@@ -15,7 +15,7 @@ use crate::msg::{
     Export, FibBest, NexthopNews, Op, PeerPolicy, PeerUp, RibConfig, RibIn, RibOut, RouteBatch,
 };
 use crate::policy::ImportPolicy;
-use crate::session::Negotiated;
+use crate::session::{Graceful, Negotiated, Retain};
 use crate::types::{Asn, Families, Family, PeerId, PeerKind, Prefix, Time, V4, V6};
 use crate::wire::judge::{Context, judge};
 use crate::wire::update::Update;
@@ -53,6 +53,20 @@ pub(crate) fn up(peer: u32, asn: u32) -> PeerUp {
         role: None,
         negotiated,
     }
+}
+
+/// The same with graceful restart, having kept what it forwarded of these families.
+pub(crate) fn back(peer: u32, asn: u32, preserved: Families) -> PeerUp {
+    let mut up = up(peer, asn);
+    up.negotiated.graceful = Some(Graceful {
+        families: Families::ALL,
+        preserved,
+        restarting: true,
+        notification: true,
+        time: Duration::from_secs(120),
+        long_lived: [Duration::ZERO; 2],
+    });
+    up
 }
 
 /// A neighbour of which everything is taken.
@@ -288,6 +302,8 @@ pub(crate) struct World {
     /// Who was told to wait for `Wake`.
     pub(crate) drained: BTreeMap<PeerId, bool>,
     pub(crate) settled: u32,
+    /// Who was said to be over which limit.
+    pub(crate) over: Vec<(u32, u32)>,
     /// Everything that came out, as text.
     pub(crate) trace: Vec<String>,
 }
@@ -309,6 +325,25 @@ impl World {
     pub(crate) fn down(&mut self, peer: u32) {
         self.sessions.remove(&PeerId(peer));
         self.say(RibIn::PeerDown { peer: PeerId(peer), retain: None });
+    }
+
+    /// A session ends, and its routes may stay for so many seconds, and then for so many more.
+    pub(crate) fn away(&mut self, peer: u32, seconds: u64, long_lived: u64) {
+        self.sessions.remove(&PeerId(peer));
+        let time = Duration::from_secs(seconds);
+        let long_lived = [Duration::from_secs(long_lived); 2];
+        let retain = Some(Retain { families: Families::ALL, time, long_lived });
+        self.say(RibIn::PeerDown { peer: PeerId(peer), retain });
+    }
+
+    /// Time passes, with a tick at each deadline.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        let end = self.now.after(Duration::from_secs(seconds));
+        while let Some(due) = self.rib.next_deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.say(RibIn::Tick);
+        }
+        self.now = end;
     }
 
     /// Sends one message and takes in what follows; returns how many Fib routes changed.
@@ -352,7 +387,7 @@ impl World {
                     }
                 }
                 RibOut::Settled => self.settled += 1,
-                RibOut::OverLimit { .. } => {}
+                RibOut::OverLimit { peer, limit, .. } => self.over.push((peer.0, limit.max)),
             }
         }
         changed

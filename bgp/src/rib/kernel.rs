@@ -279,3 +279,7 @@ impl Rib {
         (rule.verdict == Verdict::Reject).then(|| rule.name.clone())
     }
 }
+
+#[cfg(test)]
+#[path = "kernel_tests.rs"]
+mod tests;

@@ -53,3 +53,7 @@ impl Rib {
 fn calm(received: u32, limit: PrefixLimit) -> bool {
     received <= limit.max - limit.max / 10
 }
+
+#[cfg(test)]
+#[path = "limit_tests.rs"]
+mod tests;

@@ -98,3 +98,7 @@ fn keys<P: Prefix>(nets: &[IpNet]) -> Vec<P> {
     keys.dedup();
     keys
 }
+
+#[cfg(test)]
+#[path = "origin_tests.rs"]
+mod tests;

@@ -295,3 +295,7 @@ fn is_same(old: &PeerUp, new: &PeerUp) -> bool {
         && old.negotiated.asn == new.negotiated.asn
         && old.negotiated.router_id == new.negotiated.router_id
 }
+
+#[cfg(test)]
+#[path = "stale_tests.rs"]
+mod tests;
