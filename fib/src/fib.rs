@@ -172,6 +172,14 @@ impl Fib {
     }
 
     fn configure(&mut self, config: FibConfig, now: Duration, out: &mut Vec<FibOut>) {
+        if let Some(old) = &self.config
+            && old.peers != config.peers
+            && *old == (FibConfig { peers: old.peers.clone(), ..config.clone() })
+        {
+            // Dynamic neighbours come and go: which gateways are BGP peers moves no route.
+            self.config = Some(config);
+            return self.resolve_all();
+        }
         let new_owner = self.world.identify(&config);
         let table = self.config.as_ref().map(|config| config.table);
         if table != Some(config.table) {

@@ -3,7 +3,7 @@
 //! The set is only *who* and *of which AS*. What that makes of them is the plan's to say
 //! ([`NodePlan::with`]), so that a reload treats them like all others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use starling_bgp::types::Asn;
@@ -21,7 +21,12 @@ pub const REVIEW: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Dynamic {
     by_key: BTreeMap<PeerKey, Asn>,
+    /// Who was refused and why, as far as that was said.
+    told: BTreeSet<(PeerKey, String)>,
 }
+
+/// Refusals that are said before the log falls silent about them, until something changes.
+const TOLD: usize = 64;
 
 /// Why a caller is not let in, for it and for people.
 #[derive(Debug)]
@@ -74,13 +79,20 @@ impl Dynamic {
         Ok(true)
     }
 
+    /// Whether it is news that `who` is refused: a caller that is refused calls again, and again.
+    pub fn is_news(&mut self, who: &PeerKey, refused: &Refused) -> bool {
+        self.told.len() < TOLD && self.told.insert((who.clone(), refused.words.clone()))
+    }
+
     /// Forgets one.
     pub fn forget(&mut self, who: &PeerKey) {
         self.by_key.remove(who);
+        self.told.clear();
     }
 
     /// Forgets those that no range of `plan` lets in any more, or that it has by themselves now.
     pub fn review(&mut self, plan: &NodePlan) {
+        self.told.clear();
         self.by_key.retain(|who, asn| {
             let range = plan.range_of(who).and_then(|range| range.neighbour(who, *asn));
             range.is_some() && plan.peers.iter().all(|peer| peer.key() != *who)

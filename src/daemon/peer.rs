@@ -13,6 +13,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
@@ -227,7 +228,7 @@ impl Pump {
         {
             return Err(format!("it came over {came} hops, ttl-security allows {most}"));
         }
-        let patience = self.peer.config().hold;
+        let patience = patience(self.peer.config());
         sockopt::connection(stream, remote, transport, patience).map_err(|e| conn::words(&e))
     }
 
@@ -317,7 +318,7 @@ impl Pump {
                 PeerOut::Dial => {
                     let config = self.peer.config();
                     let remote = SocketAddr::new(config.address, self.endpoint.port);
-                    let (local, patience) = (config.local_address, config.hold);
+                    let (local, patience) = (config.local_address, patience(config));
                     let transport = self.endpoint.transport.clone();
                     self.dialling = Some(Box::pin(conn::dial(local, remote, transport, patience)));
                 }
@@ -419,6 +420,15 @@ impl Pump {
             self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
         }
     }
+}
+
+/// How long what we sent may stay unanswered: the send hold time (RFC 9687 §4), so that the kernel
+/// gives a connection up that nobody watches any more. A dead path is noticed before, by the hold
+/// timer; a neighbour that is alive and reads nothing is as dead to the kernel, but is to have
+/// that much time. Zero: without hold times nothing is given up.
+fn patience(config: &PeerConfig) -> Duration {
+    let usual = (config.hold * 2).max(Duration::from_secs(8 * 60));
+    if config.hold.is_zero() { Duration::ZERO } else { config.send_hold.unwrap_or(usual) }
 }
 
 /// Whole messages in a frame, by their length fields (RFC 4271 §4.1).

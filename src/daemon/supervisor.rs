@@ -251,7 +251,9 @@ impl Supervisor {
                 }
             }
             Err(refused) => {
-                tracing::warn!(address = %who, "connection refused: {}", refused.words);
+                if self.dynamic.is_news(&who, &refused) {
+                    tracing::warn!(address = %who, "connection refused: {}", refused.words);
+                }
                 self.callers.count_refused();
                 listen::refuse(stream, &refused.notification);
             }

@@ -304,6 +304,32 @@ fn whoever_calls_from_a_range_is_let_in_up_to_its_limit() -> Result {
 }
 
 #[test]
+fn who_hung_up_is_forgotten_after_a_while() -> Result {
+    let mut cluster = cluster(&[0])?;
+    let range = "[[peer]]\naddress = \"10.50.0.192/26\"\nasn = \"external\"\n";
+    cluster.configure(&cluster.toml("never", range))?;
+    cluster.start(1)?;
+    let caller = bird(&cluster, "caller", 0, 201, "")?;
+    let node = cluster.node(1)?;
+    established(node, "10.50.0.201")?;
+    drop(caller);
+    // Its place is kept, and the reason can be read ...
+    wait_for("the end of the session", SOON, || {
+        let line = neighbour(node, "10.50.0.201")?;
+        ensure!(line.state == SessionState::Active && line.reason.is_some(), "{line:?}");
+        Ok(())
+    })?;
+    let ready: Summary = node.daemon()?.read(&["show", "summary"])?;
+    ensure!(ready.ready.ready && ready.ready.reasons.is_empty(), "{:?}", ready.ready);
+    // ... for as long as src/daemon/dynamic.rs says.
+    wait_for("it to be forgotten", Duration::from_secs(40), || {
+        let summary: Summary = node.daemon()?.read(&["show", "summary"])?;
+        ensure!(summary.peers.is_empty(), "{:?}", summary.peers);
+        Ok(())
+    })
+}
+
+#[test]
 fn a_caller_of_another_as_or_of_no_words_is_no_neighbour() -> Result {
     let mut cluster = cluster(&[0])?;
     let range = "[[peer]]\nname = \"leaf\"\naddress = \"10.50.0.192/26\"\nasn = \"external\"\n\

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
 use anyhow::ensure;
-use starling_lab::{Binaries, Lab, Result, Starling, wait_for};
+use starling::api::Summary;
+use starling_lab::{Binaries, Lab, Result, Starling, must, wait_for};
 
 use crate::support::{SOON, binaries, cluster, logged};
 
@@ -26,8 +27,35 @@ fn a_stranger_gets_cease_connection_rejected() -> Result {
         wanted.extend([0, 21, 3, 6, 5]);
         assert_eq!(answer, wanted, "{target}");
     }
+    let summary: Summary = cluster.node(1)?.daemon()?.read(&["show", "summary"])?;
+    assert_eq!(summary.refused_connections, 2);
     logged(cluster.node(1)?, "10.50.0.99")?;
     logged(cluster.node(1)?, "no [[node]] or [[peer]] has this address")
+}
+
+#[test]
+fn without_descriptors_connections_wait_and_one_line_says_so() -> Result {
+    let mut cluster = cluster(&[0])?;
+    let stranger = cluster.host("stranger", 0, 99, &[])?;
+    cluster.start(1)?;
+    let pid = cluster.node(1)?.daemon()?.proc().pid().to_string();
+    let limit = |soft: &str| must(&["prlimit", "--pid", &pid, &format!("--nofile={soft}:")]);
+    let before = must(&["prlimit", "--pid", &pid, "--nofile", "-o", "SOFT", "--noheadings"])?;
+    // What is open stays open; nothing more can be opened.
+    limit("3")?;
+    let mut stream = stranger.inside(|| TcpStream::connect("10.50.0.1:179"))??;
+    stream.set_read_timeout(Some(SOON))?;
+    let node = cluster.node(1)?;
+    logged(node, "cannot accept connections")?;
+    limit(before.trim())?;
+    logged(node, "connections are accepted again")?;
+    let log = node.daemon()?.log();
+    assert_eq!(log.matches("cannot accept connections").count(), 1, "{log}");
+    // Who waited is answered: Cease, as any stranger.
+    let mut answer = [0; 21];
+    stream.read_exact(&mut answer)?;
+    assert_eq!(answer[19..], [6, 5]);
+    Ok(())
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
     let peers = peers::check(raw, &nodes, problems);
     let policies = policies::check(raw, problems);
     transport::keys_overlap(raw, &nodes, &peers, problems);
+    transport::keys_of_links(raw, &peers, problems);
     if raw.pools.is_empty() && missing("[[pool]]") {
         problems
             .warn(whole_file, "there is no [[pool]]")

@@ -200,3 +200,34 @@ pub(super) fn keys_overlap(raw: &Raw, nodes: &[Node], peers: &[Peer], problems: 
             .expected("a key for both, or for none: the kernel takes the range's for all in it");
     }
 }
+
+/// The kernel knows a key by the address alone: where two links have the same one, the keys of
+/// both must be the same too.
+pub(super) fn keys_of_links(raw: &Raw, peers: &[Peer], problems: &mut Problems) {
+    let same = |one: &Peer, other: &Peer| {
+        one.address == other.address
+            && link_local(one.address)
+            && one.range.is_none() == other.range.is_none()
+            && one.nodes.iter().any(|node| other.nodes.contains(node))
+    };
+    for (index, peer) in peers.iter().enumerate() {
+        let before = peers.iter().take(index).find(|other| same(peer, other));
+        let Some(other) = before.filter(|other| other.transport.key != peer.transport.key) else {
+            continue;
+        };
+        let said = raw.peers.iter().find(|said| {
+            let interface = said.transport.interface.value().map(|device| &device.0);
+            match said.address.value() {
+                Some(PeerAddress::One(address, link)) => {
+                    let link = link.as_ref().map(|device| &device.0).or(interface);
+                    *address == peer.address && link == peer.transport.interface.as_ref()
+                }
+                _ => false,
+            }
+        });
+        let Some(at) = said.and_then(|said| said.address.get()).map(|a| a.at) else { continue };
+        problems
+            .error(at, format!("{} and {} have another key", label(other), label(peer)))
+            .expected("one key for both: the kernel does not ask for the link");
+    }
+}

@@ -133,6 +133,17 @@ fn a_gateway_that_is_a_peer_is_no_disease() {
     rig.run();
     assert_eq!(rig.table(), ["10.244.2.0/26 via 10.1.5.1 dev net0 proto 12 metric 0"]);
     assert_eq!(rig.reports, []);
+
+    // A dynamic neighbour goes and comes back: said, and nothing is written.
+    rig.applied.clear();
+    let peers = std::mem::take(&mut rig.config.peers);
+    rig.configure(rig.config.clone());
+    rig.run();
+    assert!(matches!(&rig.reports[..], [Report::Disease { .. }]), "{:?}", rig.reports);
+    rig.configure(FibConfig { peers, ..rig.config.clone() });
+    rig.run();
+    assert_eq!(rig.reports[1..], [Report::Cured { next_hop: ip("10.1.8.10").into() }]);
+    assert_eq!(rig.applied, []);
 }
 
 #[test]
