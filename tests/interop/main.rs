@@ -15,6 +15,7 @@ mod collision;
 mod crossing;
 mod frr;
 mod malformed;
+mod policies;
 mod safety;
 mod sessions;
 mod soak;

@@ -91,7 +91,9 @@ impl View {
                 tests.push(import(plan, prefix, candidate, query.interface.as_deref()));
             }
         }
-        let Some(best) = candidates.iter().find(|c| c.best || c.hypothetical) else {
+        // What nobody sends goes nowhere; but how it would be judged if it came can be said.
+        let onward = |c: &&Candidate| c.best || c.hypothetical && query.is_hypothetical();
+        let Some(best) = candidates.iter().find(onward) else {
             return answer(tests, prefix, &query);
         };
         if let (true, Some((plan, id))) = (wanted(Place::Export), neighbor) {
@@ -171,7 +173,7 @@ fn answer(
     }
     let hint = match query.place {
         Some(Place::Export) if query.neighbor.is_none() => "say to whom: --peer NAME",
-        _ => "give it a source and attributes: --from NAME --as-path \"65001 65002\"",
+        _ => "make one up: --from NAME, or --from local; --as-path \"65001 65002\", …",
     };
     Err(Refusal::not_found(
         ApiError::new(format!("there is no route for {prefix} to judge there")).hint(hint),

@@ -111,7 +111,8 @@ impl View {
     }
 
     fn path(&self, path: &PathView, resolution: &Option<Resolution>, detail: bool) -> Path {
-        let attrs = &path.attrs;
+        // As used: what made it best or not.
+        let attrs = path.used.as_ref().unwrap_or(&path.attrs);
         let bare = Path {
             from: path.name.clone(),
             next_hop: path.next_hop.map(|hop| hop.address),
