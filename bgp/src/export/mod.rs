@@ -257,6 +257,11 @@ impl Exports {
         self.wake(peer);
     }
 
+    /// Whether End-of-RIB is said of what we pass on.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
     /// Our start is over: who waits for the End-of-RIB of what we pass on may have it.
     pub(crate) fn settle(&mut self) {
         if !std::mem::replace(&mut self.settled, true) {

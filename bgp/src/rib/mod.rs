@@ -101,9 +101,14 @@ impl Rib {
             RibIn::Tick => self.expire(now, out),
         }
         self.conclude(out);
-        if self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops) {
+        let ended = self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops);
+        if !self.exports.is_settled()
+            && self.settle.may_end(&self.expected, &self.peers, &self.nexthops)
+        {
             self.exports.settle();
             self.exports.flush(&mut self.sets, out);
+        }
+        if ended {
             out.push(RibOut::Settled);
         }
     }

@@ -73,13 +73,18 @@ impl Peer {
     }
 
     /// Whether the Rib waits for nothing more from it (RFC 4724 §4.1): it is up, and has sent
-    /// its End-of-RIBs if it ever will. One that is starting itself waits for us.
+    /// its End-of-RIBs if it ever will.
     pub(crate) fn is_settled(&self) -> bool {
         let Some(up) = self.up() else { return false };
         let agreed = up.negotiated.families;
-        !up.negotiated.end_of_rib
-            || self.ended.intersect(agreed) == agreed
-            || up.negotiated.graceful.is_some_and(|graceful| graceful.restarting)
+        !up.negotiated.end_of_rib || self.ended.intersect(agreed) == agreed
+    }
+
+    /// Whether it is starting itself: it waits for us, so that we must not wait for it before we
+    /// say End-of-RIB (RFC 4724 §4.1).
+    pub(crate) fn is_starting(&self) -> bool {
+        let graceful = self.up().and_then(|up| up.negotiated.graceful);
+        graceful.is_some_and(|graceful| graceful.restarting)
     }
 
     /// Whether traffic is being taken off it (RFC 8326).

@@ -41,6 +41,18 @@ impl Settle {
         }
     }
 
+    /// Whether our own End-of-RIB has nothing to wait for any more: every configured peer has sent
+    /// what it will, or starts itself and waits for ours.
+    pub(crate) fn may_end(&self, expected: &[PeerId], peers: &Peers, nexthops: &Nexthops) -> bool {
+        let done = |id: &PeerId| peers.get(*id).is_some_and(|p| p.is_settled() || p.is_starting());
+        match self {
+            Settle::Unstarted => false,
+            Settle::Waiting(_) => expected.iter().all(done) && nexthops.are_answered(),
+            Settle::Answers => nexthops.are_answered(),
+            Settle::Settled => true,
+        }
+    }
+
     /// Whether the wait has just ended: time is up, or every configured peer (`expected`) is up
     /// and has sent what it will; and nothing of that is undecided.
     pub(crate) fn has_ended(
