@@ -245,6 +245,10 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     live.put("connect-retry", (&old.connect_retry, &new.connect_retry), false, |v| {
         format!("{v:?}")
     });
+    // BFD's own session negotiates it; BGP's does not notice.
+    live.put("bfd", (&old.bfd, &new.bfd), false, |v| {
+        v.map_or("off".to_owned(), |bfd| bfd.to_string())
+    });
     // For the next time that it is dialled.
     live.put("port", (&old.port, &new.port), false, |v| v.to_string());
     let (session, policy, live) = (session.0, policy.0, live.0);

@@ -4,6 +4,7 @@
 //! makes of it is its [`NodePlan`](crate::plan::NodePlan).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Config {
     pub port: u16,
     /// Where BGP is listened for.
     pub listen: Listen,
+    /// BFD between nodes; `None`: off.
+    pub bfd: Option<Bfd>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
     /// Every file that was read, the first one first: a change of one is a change of this.
@@ -135,6 +138,48 @@ pub struct Peer {
     pub hold: Option<Duration>,
     /// See [`Timers`].
     pub connect_retry: Option<Duration>,
+    /// BFD with it; `None`: off.
+    pub bfd: Option<Bfd>,
+}
+
+/// BFD of a session (RFC 5880).
+///
+/// Which of the two encapsulations is used is a matter of configuration, never of what addresses
+/// happen to be on the interfaces: both ends must come to the same answer. So nodes always speak
+/// multihop BFD with each other (their racks may differ), and a `[[peer]]` is one hop away unless
+/// the file says `multihop`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bfd {
+    /// How often packets go, and may come.
+    pub interval: Duration,
+    /// So many intervals of silence are a loss.
+    pub multiplier: u8,
+    /// Port 4784 (RFC 5883) instead of 3784 (RFC 5881).
+    pub multihop: bool,
+    /// Packets that arrive with a lower TTL come from too far away.
+    pub min_ttl: u8,
+}
+
+impl Bfd {
+    /// Between nodes. Both ends send with a TTL of 255, and no two nodes of a cluster are more
+    /// than 31 routers apart: a forger would have to be that near.
+    pub const MESH: Bfd = Bfd {
+        interval: Duration::from_millis(300),
+        multiplier: 3,
+        multihop: true,
+        min_ttl: 255 - 31,
+    };
+}
+
+impl fmt::Display for Bfd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bfd { interval, multiplier, multihop, min_ttl } = self;
+        write!(f, "{multiplier} x {interval:?}")?;
+        if *multihop {
+            write!(f, " multihop, ttl {min_ttl} and more")?;
+        }
+        Ok(())
+    }
 }
 
 /// Our end of a session.

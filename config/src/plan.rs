@@ -16,7 +16,7 @@ use starling_bgp::session::{Offer, PeerConfig};
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
-use crate::model::{Config, Local, Node, NodeAddress, Peer, Timers};
+use crate::model::{Bfd, Config, Local, Node, NodeAddress, Peer, Timers};
 use crate::policy::{Compiler, Names, Neighbor};
 use crate::range::{Range, RangePlan};
 use crate::transport::Transport;
@@ -109,6 +109,8 @@ pub struct PeerPlan {
     pub export: Export,
     /// Rules for what goes.
     pub export_rules: Arc<Policy>,
+    /// BFD with it, at the pace that all sessions together allow; `None`: off.
+    pub bfd: Option<Bfd>,
 }
 
 impl PeerPlan {
@@ -235,7 +237,12 @@ impl Config {
         let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
         let routers = self.picked(node).filter(|peer| peer.range.is_none());
         let router = |peer: &Peer| self.router(node, peer, &pools).with(&peer.policies, policies);
-        mesh.chain(routers.map(router)).collect()
+        let mut all: Vec<PeerPlan> = mesh.chain(routers.map(router)).collect();
+        let watched = all.iter().filter(|peer| peer.bfd.is_some()).count();
+        for bfd in all.iter_mut().filter_map(|peer| peer.bfd.as_mut()) {
+            bfd.interval = starling_bgp::bfd::paced(bfd.interval, watched);
+        }
+        all
     }
 
     fn ranges_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<RangePlan> {
@@ -287,6 +294,7 @@ impl Config {
             import_rules: Arc::default(),
             export: Export::Own,
             export_rules: Arc::default(),
+            bfd: self.bfd,
         })
     }
 
@@ -331,6 +339,7 @@ impl Config {
             import_rules: Arc::default(),
             export: peer.export,
             export_rules: Arc::default(),
+            bfd: peer.bfd,
         }
     }
 }

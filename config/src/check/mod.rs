@@ -4,6 +4,7 @@
 //! model is only handed out if nothing was noted as an error, so a value made up for a broken
 //! field is never seen, and one mistake does not hide the next.
 
+mod bfd;
 mod blocks;
 mod nodes;
 mod peers;
@@ -87,6 +88,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         control: settings::control(raw),
         port: settings::port(raw),
         listen: settings::listen(raw, problems),
+        bfd: bfd::mesh(raw, problems),
         warnings: Vec::new(),
         files: Vec::new(),
         folders: Vec::new(),

@@ -127,6 +127,7 @@ fn build(
             .connect_retry
             .get()
             .map(|retry| settings::connect_retry(retry, problems)),
+        bfd: super::bfd::peer(&said.bfd, problems),
     };
     (peer, picked)
 }

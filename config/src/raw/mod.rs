@@ -21,10 +21,12 @@ use crate::value::{
     Protocol, RouterId, RouterIds, Table,
 };
 
+mod bfd;
 pub(crate) mod policy;
 mod tables;
 mod transport;
 
+pub(crate) use bfd::{Bfd, PeerBfd};
 use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
 use tables::{patterns, table, tables, unknown_table};
 pub(crate) use transport::{PeerAsn, Transport};
@@ -56,6 +58,7 @@ const PEER: Keys = &[
     "hold",
     "connect-retry",
     "limit",
+    "bfd",
 ];
 const KERNEL: Keys = &["protocol", "table", "metric", "policy", "pod-interfaces"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
@@ -79,6 +82,7 @@ const TABLES: &[(&str, Keys)] = &[
     ("[http]", HTTP),
     ("[control]", CONTROL),
     ("[bgp]", BGP),
+    ("[bfd]", bfd::TABLE),
 ];
 
 /// What all files say together.
@@ -97,6 +101,7 @@ pub(crate) struct Raw {
     pub(crate) http: Option<Http>,
     pub(crate) control: Option<Control>,
     pub(crate) bgp: Option<Bgp>,
+    pub(crate) bfd: Option<Bfd>,
     /// Tables that are there but in the wrong brackets (and noted): they are not missing.
     pub(crate) refused: Vec<&'static str>,
     /// The keys whose files are named, once all files are read.
@@ -160,6 +165,7 @@ pub(crate) struct Peer {
     pub(crate) families: Field<Vec<Sp<Family>>>,
     pub(crate) local_address: Field<LocalAddress>,
     pub(crate) transport: Transport,
+    pub(crate) bfd: PeerBfd,
 }
 
 #[derive(Debug)]
@@ -309,6 +315,7 @@ impl Raw {
                 let socket = s.one("socket");
                 self.control.replace(Control { at, socket }).map(|b| b.at)
             }
+            "[bfd]" => self.bfd.replace(bfd::table(&mut s)).map(|b| b.at),
             _ => {
                 let (port, listen) = (s.one("port"), listen(&mut s));
                 self.bgp.replace(Bgp { at, port, listen }).map(|b| b.at)
@@ -389,6 +396,7 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         families: s.list("families"),
         local_address: s.one("local-address"),
         transport: transport::transport(&mut s),
+        bfd: bfd::of_peer(&mut s),
     }
 }
 

@@ -292,6 +292,36 @@ impl Scalar for Mtu {
     }
 }
 
+/// So many intervals of silence make BFD call a neighbour lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Multiplier(pub(crate) u8);
+
+impl Scalar for Multiplier {
+    const EXPECTED: &'static str = "a number of intervals, 1 to 255";
+    fn read(value: &DeValue<'_>) -> Result<Multiplier, Wrong> {
+        octet(value).map(Multiplier)
+    }
+}
+
+/// A TTL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ttl(pub(crate) u8);
+
+impl Scalar for Ttl {
+    const EXPECTED: &'static str = "a TTL, 1 to 255";
+    fn read(value: &DeValue<'_>) -> Result<Ttl, Wrong> {
+        octet(value).map(Ttl)
+    }
+}
+
+/// 1 to 255.
+fn octet(value: &DeValue<'_>) -> Result<u8, Wrong> {
+    match u8::try_from(unsigned(value, 255)?) {
+        Ok(0) | Err(_) => Err(Wrong::new("0 is too small")),
+        Ok(number) => Ok(number),
+    }
+}
+
 /// The name of a network interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Device(pub(crate) String);

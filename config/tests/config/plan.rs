@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind};
-use starling_config::model::{default_tunnel_address, derived_router_id};
+use starling_config::model::{Bfd, default_tunnel_address, derived_router_id};
 use starling_config::{Config, NodePlan, PeerPlan};
 use starling_fib::types::Mode;
 
-use super::good;
+use super::{good, parse};
 
 fn plan(config: &Config, name: &str) -> NodePlan {
     config.plan(config.nodes.iter().find(|node| node.name == name).unwrap())
@@ -70,7 +70,7 @@ fn every_key_arrives() {
     assert_eq!(strings(&plan.http), ["127.0.0.1:9179", "[::1]:9179"]);
     assert_eq!(plan.control.to_str(), Some("/run/starling/other.sock"));
     assert_eq!(
-        (plan.port, plan.listen),
+        (plan.port, plan.listen.clone()),
         (1790, Some(vec![address("10.1.5.10"), address("fd00:5::10")]))
     );
 
@@ -87,6 +87,32 @@ fn every_key_arrives() {
     );
     let v4: Families = [Family::Ipv4].into_iter().collect();
     assert_eq!(router.families, v4, "the family of its address");
+
+    let bfd = |name: &str| peer(&plan, name).bfd.map(|bfd| bfd.to_string());
+    assert_eq!(bfd("server2").unwrap(), "5 x 1s multihop, ttl 224 and more");
+    assert_eq!(bfd("tor0").unwrap(), "10 x 50ms multihop, ttl 250 and more");
+    assert_eq!(bfd("10.1.5.2").unwrap(), "3 x 300ms");
+    assert_eq!(router.bfd.unwrap().min_ttl, 255);
+}
+
+#[test]
+fn bfd_is_on_between_nodes_and_off_towards_routers() {
+    let server1 = plan(&good("network-b"), "server1");
+    assert_eq!(peer(&server1, "server2").bfd, Some(Bfd::MESH));
+    assert_eq!(peer(&server1, "gw0-rack0").bfd, None);
+}
+
+#[test]
+fn bfd_of_a_large_mesh_is_slowed() {
+    let mut text = "[cluster]\nasn = 64512\n[[pool]]\ncidr = \"10.244.0.0/16\"\n".to_owned();
+    for i in 0..401 {
+        let (high, low) = (i / 200, i % 200);
+        text += &format!("[[node]]\nname = \"n{i}\"\naddress = \"10.1.{high}.{low}\"\n");
+    }
+    let plan = plan(&parse("large", &text).unwrap(), "n0");
+    assert_eq!(plan.peers.len(), 400);
+    let interval = plan.peers[7].bfd.unwrap().interval;
+    assert!((910..920).contains(&interval.as_millis()), "{interval:?}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn tables() -> impl Strategy<Value = String> {
         "[timers]",
         "[http]",
         "[control]",
+        "[bfd]",
         "[bgp]",
         "[odd]",
         "[[cluster]]",
@@ -92,6 +93,9 @@ fn tables() -> impl Strategy<Value = String> {
         "settle",
         "listen",
         "socket",
+        "bfd",
+        "interval",
+        "multiplier",
         "include",
         "x",
     ]);

@@ -113,3 +113,14 @@ fn every_change_has_its_line() {
     let json = serde_json::to_value(&changes).unwrap();
     assert_eq!(json["pools"][0]["to"], "never");
 }
+
+#[test]
+fn bfd_changes_without_the_session() {
+    let slower = after("network-b", &[("[[pool]]", "[bfd]\ninterval = \"1s\"\n\n[[pool]]")]);
+    assert!(slower.peers_changed.iter().all(|peer| peer.session.is_empty()));
+    let line = "~ peers server2, server3 and server4: bfd: 3 x 300ms multihop, ttl 224 and more -> \
+                3 x 1s multihop, ttl 224 and more\n";
+    assert_eq!(slower.to_string(), line);
+    let on = after("network-b", &[("10.1.5.1\"\n", "10.1.5.1\"\nbfd = true\n")]);
+    assert_eq!(on.to_string(), "~ peer gw0-rack0: bfd: off -> 3 x 300ms\n");
+}
