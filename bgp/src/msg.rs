@@ -491,8 +491,8 @@ pub enum BfdIn {
     Received(bfd::Packet),
     /// New settings, negotiated with the neighbour while the session stays as it is.
     Configure(bfd::Config),
-    /// Say for good that this end was taken down on purpose. Keep the session for a detection time,
-    /// so that the neighbour hears it (RFC 5880 §6.8.16), then drop it.
+    /// Say for good that this end was taken down on purpose; told again, it is said again. Keep the
+    /// session for a detection time, so that the neighbour hears it (RFC 5880 §6.8.16), then drop it.
     AdminDown,
     /// A deadline may have passed.
     Tick,

@@ -109,7 +109,8 @@ pub struct PeerPlan {
     pub export: Export,
     /// Rules for what goes.
     pub export_rules: Arc<Policy>,
-    /// BFD with it, at the pace that all sessions together allow; `None`: off.
+    /// BFD with it; `None`: off. Many sessions go slower than configured
+    /// ([`starling_bgp::bfd::paced`]).
     pub bfd: Option<Bfd>,
 }
 
@@ -237,12 +238,7 @@ impl Config {
         let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
         let routers = self.picked(node).filter(|peer| peer.range.is_none());
         let router = |peer: &Peer| self.router(node, peer, &pools).with(&peer.policies, policies);
-        let mut all: Vec<PeerPlan> = mesh.chain(routers.map(router)).collect();
-        let watched = all.iter().filter(|peer| peer.bfd.is_some()).count();
-        for bfd in all.iter_mut().filter_map(|peer| peer.bfd.as_mut()) {
-            bfd.interval = starling_bgp::bfd::paced(bfd.interval, watched);
-        }
-        all
+        mesh.chain(routers.map(router)).collect()
     }
 
     fn ranges_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<RangePlan> {

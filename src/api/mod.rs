@@ -4,7 +4,8 @@
 //!
 //! * names are snake_case; within `/v1` fields are added, never renamed, removed or given another
 //!   meaning; a reader ignores fields that it does not know;
-//! * a span of time is a whole number of seconds in a field that ends in `_s`; "how long ago" and
+//! * a span of time is a whole number of seconds in a field that ends in `_s` (BFD's intervals: of
+//!   milliseconds, `_ms`); "how long ago" and
 //!   "for how long", never a wall-clock time, so that two clocks need not agree;
 //! * addresses and prefixes are strings in their usual form, AS numbers are numbers;
 //! * fields of words (`why`, `reason`, `warning`, `text`) are sentences for people: show them, do
@@ -15,6 +16,7 @@
 //! | `GET /v1/version` | [`Version`] |
 //! | `GET /v1/summary` | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
+//! | `GET /v1/bfd` | array of [`BfdSession`] |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
@@ -28,10 +30,12 @@
 //! An NDJSON answer that had to stop half-way ends in one line that is an [`ApiError`]: such a
 //! table is not complete.
 
+mod bfd;
 mod peer;
 pub mod policy;
 mod route;
 
+pub use bfd::{BfdSession, BfdState};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, LastDown, Neighbor, PeerKind, PeerSummary,
     RangeSummary, SessionState, Transport,

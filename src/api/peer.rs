@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use starling_bgp::{session, types};
 
+use super::BfdSession;
+
 /// What a neighbour is to this node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -214,6 +216,9 @@ pub struct Neighbor {
     pub import: String,
     /// What goes to it, in words.
     pub export: String,
+    /// BFD with it; none: off.
+    #[serde(default)]
+    pub bfd: Option<BfdSession>,
     /// What leaves the session less than configured ("no ipv6: the neighbour does not offer
     /// it") and malformed messages that it survived (RFC 7606), latest last.
     pub notes: Vec<String>,

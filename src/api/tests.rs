@@ -52,7 +52,7 @@ fn a_neighbour_is_one_flat_object() {
         "agreed": null,
         "messages_received": Counters::default(), "messages_sent": Counters::default(),
         "last_received_s": null, "last_down": null, "flaps": 0,
-        "import": "", "export": "", "notes": [],
+        "import": "", "export": "", "bfd": null, "notes": [],
         "a_field_of_a_later_release": 1,
     });
     let neighbor: Neighbor = serde_json::from_value(json.clone()).unwrap();

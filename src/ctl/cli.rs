@@ -85,6 +85,8 @@ pub enum Show {
     },
     /// The policies of this node, rule by rule, and where each is asked.
     Policies,
+    /// BFD with the neighbours: state, negotiated times, packets, what was lost.
+    Bfd,
     /// The nodes of the cluster: rack mate or tunnelled, and why.
     Nodes,
     /// What the kernel should hold against what it holds.

@@ -23,8 +23,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, FibEntry, Lookup, Neighbor, Node, Policy, PolicyTest, ReloadResult, Route,
-    RouteQuery, Summary, Version,
+    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Node, Policy, PolicyTest, ReloadResult,
+    Route, RouteQuery, Summary, Version,
 };
 use cli::{Cli, Command, Show};
 use client::{Client, Failure, Rows};
@@ -98,6 +98,12 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         Show::Neighbors { name: None } => {
             document::<Vec<Neighbor>, _>(cli, &client, "/v1/neighbors", out, |all, out| {
                 render::neighbors(page, all, out)
+            })
+            .await?;
+        }
+        Show::Bfd => {
+            document::<Vec<BfdSession>, _>(cli, &client, "/v1/bfd", out, |sessions, out| {
+                render::bfd(page, sessions, out)
             })
             .await?;
         }

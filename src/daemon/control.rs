@@ -24,8 +24,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
-    ApiError, FibEntry, Live, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult,
-    Route, RouteQuery, Summary, Version,
+    ApiError, BfdSession, FibEntry, Live, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready,
+    ReloadResult, Route, RouteQuery, Summary, Version,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -45,6 +45,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     }
     /// The node and its sessions at a glance.
     fn summary(&self) -> impl Future<Output = Result<Summary, Refusal>> + Send;
+    /// BFD with the neighbours for which it is on.
+    fn bfd(&self) -> impl Future<Output = Result<Vec<BfdSession>, Refusal>> + Send;
     /// All neighbours.
     fn neighbors(&self) -> impl Future<Output = Result<Vec<Neighbor>, Refusal>> + Send;
     /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
@@ -123,6 +125,7 @@ fn routes<B: Backend>(reload: MethodRouter<B>) -> Router<B> {
         .route("/v1/summary", get(summary::<B>))
         .route("/v1/neighbors", get(neighbors::<B>))
         .route("/v1/neighbors/{name}", get(neighbor::<B>))
+        .route("/v1/bfd", get(bfd::<B>))
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
@@ -158,6 +161,10 @@ async fn neighbor<B: Backend>(
 ) -> Result<Response, Refusal> {
     let Path(name) = name.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
     in_time(ANSWER, backend.neighbor(&name)).await.map(|one| json(StatusCode::OK, &one))
+}
+
+async fn bfd<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.bfd()).await.map(|sessions| json(StatusCode::OK, &sessions))
 }
 
 async fn routes_table<B: Backend>(
@@ -222,7 +229,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
-        "known are /v1/{version,summary,neighbors,neighbors/NAME,routes,nodes,fib,policies,\
+        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,routes,nodes,fib,policies,\
          policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }

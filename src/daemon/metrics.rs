@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::api::{KernelState, SessionState, Summary, Version};
+use crate::api::{BfdSession, BfdState, KernelState, SessionState, Summary, Version};
 
 /// What one scrape shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +24,8 @@ pub struct Scrape {
     pub version: Version,
     /// The node and its sessions.
     pub summary: Summary,
+    /// BFD with the neighbours for which it is on.
+    pub bfd: Vec<BfdSession>,
     /// Destinations by their state in the kernel; a state that is missing counts as 0.
     pub fib: BTreeMap<KernelState, u64>,
 }
@@ -39,6 +41,12 @@ struct ByPeer {
     address: String,
     asn: u32,
     kind: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByNeighbour {
+    peer: String,
+    address: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -62,6 +70,7 @@ impl Scrape {
         let mut registry = Registry::with_prefix("starling");
         self.describe_daemon(&mut registry);
         self.describe_sessions(&mut registry);
+        self.describe_bfd(&mut registry);
         self.describe_fib(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry)?;
@@ -136,6 +145,23 @@ impl Scrape {
             accepted,
         );
         registry.register("peer_prefixes_sent", "Prefixes announced to a peer", sent);
+    }
+
+    fn describe_bfd(&self, registry: &mut Registry) {
+        let sessions = Family::<ByState, Gauge>::default();
+        for state in BfdState::ALL {
+            sessions.get_or_create(&ByState { state: state.to_string() }).set(0);
+        }
+        let flaps = Family::<ByNeighbour, Counter>::default();
+        for session in &self.bfd {
+            sessions.get_or_create(&ByState { state: session.state.to_string() }).inc();
+            let labels =
+                ByNeighbour { peer: session.name.clone(), address: session.address.to_string() };
+            flaps.get_or_create(&labels).inc_by(session.flaps);
+        }
+        registry.register("bfd_sessions", "BFD sessions by state (RFC 5880)", sessions);
+        let help = "How often BFD went down after it had been Up, ends on purpose aside";
+        registry.register("bfd_flaps", help, flaps);
     }
 
     fn describe_fib(&self, registry: &mut Registry) {

@@ -4,13 +4,14 @@
 //!   listen ──connection──► peer (a task a neighbour) ──routes──► rib (a thread)
 //!   watch, SIGHUP ─┐            ▲   ▲                    │  ▲        │
 //!   control ───────┴► Supervisor┘   └──────frames────────┘  └─next   ▼ best routes
-//!     │ asks peers, rib, fib                                  hops── fib (a task) ──► kernel
+//!     │ asks peers, rib, fib, bfd (a thread)                  hops── fib (a task) ──► kernel
 //!     ▼
 //!   bgpctl, probes, scrapes
 //! ```
 //!
 //! This crate is the only one with tasks, signals, files and BGP's sockets.
 
+mod bfd;
 pub mod bridge;
 mod callers;
 pub mod check;

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use starling_bgp::bfd;
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
+use starling_config::model::Bfd;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::bfd::Target;
 use super::callers::Callers;
 use super::clock::Clock;
 use super::peer::{self, Command, Endpoint, PeerHandle};
@@ -105,6 +108,22 @@ impl Neighbours {
         }
         let known = self.by_key.iter().map(|(who, n)| (who.clone(), n.handle.clone())).collect();
         self.callers.replace(known, plan);
+    }
+
+    /// Those that BFD shall watch, at the pace that so many of them allow.
+    pub fn watched(&self) -> Vec<Target> {
+        let watched = self.iter().filter(|n| n.plan.bfd.is_some()).count();
+        let target = |n: &Neighbour| {
+            let bfd = n.plan.bfd?;
+            Some(Target {
+                peer: n.handle.clone(),
+                name: n.plan.name.clone(),
+                who: n.plan.key(),
+                local: n.plan.local_address,
+                bfd: Bfd { interval: bfd::paced(bfd.interval, watched), ..bfd },
+            })
+        };
+        self.iter().filter_map(target).collect()
     }
 
     /// Says goodbye to all, at the same time.

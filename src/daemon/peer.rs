@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use starling_bgp::bfd::Loss;
 use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
 use starling_bgp::peer::Peer;
 use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
@@ -48,6 +49,8 @@ pub enum Command {
     Configure(Box<PeerConfig>, Endpoint),
     /// The neighbour opened this connection.
     Accepted(TcpStream, SocketAddr),
+    /// The path to the neighbour does not work any more.
+    BfdDown(Loss),
     /// How are you?
     Status(oneshot::Sender<Report>),
     /// Say this to the neighbour, then end the task.
@@ -188,6 +191,7 @@ impl Pump {
         match command {
             Command::Start => self.handle(PeerIn::Start, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
+            Command::BfdDown(loss) => self.handle(PeerIn::BfdDown(loss), out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
             Command::Status(answer) => {
                 let mut status = self.peer.status();

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::bfd::{self, BfdHandle};
 use super::callers::{Call, Callers};
 use super::clock::Clock;
 use super::control::Listener;
@@ -50,6 +51,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let rib = rib::spawn(clock, fib.commands.clone()).map_err(|error| error.to_string())?;
     tokio::spawn(fib::bring_news(news, rib.control.clone()));
 
+    let bfd = bfd::spawn(clock).map_err(|error| error.to_string())?;
+
     let (calls, mut called) = mpsc::channel(16);
     let callers = Callers::new(calls);
     let listeners = listen::bind(plan.listen.as_deref(), plan.port).map_err(|e| e.to_string())?;
@@ -76,6 +79,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         keyring: Keyring::new(listeners.clone()),
         rib: rib.clone(),
         fib: fib.clone(),
+        bfd: bfd.clone(),
         watch,
         roster: watch::Sender::new(roster),
     };
@@ -87,7 +91,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
 
     let (requests, mut inbox) = mpsc::channel(8);
-    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, callers, requests);
+    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, bfd, callers, requests);
     let (stop, stopping) = watch::channel(false);
     let socket = supervisor.socket();
     let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;
@@ -124,6 +128,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     tracing::info!("stopping: the kernel's routes stay");
     notify_supervisor(&[sd_notify::NotifyState::Stopping]);
     supervisor.fib.freeze().await;
+    // Before the sessions end, or their neighbours would see paths fail.
+    supervisor.bfd.stop().await;
     supervisor.neighbours.shut_down().await;
     // The receivers may be gone already.
     let _ = stop.send(true);
@@ -143,6 +149,7 @@ struct Supervisor {
     keyring: Keyring,
     rib: RibHandle,
     fib: FibHandle,
+    bfd: BfdHandle,
     watch: Option<ConfigWatch>,
     roster: watch::Sender<Roster>,
 }
@@ -225,6 +232,7 @@ impl Supervisor {
         // A closed channel means that the Rib's thread has ended: the daemon is stopping.
         let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
         self.neighbours.settle(plan).await;
+        self.bfd.watch(self.neighbours.watched()).await;
         let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
         self.roster.send_modify(|roster| roster.peers = peers);
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use starling::api::{
-    ApiError, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult,
-    Route, RouteQuery, Summary,
+    ApiError, BfdSession, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready,
+    ReloadResult, Route, RouteQuery, Summary,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -34,6 +34,10 @@ pub(crate) struct Behaviour {
 impl Backend for Memory {
     async fn summary(&self) -> Result<Summary, Refusal> {
         Ok(sample::summary())
+    }
+
+    async fn bfd(&self) -> Result<Vec<BfdSession>, Refusal> {
+        Ok(sample::bfd())
     }
 
     async fn neighbors(&self) -> Result<Vec<Neighbor>, Refusal> {

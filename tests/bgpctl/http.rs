@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
-use starling::api::{FibEntry, Neighbor, Node, Route, Summary, Version};
+use starling::api::{BfdSession, FibEntry, Neighbor, Node, Route, Summary, Version};
 use starling::daemon::control::Listener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -73,6 +73,7 @@ async fn every_document_is_what_the_backend_said() {
     assert_eq!(daemon.get::<Version>("/v1/version").await, Version::this());
     assert_eq!(daemon.get::<Summary>("/v1/summary").await, sample::summary());
     assert_eq!(daemon.get::<Vec<Neighbor>>("/v1/neighbors").await, sample::neighbors());
+    assert_eq!(daemon.get::<Vec<BfdSession>>("/v1/bfd").await, sample::bfd());
     assert_eq!(daemon.get::<Neighbor>("/v1/neighbors/gw0").await, sample::neighbors()[1]);
     assert_eq!(daemon.get::<Neighbor>("/v1/neighbors/10.1.5.1").await, sample::neighbors()[1]);
     assert_eq!(daemon.get::<Vec<Node>>("/v1/nodes").await, sample::nodes());

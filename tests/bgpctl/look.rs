@@ -50,6 +50,14 @@ fn neighbors() {
 }
 
 #[test]
+fn bfd() {
+    looks("bfd", |page, out| {
+        render::bfd(page, &sample::bfd(), out)?;
+        render::bfd(page, &[], out)
+    });
+}
+
+#[test]
 fn nodes() {
     looks("nodes", |page, out| render::nodes(page, &sample::nodes(), out));
 }

@@ -1,10 +1,10 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Authentication, Configured, Counters, FibEntry, How, Kernel, KernelState, LastDown,
-    Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep,
-    PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState,
-    Summary, TestedRoute, Transport,
+    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, How, Kernel,
+    KernelState, LastDown, Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place, Policy,
+    PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready, Reason,
+    Route, SessionState, Summary, TestedRoute, Transport,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -137,6 +137,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         flaps: 2,
         import: "prefixes inside the pools 10.244.0.0/16 and fd00:244::/48".to_owned(),
         export: "own blocks".to_owned(),
+        bfd: bfd().into_iter().next(),
         notes: vec!["no ipv6: the neighbour does not offer it".to_owned()],
     };
     let refused = Neighbor {
@@ -159,6 +160,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             multihop: Some(3),
         },
         import: "nothing: no import in the configuration (RFC 8212)".to_owned(),
+        bfd: None,
         notes: Vec::new(),
         ..up.clone()
     };
@@ -178,6 +180,55 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         ..refused.clone()
     };
     vec![up, refused, dynamic]
+}
+
+pub(crate) fn bfd() -> Vec<BfdSession> {
+    let up = BfdSession {
+        name: "server2".to_owned(),
+        address: "10.1.5.11".parse().unwrap(),
+        local_address: "10.1.5.10".parse().ok(),
+        multihop: true,
+        state: BfdState::Up,
+        since_s: 192,
+        remote_state: Some(BfdState::Up),
+        interval_ms: 300,
+        multiplier: 3,
+        transmit_ms: 300,
+        receive_ms: Some(300),
+        detection_ms: Some(900),
+        diagnostic: "no diagnostic".to_owned(),
+        remote_diagnostic: Some("neighbour signalled session down".to_owned()),
+        sent: 731,
+        received: 729,
+        discarded: 2,
+        flaps: 1,
+        last_down: Some(LastDown { text: "neighbour silent for 900 ms".to_owned(), ago_s: 200 }),
+        trouble: None,
+    };
+    let silent = BfdSession {
+        name: "server3".to_owned(),
+        address: "10.1.8.10".parse().unwrap(),
+        state: BfdState::NotHeard,
+        remote_state: None,
+        transmit_ms: 1000,
+        receive_ms: None,
+        detection_ms: None,
+        remote_diagnostic: None,
+        received: 0,
+        flaps: 0,
+        last_down: None,
+        ..up.clone()
+    };
+    let deaf = BfdSession {
+        name: "gw0".to_owned(),
+        address: "10.1.5.1".parse().unwrap(),
+        multihop: false,
+        trouble: Some(
+            "cannot receive: UDP port 3784 is taken, probably by another BFD daemon".to_owned(),
+        ),
+        ..silent.clone()
+    };
+    vec![up, silent, deaf]
 }
 
 fn reached(how: How, device: &str, why: &str) -> Reached {

@@ -9,6 +9,7 @@
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bfd;
 mod disease;
 mod kernel;
 mod mesh;

@@ -112,6 +112,7 @@ impl Session {
                 self.config = config;
                 self.renegotiate(now, out);
             }
+            BfdIn::AdminDown if self.state == State::AdminDown => self.transmit(now, out),
             BfdIn::AdminDown => {
                 self.enter(now, State::AdminDown, Diag::ADMINISTRATIVELY_DOWN, out);
             }

@@ -25,6 +25,7 @@ fn every_unambiguous_prefix_is_the_command() {
         ("nodes", 2, Show::Nodes),
         ("fib", 1, Show::Fib),
         ("policies", 1, Show::Policies),
+        ("bfd", 1, Show::Bfd),
     ] {
         for n in shortest..=full.len() {
             for show in ["s", "sh", "sho", "show"] {

@@ -4,6 +4,7 @@
 //! styles, which the stream below strips where they are not wanted (a pipe, NO_COLOR). Text that
 //! came from a peer or a file is freed of control characters on its way.
 
+mod bfd;
 mod fib;
 mod neighbors;
 mod nodes;
@@ -18,6 +19,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::api::{ApiError, ReloadResult, Version};
+pub use bfd::bfd;
 pub use fib::FibTable;
 pub use neighbors::neighbors;
 pub use nodes::nodes;

@@ -65,6 +65,9 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     field(page, "prefixes", &prefixes, PLAIN, out)?;
     field(page, "import", &n.import, PLAIN, out)?;
     field(page, "export", &n.export, PLAIN, out)?;
+    if let Some(session) = &n.bfd {
+        super::bfd::lines(page, session, out)?;
+    }
     for note in &n.notes {
         field(page, "note", note, WARN, out)?;
     }

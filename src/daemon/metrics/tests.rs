@@ -18,6 +18,31 @@ fn peer(name: &str, state: SessionState, received: u64) -> PeerSummary {
     }
 }
 
+fn bfd(name: &str, state: BfdState, flaps: u64) -> BfdSession {
+    BfdSession {
+        name: name.to_owned(),
+        address: "10.1.5.12".parse().unwrap(),
+        local_address: None,
+        multihop: true,
+        state,
+        since_s: 7,
+        remote_state: None,
+        interval_ms: 300,
+        multiplier: 3,
+        transmit_ms: 300,
+        receive_ms: None,
+        detection_ms: None,
+        diagnostic: String::new(),
+        remote_diagnostic: None,
+        sent: 1,
+        received: 1,
+        discarded: 0,
+        flaps,
+        last_down: None,
+        trouble: None,
+    }
+}
+
 #[test]
 fn every_series_is_there_and_labels_are_escaped() {
     let scrape = Scrape {
@@ -48,6 +73,7 @@ fn every_series_is_there_and_labels_are_escaped() {
                 peer("server3", SessionState::Active, 1),
             ],
         },
+        bfd: vec![bfd("server2", BfdState::Up, 3), bfd("server3", BfdState::NotHeard, 0)],
         fib: [(KernelState::Installed, 5)].into(),
     };
     let text = scrape.text().unwrap();
@@ -59,6 +85,10 @@ fn every_series_is_there_and_labels_are_escaped() {
         "starling_trouble{code=\"no_ipip\",subject=\"tunl0\"} 1",
         "starling_sessions{state=\"Established\"} 1",
         "starling_sessions{state=\"Idle\"} 0",
+        "starling_bfd_sessions{state=\"Up\"} 1",
+        "starling_bfd_sessions{state=\"Down\"} 0",
+        "starling_bfd_sessions{state=\"not heard\"} 1",
+        "starling_bfd_flaps_total{peer=\"server2\",address=\"10.1.5.12\"} 3",
         "starling_fib_routes{state=\"installed\"} 5",
         "starling_fib_routes{state=\"refused\"} 0",
     ] {

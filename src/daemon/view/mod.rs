@@ -4,6 +4,7 @@
 //! Nothing is stored for it. Neighbours, Rib and Fib are each asked by message, in pieces so
 //! small that routing does not notice; a slow reader slows its own answer alone.
 
+mod bfd;
 mod neighbors;
 mod nodes;
 mod policies;
@@ -14,6 +15,7 @@ mod routes;
 use starling_bgp::types::Time;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::bfd::BfdHandle;
 use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
@@ -22,8 +24,8 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready,
-    ReloadResult, Route, RouteQuery, Summary,
+    ApiError, BfdSession, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, RangeSummary,
+    Ready, ReloadResult, Route, RouteQuery, Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -33,6 +35,7 @@ pub struct View {
     roster: watch::Receiver<Roster>,
     rib: RibHandle,
     fib: FibHandle,
+    bfd: BfdHandle,
     callers: Callers,
     supervisor: mpsc::Sender<Request>,
 }
@@ -44,10 +47,11 @@ impl View {
         roster: watch::Receiver<Roster>,
         rib: RibHandle,
         fib: FibHandle,
+        bfd: BfdHandle,
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
     ) -> View {
-        View { clock, roster, rib, fib, callers, supervisor }
+        View { clock, roster, rib, fib, bfd, callers, supervisor }
     }
 
     fn roster(&self) -> Roster {
@@ -107,6 +111,11 @@ impl Backend for View {
         })
     }
 
+    async fn bfd(&self) -> Result<Vec<BfdSession>, Refusal> {
+        let roster = self.roster();
+        Ok(self.bfd_sessions(&roster).await)
+    }
+
     async fn neighbors(&self) -> Result<Vec<Neighbor>, Refusal> {
         let roster = self.roster();
         self.all_neighbors(&roster).await
@@ -160,7 +169,8 @@ impl Backend for View {
     async fn metrics(&self) -> Result<String, Refusal> {
         let summary = self.summary().await?;
         let fib = self.fib_states().await?;
-        let scrape = Scrape { version: self.version(), summary, fib };
+        let bfd = self.bfd().await?;
+        let scrape = Scrape { version: self.version(), summary, bfd, fib };
         scrape.text().map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
     }
 }

@@ -3,7 +3,7 @@
 use starling_bgp::msg::Export;
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::{PeerStatus, State};
-use starling_bgp::types::Families;
+use starling_bgp::types::{Families, PeerId};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
@@ -25,7 +25,12 @@ impl View {
 
     pub(super) async fn all_neighbors(&self, roster: &Roster) -> Result<Vec<Neighbor>, Refusal> {
         let reports = self.reports(roster).await?;
-        Ok(reports.iter().map(|report| self.describe(report)).collect())
+        let bfd = self.bfd_reports().await;
+        let describe = |report: &Report<'_>| Neighbor {
+            bfd: bfd.get(&report.id).map(|session| self.bfd_session(report.plan, session)),
+            ..self.describe(report)
+        };
+        Ok(reports.iter().map(describe).collect())
     }
 
     /// All tasks are asked before the first is waited for; one that ended meanwhile (a reload
@@ -43,9 +48,9 @@ impl View {
         });
         let counts = counts.await.ok_or_else(stopping)?;
         let mut reports = Vec::new();
-        for ((plan, _, answer), counts) in asked.into_iter().zip(counts) {
+        for ((plan, id, answer), counts) in asked.into_iter().zip(counts) {
             if let Ok(peer::Report { status, notes }) = answer.await {
-                reports.push(Report { plan, status, notes, counts });
+                reports.push(Report { plan, id, status, notes, counts });
             }
         }
         Ok(reports)
@@ -113,6 +118,7 @@ impl View {
                 }
                 Export::All => "every best route".to_owned(),
             },
+            bfd: None,
             notes: notes.clone(),
         }
     }
@@ -121,6 +127,7 @@ impl View {
 /// One neighbour, from all who know of it.
 struct Report<'a> {
     plan: &'a PeerPlan,
+    id: PeerId,
     status: PeerStatus,
     notes: Vec<String>,
     counts: PeerCounts,

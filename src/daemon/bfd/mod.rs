@@ -1,0 +1,157 @@
+//! BFD's pump: one OS thread that owns all BFD sessions and their sockets.
+//!
+//! ```text
+//!   Supervisor ──Watch(all neighbours)──►┌─────┐◄──packets── UDP 3784, 4784
+//!   control    ──Report──────────────────►│ bfd │───packets─►
+//!                                         └──┬──┘
+//!                             News (never waits) ──► the log, and BfdDown to the neighbour's pump
+//! ```
+//!
+//! Packets must leave in time while a million routes are processed, so this thread waits for nobody:
+//! its own runtime, no shared lock, nothing logged from here. It asks for nice -20, so that a busy
+//! host schedules it at once; that takes CAP_SYS_NICE, and is said where it is not granted.
+
+mod pump;
+mod socket;
+
+use std::net::IpAddr;
+
+use starling_bgp::bfd::{Cause, Loss, Status};
+use starling_bgp::types::PeerId;
+use starling_config::PeerKey;
+use starling_config::model::Bfd;
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::peer::{self, PeerHandle};
+
+/// A neighbour to be watched.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whom a loss is told.
+    pub peer: PeerHandle,
+    /// Its name, for the log.
+    pub name: String,
+    /// Where it is.
+    pub who: PeerKey,
+    /// Our address towards it; `None`: the kernel's choice.
+    pub local: Option<IpAddr>,
+    /// How.
+    pub bfd: Bfd,
+}
+
+/// How BFD with a neighbour is.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How it is configured.
+    pub bfd: Bfd,
+    /// Our address towards it.
+    pub local: Option<IpAddr>,
+    /// What its session says.
+    pub status: Status,
+    /// Something was heard since the session began.
+    pub heard: bool,
+    /// Packets of it that were not believed: malformed, from too far away, of another session.
+    pub discarded: u64,
+    /// Why nothing can be sent or received, in words.
+    pub trouble: Option<String>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Command {
+    /// All that shall be watched from now on.
+    Watch(Vec<Target>),
+    /// How are they?
+    Report(oneshot::Sender<Vec<(PeerId, Report)>>),
+    /// Say AdminDown to all, then end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What the thread tells, in order.
+#[derive(Debug)]
+enum News {
+    Up(Target),
+    Down(Target, Loss),
+    /// Something is wrong with our side, said once until it changes.
+    Trouble(Option<Target>, String),
+}
+
+/// The way to the thread.
+#[derive(Clone, Debug)]
+pub struct BfdHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl BfdHandle {
+    /// From now on these are watched, and no others. What stays keeps its state, with changed
+    /// settings too; what goes is told that this is no failure.
+    pub async fn watch(&self, targets: Vec<Target>) {
+        // A closed channel means that the thread has ended: the daemon is stopping.
+        let _ = self.commands.send(Command::Watch(targets)).await;
+    }
+
+    /// How all of them are; none if the thread has ended.
+    pub async fn report(&self) -> Vec<(PeerId, Report)> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Report(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Tells all neighbours that what follows is no failure, and ends the thread.
+    pub async fn stop(&self) {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Stop(answer)).await;
+        let _ = answered.await;
+    }
+}
+
+/// Starts the thread, and the task that carries its news.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn(clock: Clock) -> std::io::Result<BfdHandle> {
+    let (commands, inbox) = mpsc::channel(16);
+    // Without a bound, so that the thread never waits; a flap a second and session at the most.
+    let (news, to_tell) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("bfd".into()).spawn(move || {
+        if let Err(error) = rustix::process::setpriority_process(None, -20) {
+            let words = format!("BFD runs without priority ({error}): a busy host may delay it");
+            let _ = news.send(News::Trouble(None, words));
+        }
+        runtime.block_on(pump::Pump::new(clock, news).run(inbox));
+    })?;
+    tokio::spawn(tell(to_tell));
+    Ok(BfdHandle { commands })
+}
+
+async fn tell(mut news: mpsc::UnboundedReceiver<News>) {
+    while let Some(news) = news.recv().await {
+        match news {
+            News::Up(target) => {
+                tracing::info!(peer = target.name, address = %target.who, "BFD up");
+            }
+            News::Down(target, Loss { cause: Cause::AdminDown, .. }) => {
+                tracing::info!(
+                    peer = target.name, address = %target.who,
+                    "BFD taken down by the neighbour: no failure"
+                );
+            }
+            News::Down(target, loss) => {
+                tracing::warn!(
+                    peer = target.name, address = %target.who, "BFD down: {}", loss.cause
+                );
+                // A neighbour whose inbox is full must not keep the others waiting.
+                tokio::spawn(async move {
+                    // One whose task has ended has no session to lose.
+                    let _ = target.peer.commands.send(peer::Command::BfdDown(loss)).await;
+                });
+            }
+            News::Trouble(Some(target), words) => {
+                tracing::warn!(peer = target.name, address = %target.who, "BFD: {words}");
+            }
+            News::Trouble(None, words) => tracing::warn!("{words}"),
+        }
+    }
+}
