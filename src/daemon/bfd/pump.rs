@@ -62,6 +62,9 @@ enum Opened<T> {
     No { why: String, again: Time },
 }
 
+/// A packet and whom it goes to.
+type Parcel = (Place, [u8; LEN]);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Pump {
@@ -77,7 +80,7 @@ pub struct Pump {
     receivers: BTreeMap<Way, Opened<Receiver>>,
     senders: BTreeMap<(Way, Option<IpAddr>), Opened<Sender>>,
     /// What goes at the end of this turn.
-    outgoing: BTreeMap<(Way, Option<IpAddr>), Vec<(Place, [u8; LEN])>>,
+    outgoing: BTreeMap<(Way, Option<IpAddr>), Vec<Parcel>>,
     out: Vec<BfdOut>,
 }
 
