@@ -13,6 +13,8 @@ use starling_lab::{Cluster, Netns, Result, wait_for};
 
 use crate::support::{SOON, cluster, established};
 
+/// What is in the file `md5.key` beside the node's.
+pub const KEY: &str = "what-nobody-knows";
 /// The node's AS.
 pub const ASN: u32 = 64512;
 /// The node.
@@ -99,6 +101,15 @@ pub fn router(software: Software) -> Router {
     router
 }
 
+/// From another rack. FRR dials nobody to whom only a default route leads.
+fn way_to_the_node(rack: u8) -> Vec<String> {
+    let ways = [
+        format!("route add 10.50.0.0/24 via 10.50.{rack}.254"),
+        format!("route add fd50::/64 via fd50:{rack}::fe"),
+    ];
+    if rack == 0 { Vec::new() } else { ways.into() }
+}
+
 /// The network.
 // Programs first, the wires last: fields end in order.
 #[derive(Debug)]
@@ -132,10 +143,11 @@ impl Beside {
         for software in wanted {
             let mut router = router(*software);
             file += &describe(*software, &mut router)?;
-            let i = 100 + number(*software);
-            let netns = cluster.host(&name(*software), 0, i, &[])?;
+            let [_, _, rack, i] = router.address.octets();
+            let netns = cluster.host(&name(*software), rack, i, &way_to_the_node(rack))?;
             routers.push((*software, router, netns));
         }
+        std::fs::write(cluster.config().with_file_name("md5.key"), KEY)?;
         cluster.configure(&cluster.toml("never", &file))?;
         for i in 1..=racks.len() {
             cluster.launch(i, &[])?;

@@ -12,6 +12,7 @@ mod attributes;
 mod beside;
 mod bird;
 mod collision;
+mod connections;
 mod crossing;
 mod frr;
 mod malformed;
