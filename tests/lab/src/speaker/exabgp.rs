@@ -77,7 +77,10 @@ impl Running {
         let text = std::fs::read_to_string(&self.words)
             .with_context(|| format!("cannot read {}", self.words.display()))?;
         let whole = text.rfind('\n').and_then(|end| text.get(..end)).unwrap_or_default();
-        let lines = whole.lines().filter(|line| line.starts_with('{'));
+        // What it says of refreshes is no JSON: `"afi": ""ipv4""`.
+        let readable =
+            |line: &&str| line.starts_with('{') && !line.contains("\"type\": \"refresh\"");
+        let lines = whole.lines().filter(readable);
         lines.map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
     }
 
