@@ -28,7 +28,7 @@ pub const NODE6: Ipv6Addr = Ipv6Addr::new(0xfd50, 0, 0, 0, 0, 0, 0, 1);
 pub struct Peer {
     pub software: Software,
     pub speaker: Box<dyn Speaker>,
-    _netns: Netns,
+    pub netns: Netns,
     pub router: Router,
 }
 
@@ -159,7 +159,7 @@ impl Beside {
                 scope.spawn(move || {
                     let dir = lab.subdir(&name(software))?;
                     let speaker = software.start(&netns, &dir, &router)?;
-                    Ok(Peer { software, speaker, _netns: netns, router })
+                    Ok(Peer { software, speaker, netns, router })
                 })
             };
             let threads: Vec<_> = routers.into_iter().map(start).collect();

@@ -11,12 +11,14 @@
 mod attributes;
 mod beside;
 mod bird;
+mod capabilities;
 mod collision;
 mod connections;
 mod crossing;
 mod frr;
 mod malformed;
 mod policies;
+mod restart;
 mod safety;
 mod sessions;
 mod soak;

@@ -99,11 +99,20 @@ impl Bird {
     /// # Errors
     /// When it is not installed, or ends instead of starting: with its log.
     pub fn start(netns: &Netns, dir: &Path, config: &str) -> Result<Self> {
+        Self::start_with(netns, dir, config, &[])
+    }
+
+    /// The same with more arguments: `-R` after a crash.
+    ///
+    /// # Errors
+    /// As [`Bird::start`].
+    pub fn start_with(netns: &Netns, dir: &Path, config: &str, more: &[&str]) -> Result<Self> {
         let (file, socket) = (dir.join("bird.conf"), dir.join("bird.ctl"));
         std::fs::write(&file, config)
             .with_context(|| format!("cannot write {}", file.display()))?;
         let (file, socket_text) = (file.to_string_lossy(), socket.to_string_lossy());
-        let argv = ["bird", "-f", "-c", &file, "-s", &socket_text];
+        let mut argv = vec!["bird", "-f", "-c", &file, "-s", &socket_text];
+        argv.extend_from_slice(more);
         let proc = netns.spawn("bird", &argv, &dir.join("bird.log"))?;
         let mut bird = Self { proc, socket: socket.clone() };
         wait_for("BIRD to answer", START, || {

@@ -22,7 +22,8 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(netns: &Netns, dir: &Path, router: Router) -> Result<Self> {
-        let bird = Bird::start(netns, dir, &config(&router)?)?;
+        let recovery: &[&str] = if router.restarting { &["-R"] } else { &[] };
+        let bird = Bird::start_with(netns, dir, &config(&router)?, recovery)?;
         Ok(Self { bird, file: dir.join("bird.conf"), router })
     }
 
@@ -64,6 +65,10 @@ impl Speaker for Running {
 
     fn refresh(&mut self, neighbor: IpAddr, _family: Family) -> Result {
         self.bird.birdc(&format!("reload in {}", name(neighbor))).map(drop)
+    }
+
+    fn refreshed(&self, neighbor: IpAddr) -> Result<bool> {
+        Ok(self.bird.log().contains(&format!("{}: Got END-OF-RR", name(neighbor))))
     }
 
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result {
@@ -146,6 +151,8 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     writeln!(out, "protocol bgp {} {{", name(*address))?;
     writeln!(out, "  local {} as {};", router.address_towards(*address), router.asn)?;
     writeln!(out, "  neighbor {address} as {asn};")?;
+    // The log is where it says which messages came.
+    writeln!(out, "  debug {{ states, events, packets }};")?;
     writeln!(out, "  connect delay time 1; connect retry time 1; error wait time 1, 2;")?;
     writeln!(out, "  hold time {};", router.hold)?;
     if neighbor.passive {

@@ -165,6 +165,10 @@ impl Speaker for Running {
         self.command(&format!("announce route-refresh {} unicast", words::family(family)))
     }
 
+    fn refreshed(&self, _neighbor: IpAddr) -> Result<bool> {
+        Ok(std::fs::read_to_string(&self.words)?.contains("\"subtype\": \"\"end\"\""))
+    }
+
     fn reset(&mut self, _neighbor: IpAddr, _words: &str) -> Result {
         let what = "words for the end of a session";
         Err(NotOffered { software: Software::ExaBgp, what }.into())

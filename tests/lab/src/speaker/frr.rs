@@ -107,6 +107,13 @@ impl Speaker for Running {
         self.frr.vtysh(&format!("clear bgp {family} unicast {neighbor} soft in")).map(drop)
     }
 
+    fn refreshed(&self, neighbor: IpAddr) -> Result<bool> {
+        let all = self.json(&format!("show bgp neighbors {neighbor} json"))?;
+        // It never hears a plain request here: what it has heard is a beginning and an end.
+        let heard = &all[neighbor.to_string()]["messageStats"]["routeRefreshRecv"];
+        Ok(heard.as_u64().is_some_and(|count| count >= 2))
+    }
+
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result {
         // `clear` has no words; a shutdown has.
         let router = format!("router bgp {}", self.router.asn);

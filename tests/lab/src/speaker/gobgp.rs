@@ -28,9 +28,8 @@ impl Running {
         std::fs::remove_file(&socket).ok();
         let target = format!("unix://{}", socket.display());
         let (file, hosts) = (file.to_string_lossy(), format!("--api-hosts={target}"));
-        let restarting = router.neighbors.iter().any(|n| n.graceful_restart.is_some());
         let mut argv = vec!["gobgpd", "-f", &file, "-p", &hosts, "--pprof-disable"];
-        if restarting && dir.join("restarting").exists() {
+        if router.restarting {
             argv.push("-r");
         }
         let proc = netns.spawn("gobgpd", &argv, &dir.join("gobgpd.log"))?;
@@ -110,6 +109,11 @@ impl Speaker for Running {
     fn refresh(&mut self, _neighbor: IpAddr, _family: Family) -> Result {
         // `softresetin` reads its own Adj-RIB-In again and asks nobody.
         let what = "command that asks for routes again";
+        Err(NotOffered { software: Software::GoBgp, what }.into())
+    }
+
+    fn refreshed(&self, _neighbor: IpAddr) -> Result<bool> {
+        let what = "enhanced refresh";
         Err(NotOffered { software: Software::GoBgp, what }.into())
     }
 

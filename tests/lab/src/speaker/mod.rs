@@ -151,6 +151,12 @@ pub trait Speaker: fmt::Debug + Send {
     /// [`NotOffered`] when it never asks; when it refuses.
     fn refresh(&mut self, neighbor: IpAddr, family: Family) -> Result;
 
+    /// Whether it has been told the end of a refresh that it asked for (EoRR, RFC 7313).
+    ///
+    /// # Errors
+    /// [`NotOffered`] when it knows none; when it does not answer.
+    fn refreshed(&self, neighbor: IpAddr) -> Result<bool>;
+
     /// Ends the session with these words (RFC 9003) and lets it start again.
     ///
     /// # Errors

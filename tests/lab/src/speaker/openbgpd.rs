@@ -96,6 +96,12 @@ impl Speaker for Running {
         self.bgpctl(&["neighbor", &neighbor.to_string(), "refresh"]).map(drop)
     }
 
+    fn refreshed(&self, neighbor: IpAddr) -> Result<bool> {
+        let told = self.json(&["show", "neighbor", &neighbor.to_string()])?;
+        let heard = &told["neighbors"][0]["stats"]["route-refresh"]["received"]["eorr"];
+        Ok(heard.as_u64().is_some_and(|count| count >= 1))
+    }
+
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result {
         self.bgpctl(&["neighbor", &neighbor.to_string(), "clear", words]).map(drop)
     }

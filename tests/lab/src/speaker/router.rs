@@ -21,13 +21,23 @@ pub struct Router {
     pub networks: Vec<Network>,
     /// Hold time in seconds; keepalives come three times as often.
     pub hold: u16,
+    /// It comes back after a crash: what it forwarded before it forwards still (RFC 4724 §4.1).
+    pub restarting: bool,
 }
 
 impl Router {
     /// A router without neighbours and networks; hold time 9 s.
     #[must_use]
     pub fn new(asn: u32, address: Ipv4Addr, address6: Ipv6Addr) -> Self {
-        Self { asn, address, address6, neighbors: Vec::new(), networks: Vec::new(), hold: 9 }
+        Self {
+            asn,
+            address,
+            address6,
+            neighbors: Vec::new(),
+            networks: Vec::new(),
+            hold: 9,
+            restarting: false,
+        }
     }
 
     /// Its address in the family of `other`.
