@@ -148,7 +148,13 @@ fn a_bird_that_crashes_and_comes_back_is_routed_to_again() -> Result {
         Ok(())
     })?;
     // As a Calico node it restarts gracefully: what it announced holds meanwhile.
-    mixed.converged()?;
+    let kept = [
+        "blackhole 10.244.1.0/26 proto bird",
+        "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird",
+        "10.244.3.0/26 via 10.50.0.3 dev net0 proto bird",
+        "10.244.4.0/26 via 10.50.0.4 dev net0 proto bird",
+    ];
+    node.holds(Family::V4, &kept, SOON)?;
     let bird = start_bird(&mixed.cluster, 3, &netns)?;
     mixed.birds.insert(0, (bird, netns));
     mixed.converged()?;
