@@ -10,7 +10,7 @@ use crate::Fib;
 use crate::learn::MAIN;
 use crate::mem::Kernel;
 use crate::types::*;
-use crate::view::words;
+use crate::view::Words;
 
 pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
@@ -214,7 +214,7 @@ impl Rig {
     pub(crate) fn table(&self) -> Vec<String> {
         self.ours()
             .iter()
-            .map(|route| format!("{} {}", route.key.prefix, words(route, &self.fib.world)))
+            .map(|route| format!("{} {}", route.key.prefix, Words::of(route, &self.fib.world)))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::fib::Fib;
 use crate::types::{KernelRoute, NextHop, Resolution};
-use crate::view::{KernelState, words};
+use crate::view::{KernelState, Words};
 
 /// One destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,13 +15,13 @@ pub struct Entry {
     /// The destination.
     pub prefix: IpNet,
     /// What should be there; `None`: nothing.
-    pub want: Option<String>,
-    /// What is there, of ours; `None`: nothing.
-    pub have: Option<String>,
+    pub want: Option<Words>,
+    /// What is there, of ours: nearly always one at most.
+    pub have: Vec<Words>,
     /// How the two stand.
     pub state: EntryState,
-    /// How the next hops were resolved, in words.
-    pub why: Option<String>,
+    /// What each BGP next hop comes to; without an address for an own block.
+    pub resolutions: Vec<(Option<NextHop>, Resolution)>,
 }
 
 /// How wanted and present stand to each other.
@@ -55,27 +55,18 @@ impl Fib {
     }
 
     fn entry(&self, prefix: IpNet, is_wanted: bool) -> Entry {
-        let held: Vec<String> = self.world.have().of(prefix).map(|r| self.words(&r)).collect();
-        let have = (!held.is_empty()).then(|| held.join(", "));
-        let route = self.view_of(prefix).filter(|_| is_wanted);
-        let Some(route) = route else {
-            return Entry { prefix, want: None, have, state: EntryState::Leftover, why: None };
+        let words = |route: &KernelRoute| Words::of(route, &self.world);
+        let have = self.world.have().of(prefix).map(|route| words(&route)).collect();
+        let Some(route) = self.view_of(prefix).filter(|_| is_wanted) else {
+            let state = EntryState::Leftover;
+            return Entry { prefix, want: None, have, state, resolutions: Vec::new() };
         };
-        let whys: Vec<String> = route.resolutions.iter().map(reason).collect();
         Entry {
             prefix,
-            want: self.wanted(prefix).map(|want| self.words(&want)),
+            want: self.wanted(prefix).map(|want| words(&want)),
             have,
             state: EntryState::Wanted(route.state),
-            why: (!whys.is_empty()).then(|| whys.join("; ")),
+            resolutions: route.resolutions,
         }
     }
-
-    fn words(&self, route: &KernelRoute) -> String {
-        words(route, &self.world)
-    }
-}
-
-fn reason((_, resolution): &(Option<NextHop>, Resolution)) -> String {
-    resolution.why.clone()
 }

@@ -2,6 +2,8 @@
 //!
 //! Everything here is computed when it is asked for, from what the actor holds anyway.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -142,20 +144,47 @@ impl Fib {
 }
 
 /// A route's body in the words of `ip route`.
-pub fn words(route: &KernelRoute, world: &World) -> String {
-    let mut words = match route.kind {
-        Kind::Unicast => Vec::new(),
-        Kind::Blackhole => vec!["blackhole".to_owned()],
-        Kind::Other(number) => vec![format!("type {number}")],
-    };
-    for hop in &route.hops {
-        if route.hops.len() > 1 {
-            words.push(format!("nexthop weight {}", hop.weight));
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Words {
+    /// All of it; where there are several next hops, all but them.
+    pub line: String,
+    /// Several next hops, a line each.
+    pub hops: Vec<String>,
+}
+
+impl Words {
+    /// Those of a route.
+    pub fn of(route: &KernelRoute, world: &World) -> Words {
+        let mut line = match route.kind {
+            Kind::Unicast => Vec::new(),
+            Kind::Blackhole => vec!["blackhole".to_owned()],
+            Kind::Other(number) => vec![format!("type {number}")],
+        };
+        let mut hops = Vec::new();
+        for hop in &route.hops {
+            let mut words = Vec::new();
+            words.extend(hop.gateway.map(|gateway| match (gateway, route.key.prefix) {
+                (IpAddr::V6(_), IpNet::V4(_)) => format!("via inet6 {gateway}"),
+                _ => format!("via {gateway}"),
+            }));
+            words.push(format!("dev {}", world.name_of(hop.device)));
+            words.extend(hop.onlink.then(|| "onlink".to_owned()));
+            if route.hops.len() > 1 {
+                words.extend((hop.weight > 1).then(|| format!("weight {}", hop.weight)));
+                hops.push(words.join(" "));
+            } else {
+                line.extend(words);
+            }
         }
-        words.extend(hop.gateway.map(|gateway| format!("via {gateway}")));
-        words.push(format!("dev {}", world.name_of(hop.device)));
-        words.extend(hop.onlink.then(|| "onlink".to_owned()));
+        line.push(format!("proto {} metric {}", route.protocol, route.key.metric));
+        Words { line: line.join(" "), hops }
     }
-    words.push(format!("proto {} metric {}", route.protocol, route.key.metric));
-    words.join(" ")
+}
+
+impl fmt::Display for Words {
+    /// On one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)?;
+        self.hops.iter().try_for_each(|hop| write!(f, " nexthop {hop}"))
+    }
 }

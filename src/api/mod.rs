@@ -45,7 +45,7 @@ pub use policy::{
 };
 pub use route::{
     FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
-    RouteQuery,
+    RouteQuery, UsedHop,
 };
 
 use serde::{Deserialize, Serialize};

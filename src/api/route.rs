@@ -17,8 +17,23 @@ pub struct Route {
     /// Paths in order of preference, the best first; those that cannot be used are last. Without
     /// `detail` only the first.
     pub paths: Vec<Path>,
+    /// The next hops in use where there are several, the best path's first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_hops: Vec<UsedHop>,
     /// What the kernel holds of it.
     pub kernel: Kernel,
+}
+
+/// One of the next hops of a destination.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UsedHop {
+    /// The NEXT_HOP attribute; none for a route of this node's own.
+    pub next_hop: Option<IpAddr>,
+    /// The neighbours that announced it, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// How it is reached. One that cannot be reached is left out of the kernel's route.
+    pub reached: Reached,
 }
 
 /// One way to a destination.
@@ -191,8 +206,17 @@ pub struct FibEntry {
     pub prefix: IpNet,
     /// What should be there, in the words of `ip route` ("via 10.1.8.10 dev tunl0 onlink").
     pub want: Option<String>,
+    /// Where that has several next hops, these, and none in `want`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub want_hops: Vec<String>,
     /// What is there, likewise.
     pub have: Option<String>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub have_hops: Vec<String>,
+    /// The BGP next hops and how each is reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_hops: Vec<UsedHop>,
     /// Where that stands.
     pub state: KernelState,
     /// Why, unless it is simply installed.

@@ -85,7 +85,7 @@ async fn the_width_of_the_page_is_kept() {
         .unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(out.lines().all(|l| l.chars().count() <= 90), "{out}");
-    assert!(out.contains("(!) 192.168.169.192/26 and 1 more: next hop 10.39.3.75"), "{out}");
+    assert!(out.contains("(!) 192.168.169.192/26 and 2 more: next hop 10.39.3.75"), "{out}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use starling::api::{
     Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, How, Kernel,
     KernelState, LastDown, Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place, Policy,
     PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready, Reason,
-    Route, SessionState, Summary, TestedRoute, Transport,
+    Route, SessionState, Summary, TestedRoute, Transport, UsedHop,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -258,7 +258,12 @@ fn path(from: &str, next_hop: &str, reached: Reached, why: &str) -> Path {
 
 fn route(prefix: &str, path: Path, state: KernelState, why: Option<&str>) -> Route {
     let kernel = Kernel { state, why: why.map(str::to_owned) };
-    Route { prefix: prefix.parse().unwrap(), paths: vec![path], kernel }
+    Route { prefix: prefix.parse().unwrap(), paths: vec![path], next_hops: Vec::new(), kernel }
+}
+
+fn used(next_hop: &str, from: &[&str], reached: Reached) -> UsedHop {
+    let from = from.iter().map(|name| (*name).to_owned()).collect();
+    UsedHop { next_hop: next_hop.parse().ok(), from, reached }
 }
 
 fn diseased() -> Reached {
@@ -275,7 +280,7 @@ fn diseased() -> Reached {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    use KernelState::{Installed, Occupied, Pending, Refused, Unresolved};
+    use KernelState::{Installed, Occupied, Out, Pending, Refused, Unresolved};
     let same = "10.1.5.11 is inside 10.1.5.0/24 of net0";
     let other = "10.1.8.10 is outside 10.1.5.0/24 of net0, pool 10.244.0.0/16 is cross-subnet";
     let own = reached(How::Blackhole, "", "own block");
@@ -341,6 +346,25 @@ pub(crate) fn routes() -> Vec<Route> {
             path("server2", "fd00:5::11", direct(), "higher LOCAL_PREF than gw0"),
             Installed,
             None,
+        ),
+        Route {
+            next_hops: vec![
+                used("10.1.5.11", &["server2"], direct()),
+                used("10.1.8.10", &["gw0", "server3"], tunnel()),
+                used("10.39.3.75", &["server5"], diseased()),
+            ],
+            ..route(
+                "10.244.4.0/26",
+                path("server2", "10.1.5.11", direct(), "equal"),
+                Installed,
+                None,
+            )
+        },
+        route(
+            "10.244.5.0/26",
+            path("server2", "10.1.5.11", direct(), "only path"),
+            Out,
+            Some("policy rule \"no-pods\""),
         ),
     ]
 }
@@ -423,10 +447,17 @@ pub(crate) fn fib() -> Vec<FibEntry> {
         prefix: prefix.parse().unwrap(),
         want: (!want.is_empty()).then(|| want.to_owned()),
         have: (!have.is_empty()).then(|| have.to_owned()),
+        want_hops: Vec::new(),
+        have_hops: Vec::new(),
+        next_hops: Vec::new(),
         state,
         why: (!why.is_empty()).then(|| why.to_owned()),
     };
     let tunnel = "via 10.1.8.10 dev tunl0 onlink";
+    let line = "proto 12 metric 0";
+    let near = "via 10.1.5.11 dev net0";
+    let far = "via 10.1.8.10 dev tunl0 onlink weight 2";
+    let hops = |hops: &[&str]| hops.iter().map(|hop| (*hop).to_owned()).collect();
     vec![
         entry("10.244.1.0/26", KernelState::Installed, "blackhole", "blackhole", ""),
         entry("10.244.2.0/26", KernelState::Installed, tunnel, tunnel, ""),
@@ -438,6 +469,15 @@ pub(crate) fn fib() -> Vec<FibEntry> {
             "to be replaced: the pool's ipip changed",
         ),
         entry("10.244.3.0/26", KernelState::Refused, tunnel, "", "Network is unreachable"),
+        FibEntry {
+            want_hops: hops(&[near, far]),
+            have_hops: hops(&[near, far]),
+            ..entry("10.244.4.0/26", KernelState::Installed, line, line, "")
+        },
+        FibEntry {
+            want_hops: hops(&[near, far]),
+            ..entry("10.244.5.0/26", KernelState::Pending, line, &format!("{near} {line}"), "")
+        },
         entry(
             "10.250.0.0/16",
             KernelState::Occupied,

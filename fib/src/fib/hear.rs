@@ -75,7 +75,9 @@ impl Fib {
         let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
             (Some(other), _) => format!("taken over by protocol {}", other.protocol),
             (None, Some(_)) if !wanted => "added by somebody else".to_owned(),
-            (None, Some(ours)) => format!("changed to {}", crate::view::words(&ours, &self.world)),
+            (None, Some(ours)) => {
+                format!("changed to {}", crate::view::Words::of(&ours, &self.world))
+            }
             (None, None) => "removed".to_owned(),
         };
         self.retry.drifted(prefix, now);

@@ -153,8 +153,8 @@ fn equal_paths_are_judged_one_by_one() {
     rig.run();
     assert_eq!(
         rig.table(),
-        ["10.244.3.0/26 nexthop weight 1 via 10.1.5.11 dev net0 \
-          nexthop weight 1 via 10.1.8.10 dev tunl0 onlink proto 12 metric 0"]
+        ["10.244.3.0/26 proto 12 metric 0 nexthop via 10.1.5.11 dev net0 \
+          nexthop via 10.1.8.10 dev tunl0 onlink"]
     );
 }
 
@@ -179,10 +179,10 @@ fn the_same_next_hop_twice_has_the_weight_of_two() {
     assert_eq!(
         rig.table(),
         [
-            "10.244.3.0/26 nexthop weight 1 via 10.1.5.11 dev net0 \
-             nexthop weight 3 via 10.1.6.11 dev tunl0 onlink proto 12 metric 0",
-            "192.0.2.0/24 nexthop weight 2 via 10.1.5.1 dev net0 \
-             nexthop weight 1 via 10.1.6.11 dev net1 proto 12 metric 0",
+            "10.244.3.0/26 proto 12 metric 0 nexthop via 10.1.5.11 dev net0 \
+             nexthop via 10.1.6.11 dev tunl0 onlink weight 3",
+            "192.0.2.0/24 proto 12 metric 0 nexthop via 10.1.5.1 dev net0 weight 2 \
+             nexthop via 10.1.6.11 dev net1",
             "198.51.100.0/24 via 10.1.5.1 dev net0 proto 12 metric 0",
         ]
     );
@@ -213,8 +213,8 @@ fn sixty_four_next_hops_are_one_route_and_the_loss_of_one_changes_only_that() {
     rig.run();
     assert_eq!(
         rig.table(),
-        ["10.244.3.0/26 nexthop weight 1 via 10.1.5.101 dev net0 \
-          nexthop weight 1 via 10.1.5.102 dev net0 proto 12 metric 0"]
+        ["10.244.3.0/26 proto 12 metric 0 nexthop via 10.1.5.101 dev net0 \
+          nexthop via 10.1.5.102 dev net0"]
     );
 }
 
@@ -225,8 +225,8 @@ fn one_interface_down_takes_its_next_hops_and_leaves_the_others() {
     rig.kernel.delete(&route("0.0.0.0/0", Some("10.1.5.1"), 2, 3)).unwrap();
     rig.want("192.0.2.0/24", &["10.1.5.11", "10.1.6.11"]);
     rig.run();
-    let both = "192.0.2.0/24 nexthop weight 1 via 10.1.5.11 dev net0 \
-                nexthop weight 1 via 10.1.6.11 dev net1 proto 12 metric 0";
+    let both = "192.0.2.0/24 proto 12 metric 0 nexthop via 10.1.5.11 dev net0 \
+                nexthop via 10.1.6.11 dev net1";
     let one = "192.0.2.0/24 via 10.1.5.11 dev net0 proto 12 metric 0";
     assert_eq!(rig.table(), [both]);
     rig.applied.clear();

@@ -74,12 +74,12 @@ fn every_cell_of_the_mode_table() {
         ("10.1.5.10/24", "", "fd01::/64", FAR6, format!("via fd00:5::1 {DIRECT}")),
         ("10.1.5.10/24", "", "fd01::/64", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
         // IPv4 over an IPv6 next hop (RFC 8950): no IPIP, so in a pool that asks for it only direct
-        ("10.1.5.10/24", "", "10.241.1.0/26", LOCAL6, format!("via {LOCAL6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", LOCAL6, format!("via inet6 {LOCAL6} {DIRECT}")),
         ("10.1.5.10/24", "", "10.241.1.0/26", FAR6, String::new()),
-        ("10.1.5.10/24", "", "10.240.1.0/26", SAME6, format!("via {SAME6} {DIRECT}")),
-        ("10.1.5.10/24", "", "10.241.1.0/26", SAME6, format!("via {SAME6} {DIRECT}")),
-        ("10.1.5.10/24", "", "10.242.1.0/26", FAR6, format!("via fd00:5::1 {DIRECT}")),
-        ("10.1.5.10/24", "", "192.0.2.0/24", FAR6, format!("via fd00:5::1 {DIRECT}")),
+        ("10.1.5.10/24", "", "10.240.1.0/26", SAME6, format!("via inet6 {SAME6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.241.1.0/26", SAME6, format!("via inet6 {SAME6} {DIRECT}")),
+        ("10.1.5.10/24", "", "10.242.1.0/26", FAR6, format!("via inet6 fd00:5::1 {DIRECT}")),
+        ("10.1.5.10/24", "", "192.0.2.0/24", FAR6, format!("via inet6 fd00:5::1 {DIRECT}")),
         ("10.1.5.10/24", "", "fd01::/64", SAME, String::new()),
         // a configured subnet overrides the interface's, wider and narrower
         ("10.1.5.10/24", "10.1.0.0/16", "10.241.1.0/26", FAR, format!("via {FAR} {DIRECT} onlink")),
@@ -222,8 +222,8 @@ fn a_link_local_next_hop_is_on_its_own_interface_and_no_other() {
     }
     rig.run();
     let on_net1 = [
-        "10.240.1.0/26 via fe80::11 dev net1 proto 12 metric 0",
-        "10.242.1.0/26 via fe80::11 dev net1 proto 12 metric 0",
+        "10.240.1.0/26 via inet6 fe80::11 dev net1 proto 12 metric 0",
+        "10.242.1.0/26 via inet6 fe80::11 dev net1 proto 12 metric 0",
         "fd01::/64 via fe80::11 dev net1 proto 12 metric 1024",
     ];
     assert_eq!(rig.table(), on_net1);

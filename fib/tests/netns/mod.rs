@@ -7,6 +7,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by test binaries; each uses a part")]
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "test code outside #[test]")]
 
+pub mod pump;
+
 use std::io::Write;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};

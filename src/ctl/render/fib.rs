@@ -40,14 +40,22 @@ impl Listing<FibEntry> for FibTable {
 }
 
 fn row(entry: &FibEntry) -> Vec<Cell> {
-    let same = entry.want.is_some() && entry.want == entry.have;
+    let sorted = |hops: &[String]| {
+        let mut hops = hops.to_vec();
+        hops.sort_unstable();
+        hops
+    };
+    // The kernel keeps the next hops in an order of its own.
+    let same = entry.want.is_some()
+        && entry.want == entry.have
+        && sorted(&entry.want_hops) == sorted(&entry.have_hops);
     let present = match &entry.have {
         Some(_) if same => Cell::styled("as wanted", FAINT),
-        Some(have) => Cell::new(have),
+        Some(have) => words(have, &entry.have_hops),
         None => Cell::styled("nothing", FAINT),
     };
     let wanted = match &entry.want {
-        Some(want) => Cell::new(want),
+        Some(want) => words(want, &entry.want_hops),
         None => Cell::styled("nothing", FAINT),
     };
     let why_style =
@@ -59,4 +67,9 @@ fn row(entry: &FibEntry) -> Vec<Cell> {
         present,
         Cell::styled(entry.why.as_deref().unwrap_or(""), why_style),
     ]
+}
+
+/// A route, and below it a line for each of its next hops where it has several.
+fn words(line: &str, hops: &[String]) -> Cell {
+    Cell::lines([line].into_iter().chain(hops.iter().map(String::as_str)))
 }

@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::table::{Cell, Column, Table};
 use super::text::{Notes, age, clean, field};
 use super::{BAD, BOLD, FAINT, GOOD, Listing, PLAIN, Page, WARN};
-use crate::api::{How, Kernel, KernelState, Path, Reached, Route};
+use crate::api::{How, Kernel, KernelState, Path, Reached, Route, UsedHop};
 
 /// The table of `show routes`.
 pub struct RouteTable {
@@ -58,28 +58,38 @@ impl RouteTable {
             (None, false) => Cell::styled(format!("not used: {}", path.why), WARN),
             (None, true) => Cell::new(&path.why),
         };
-        vec![
-            Cell::new(&prefix),
-            match path.next_hop {
-                Some(address) => Cell::of(address),
-                None => Cell::styled("-", FAINT),
-            },
-            self.reached(&prefix, &path.reached),
-            Cell::new(&path.from),
-            Cell::new(age(path.age_s)),
-            why,
-            kernel,
-        ]
+        let [next_hop, reached, from] = match route.next_hops.len() {
+            0 | 1 => [
+                match path.next_hop {
+                    Some(address) => Cell::of(address),
+                    None => Cell::styled("-", FAINT),
+                },
+                self.reached(&prefix, &path.reached),
+                Cell::new(&path.from),
+            ],
+            // A line each.
+            _ => [
+                Cell::lines(route.next_hops.iter().map(address)),
+                Cell::lines(route.next_hops.iter().map(|hop| self.way(&prefix, &hop.reached))),
+                Cell::lines(route.next_hops.iter().map(from)),
+            ],
+        };
+        vec![Cell::new(&prefix), next_hop, reached, from, Cell::new(age(path.age_s)), why, kernel]
     }
 
     fn reached(&mut self, prefix: &str, reached: &Reached) -> Cell {
+        Cell::styled(self.way(prefix, reached), how_style(reached))
+    }
+
+    /// The way to a next hop, marked and noted where something is wrong with it.
+    fn way(&mut self, prefix: &str, reached: &Reached) -> String {
         let note = match (&reached.warning, reached.how) {
             (Some(warning), _) => warning,
             (None, How::Unreachable) => &reached.why,
-            (None, _) => return Cell::styled(way(reached), how_style(reached)),
+            (None, _) => return way(reached),
         };
         self.notes.add(prefix, note);
-        Cell::styled(format!("{} (!)", way(reached)), how_style(reached))
+        format!("{} (!)", way(reached))
     }
 
     fn kernel(&mut self, prefix: &str, kernel: &Kernel) -> Cell {
@@ -89,7 +99,8 @@ impl RouteTable {
             (state, Some(why))
                 if !matches!(state, KernelState::Installed | KernelState::Unresolved) =>
             {
-                self.notes.add(prefix, &format!("{} in the kernel: {why}", kernel.state));
+                let word = if state == KernelState::Out { "not" } else { state.as_str() };
+                self.notes.add(prefix, &format!("{word} in the kernel: {why}"));
                 Cell::styled(format!("{} (!)", kernel.state), style)
             }
             _ => Cell::styled(kernel.state.as_str(), style),
@@ -135,6 +146,10 @@ impl RouteBlocks {
         match &route.kernel.why {
             Some(why) => writeln!(out, ": {}", clean(why))?,
             None => writeln!(out)?,
+        }
+        for hop in &route.next_hops {
+            let (address, from) = (address(hop), hop.from.join(", "));
+            writeln!(out, "  next hop {address} from {}: {}", clean(&from), way(&hop.reached))?;
         }
         for path in &route.paths {
             let verdict = match (&path.filtered, path.best) {
@@ -194,6 +209,19 @@ fn attributes(page: &Page, path: &Path, out: &mut impl Write) -> io::Result<()> 
     line("large", &path.large_communities.join(" "))?;
     line("extended", &path.extended_communities.join(" "))?;
     line("other", &path.other_attributes.join("; "))
+}
+
+/// Who announced it, the first of several by name.
+fn from(hop: &UsedHop) -> String {
+    match hop.from.as_slice() {
+        [] => "-".to_owned(),
+        [one] => one.clone(),
+        [first, others @ ..] => format!("{first} +{}", others.len()),
+    }
+}
+
+fn address(hop: &UsedHop) -> String {
+    hop.next_hop.map_or_else(|| "-".to_owned(), |address| address.to_string())
 }
 
 /// The way to a next hop in a few characters.

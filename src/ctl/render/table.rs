@@ -57,9 +57,9 @@ impl Column {
     }
 }
 
-/// A cell.
+/// A cell of one line or more.
 pub(super) struct Cell {
-    text: String,
+    lines: Vec<String>,
     style: Style,
 }
 
@@ -69,7 +69,17 @@ impl Cell {
     }
 
     pub(super) fn styled(text: impl AsRef<str>, style: Style) -> Cell {
-        Cell { text: clean(text.as_ref()).into_owned(), style }
+        Cell { lines: vec![clean(text.as_ref()).into_owned()], style }
+    }
+
+    /// A line for each.
+    pub(super) fn lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Cell {
+        let lines = lines.into_iter().map(|line| clean(line.as_ref()).into_owned()).collect();
+        Cell { lines, style: PLAIN }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lines.iter().all(String::is_empty)
     }
 
     pub(super) fn of(value: impl std::fmt::Display) -> Cell {
@@ -134,9 +144,9 @@ impl Table {
         let wrapped: Vec<Vec<String>> = shown
             .iter()
             .map(|(column, cell, width)| match column.give {
-                Give::Nothing => vec![cell.text.clone()],
-                _ if self.page.width.is_none() => vec![cell.text.clone()],
-                _ => wrap(&cell.text, *width),
+                Give::Nothing => cell.lines.clone(),
+                _ if self.page.width.is_none() => cell.lines.clone(),
+                _ => cell.lines.iter().flat_map(|line| wrap(line, *width)).collect(),
             })
             .collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
@@ -157,10 +167,11 @@ impl Table {
             }
             writeln!(out)?;
         }
-        let below = layout.below.and_then(|i| row.get(i)).filter(|cell| !cell.text.is_empty());
+        let below = layout.below.and_then(|i| row.get(i)).filter(|cell| !cell.is_empty());
         if let (Some(cell), Some(page), false) = (below, self.page.width, head) {
             let style = cell.style;
-            for line in wrap(&cell.text, page.saturating_sub(INDENT)) {
+            let room = page.saturating_sub(INDENT);
+            for line in cell.lines.iter().flat_map(|line| wrap(line, room)) {
                 writeln!(out, "{:INDENT$}{style}{line}{style:#}", "")?;
             }
         }
@@ -174,7 +185,8 @@ impl Layout {
             .iter()
             .enumerate()
             .map(|(i, column)| {
-                let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| width(&cell.text));
+                let cells = rows.iter().filter_map(|row| row.get(i));
+                let cells = cells.flat_map(|cell| &cell.lines).map(|line| width(line));
                 cells.chain([width(column.title)]).max().unwrap_or(0)
             })
             .collect();

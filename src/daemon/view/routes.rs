@@ -10,11 +10,11 @@ use starling_bgp::types::PeerId;
 use starling_bgp::wire::attr;
 use starling_fib::Fib;
 use starling_fib::table::{Entry, EntryState};
-use starling_fib::types::{NextHop, Resolution};
+use starling_fib::types::{How, NextHop, Resolution};
 use starling_fib::view;
 
 use super::{Refusal, View, no_such_neighbor, reached, stopping};
-use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery};
+use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery, UsedHop};
 use crate::daemon::bridge;
 use crate::daemon::control::rows::{self, CHUNK};
 use crate::daemon::control::{Rows, RowsSender};
@@ -90,6 +90,7 @@ impl View {
                     .into_iter()
                     .map(|(prefix, next_hops)| Fate {
                         kernel: kernel(fib, prefix),
+                        used: fib.view_of(prefix).map(|view| view.resolutions).unwrap_or_default(),
                         resolutions: next_hops
                             .into_iter()
                             .map(|hop| Some(fib.resolution_of(prefix, hop?)))
@@ -106,6 +107,10 @@ impl View {
         Route {
             prefix: route.prefix,
             paths: paths.take(shown).map(|(path, how)| self.path(path, how, detail)).collect(),
+            next_hops: match fate.used.len() {
+                0 | 1 => Vec::new(),
+                _ => fate.used.iter().map(|hop| used(hop, &route.paths)).collect(),
+            },
             kernel: fate.kernel,
         }
     }
@@ -197,6 +202,8 @@ impl View {
 /// What the Fib makes of one route.
 struct Fate {
     kernel: Kernel,
+    /// The next hops that the Rib wants used.
+    used: Vec<(Option<NextHop>, Resolution)>,
     resolutions: Vec<Option<Resolution>>,
 }
 
@@ -212,8 +219,38 @@ fn kernel(fib: &Fib, prefix: IpNet) -> Kernel {
 
 fn entry(entry: Entry) -> FibEntry {
     let (state, why) = entry_state(&entry.state);
-    let why = why.or_else(|| entry.why.filter(|_| state != KernelState::Installed));
-    FibEntry { prefix: entry.prefix, want: entry.want, have: entry.have, state, why }
+    // What is installed needs no reason, but those of its next hops that are not.
+    let whys: Vec<&str> = entry
+        .resolutions
+        .iter()
+        .filter(|(_, hop)| state != KernelState::Installed || hop.how == How::Unreachable)
+        .map(|(_, hop)| hop.why.as_str())
+        .collect();
+    let why = why.or_else(|| (!whys.is_empty()).then(|| whys.join("; ")));
+    let (want, want_hops) = entry.want.map(|want| (want.line, want.hops)).unzip();
+    let (have, have_hops): (Vec<_>, Vec<_>) =
+        entry.have.into_iter().map(|have| (have.line, have.hops)).unzip();
+    FibEntry {
+        prefix: entry.prefix,
+        want,
+        want_hops: want_hops.unwrap_or_default(),
+        have: (!have.is_empty()).then(|| have.join(", ")),
+        have_hops: have_hops.concat(),
+        next_hops: entry.resolutions.iter().map(|hop| used(hop, &[])).collect(),
+        state,
+        why,
+    }
+}
+
+/// A next hop in use; `paths`: the paths among which are those that it comes from.
+fn used((hop, resolution): &(Option<NextHop>, Resolution), paths: &[PathView]) -> UsedHop {
+    let brings =
+        |path: &&PathView| path.filtered.is_none() && path.next_hop.map(bridge::next_hop) == *hop;
+    UsedHop {
+        next_hop: hop.map(|hop| hop.address),
+        from: paths.iter().filter(brings).map(|path| path.name.clone()).collect(),
+        reached: reached::reached(resolution),
+    }
 }
 
 fn entry_state(entry: &EntryState) -> (KernelState, Option<String>) {

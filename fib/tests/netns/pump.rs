@@ -1,0 +1,115 @@
+//! The pump on this namespace's kernel.
+
+use std::time::Duration;
+
+use starling_fib::Fib;
+use starling_fib::netlink::{Command, NetlinkError, News, Options, run};
+use starling_fib::types::{
+    FibConfig, FibIn, KernelRoute, Mode, Pool, Report, RouteChange, Target, TunnelConfig,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{BIRD, MAIN, open, ours};
+
+/// Long enough for anything that is going to happen at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The pump, and the ways in and out.
+pub struct Daemon {
+    pub commands: mpsc::Sender<Command>,
+    news: mpsc::UnboundedReceiver<News>,
+    task: JoinHandle<Result<(), NetlinkError>>,
+}
+
+impl Daemon {
+    /// Starts it in this namespace.
+    pub fn start() -> Daemon {
+        let options = Options { accept_any_tunnel_kind: true, ..Options::default() };
+        let (commands, inbox) = mpsc::channel(64);
+        let (say, news) = mpsc::unbounded_channel();
+        Daemon { commands, news, task: tokio::spawn(run(options, inbox, say)) }
+    }
+
+    /// A message for the Fib.
+    pub async fn tell(&self, input: FibIn) {
+        assert!(self.commands.send(Command::Fib(input)).await.is_ok(), "the pump stopped");
+    }
+
+    /// A best route.
+    pub async fn want(&self, prefix: &str, target: Option<Target>) {
+        let prefix = prefix.parse().expect("a prefix");
+        self.tell(FibIn::Routes(vec![RouteChange { prefix, target }])).await;
+    }
+
+    /// A look at the Fib.
+    pub async fn ask<T: Send + 'static>(&self, look: impl FnOnce(&Fib) -> T + Send + 'static) -> T {
+        let (answer, answered) = oneshot::channel();
+        let query = Command::Query(Box::new(move |fib| {
+            let _ = answer.send(look(fib));
+        }));
+        assert!(self.commands.send(query).await.is_ok(), "the pump stopped");
+        answered.await.expect("an answer")
+    }
+
+    /// Waits for a report.
+    pub async fn report(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
+        let found = async {
+            loop {
+                match self.news.recv().await.expect("the pump stopped") {
+                    News::Report(report) if wanted(&report) => return report,
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("a report")
+    }
+
+    /// No more commands: it finishes what is under way.
+    pub async fn stop(self) {
+        drop(self.commands);
+        let ended = tokio::time::timeout(PATIENCE, self.task).await.expect("an end");
+        ended.expect("no panic").expect("no error");
+    }
+}
+
+/// Left's addresses, and these pools.
+pub fn config(pools: &[(&str, Mode)]) -> FibIn {
+    let pools =
+        pools.iter().map(|(cidr, mode)| Pool { cidr: cidr.parse().expect("a pool"), mode: *mode });
+    FibIn::Configure(Box::new(FibConfig {
+        pools: pools.collect(),
+        addresses: ["10.1.5.10", "fd00:5::10"].map(|own| own.parse().expect("an address")).into(),
+        subnets: Vec::new(),
+        protocol: BIRD,
+        table: MAIN,
+        metric: 0,
+        tunnel: TunnelConfig {
+            device: "tunl0".to_owned(),
+            mtu: Some(1440),
+            address: Some("192.168.70.57".parse().expect("an address")),
+            manage: true,
+        },
+        peers: Vec::new(),
+        blocks: Vec::new(),
+        pod_interfaces: vec!["cali*".to_owned()],
+    }))
+}
+
+/// To one next hop.
+pub fn to(next_hop: &str) -> Option<Target> {
+    Some(Target::via([next_hop.parse().expect("an address")]))
+}
+
+/// Waits until the kernel's routes of ours are these.
+pub async fn until(expected: &[KernelRoute]) {
+    let (mut kernel, _events) = open();
+    let reached = async {
+        while ours(&mut kernel).await != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+        assert_eq!(ours(&mut kernel).await, expected);
+    }
+}
