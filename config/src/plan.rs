@@ -232,7 +232,8 @@ impl Config {
     fn peers_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<PeerPlan> {
         let pools = self.pool_nets();
         // One for the whole mesh: neighbours with the same policy are told apart by nothing.
-        let from_mesh = Arc::new(import(node, pools.clone(), None));
+        let from_mesh = import(node, pools.clone(), None);
+        let from_mesh = Arc::new(ImportPolicy { borrowed: true, ..from_mesh });
         let others = self.nodes.iter().filter(|other| self.mesh && other.name != node.name);
         let mesh = others.filter_map(|other| self.mesh_peer(node, other, &from_mesh));
         let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
@@ -344,5 +345,5 @@ fn import(node: &Node, within: Vec<IpNet>, local: Option<IpAddr>) -> ImportPolic
     let mut own_addresses: Vec<IpAddr> = node.addresses.iter().map(|a| a.address).collect();
     own_addresses.extend(node.tunnel_address.map(IpAddr::V4));
     own_addresses.extend(local.filter(|local| !own_addresses.contains(local)).as_slice());
-    ImportPolicy { within, except: node.blocks.clone(), own_addresses }
+    ImportPolicy { within, except: node.blocks.clone(), borrowed: false, own_addresses }
 }

@@ -282,8 +282,6 @@ pub enum Target {
     Own,
     /// Learned. Routes that lead alike share one.
     Via(Arc<Via>),
-    /// Nowhere: it stays out of the kernel, for this reason in words.
-    Out(Arc<str>),
 }
 
 /// Where learned routes lead.

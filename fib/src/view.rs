@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -42,8 +41,6 @@ pub enum KernelState {
     Occupied(u8),
     /// No next hop can be used: never written.
     Unreachable,
-    /// It shall not be there, for this reason in words: never written.
-    Out(Arc<str>),
 }
 
 impl Fib {
@@ -121,10 +118,7 @@ impl Fib {
         };
         let state = match self.wants.desired(prefix, context) {
             Desired::Hold => KernelState::Pending,
-            Desired::Nothing => match target {
-                Target::Out(why) => KernelState::Out(why.clone()),
-                Target::Own | Target::Via(_) => KernelState::Unreachable,
-            },
+            Desired::Nothing => KernelState::Unreachable,
             Desired::Route(want) => {
                 let mut others = self.world.others_at(want.key);
                 if self.world.have().of(prefix).any(|have| same(&have, &want)) {

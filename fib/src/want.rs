@@ -274,8 +274,7 @@ impl Wants {
         }
     }
 
-    /// The kernel route that a wanted prefix should have; nothing for one that is not wanted or
-    /// shall not be there.
+    /// The kernel route that a wanted prefix should have; nothing for one that is not wanted.
     pub fn desired(&self, prefix: IpNet, context: Context<'_>) -> Desired {
         let Some(target) = self.routes.get(&prefix) else { return Desired::Nothing };
         let route = |kind, hops| {
@@ -291,7 +290,6 @@ impl Wants {
         };
         let via = match target {
             Target::Own => return route(Kind::Blackhole, Vec::new()),
-            Target::Out(_) => return Desired::Nothing,
             Target::Via(via) => via,
         };
         let class = class_of(prefix, via, context);
@@ -316,7 +314,7 @@ impl Wants {
     }
 
     /// What a wanted prefix's next hops come to, one by one; a single entry without an address
-    /// for an own block, none for one that stays out of the kernel.
+    /// for an own block.
     pub fn resolutions(
         &self,
         prefix: IpNet,
@@ -331,7 +329,6 @@ impl Wants {
                 };
                 return vec![(None, Resolution { how: How::Blackhole, why: why.to_owned() })];
             }
-            Target::Out(_) => return Vec::new(),
             Target::Via(via) => via,
         };
         let class = class_of(prefix, via, context);

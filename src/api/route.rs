@@ -133,6 +133,8 @@ pub enum How {
     Gateway,
     /// This node's own block.
     Blackhole,
+    /// Announced from here; this node's own routes lead on.
+    Local,
     /// Not at all.
     Unreachable,
 }

@@ -364,7 +364,7 @@ pub(crate) fn routes() -> Vec<Route> {
             "10.244.5.0/26",
             path("server2", "10.1.5.11", direct(), "only path"),
             Out,
-            Some("policy rule \"no-pods\""),
+            Some("kept out of the kernel by policy no-pods, rule 1"),
         ),
     ]
 }

@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bfd;
+mod borrowed;
 mod disease;
 mod kernel;
 mod mesh;

@@ -47,8 +47,8 @@ impl<'a> Import<'a> {
         prepared: &Prepared,
         prefix: P,
     ) -> Result<Option<&'a Changes>, Rejection> {
-        if let Some(net) = self.floor.except.iter().find(|net| covers(**net, prefix)) {
-            return Err(Rejection::Except(*net));
+        if let Some(net) = self.floor.excepts(prefix) {
+            return Err(Rejection::Except(net));
         }
         match self.rules.decide(prepared, prefix) {
             Some(rule) => match &rule.verdict {

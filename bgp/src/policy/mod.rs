@@ -44,8 +44,24 @@ pub struct ImportPolicy {
     pub within: Vec<IpNet>,
     /// Never allowed: these and everything inside them (our own blocks).
     pub except: Vec<IpNet>,
+    /// But host routes inside `except` may come: a pod elsewhere borrowed an address of our block.
+    pub borrowed: bool,
     /// Never a valid NEXT_HOP: our own addresses (RFC 4271 §5.1.3).
     pub own_addresses: Vec<IpAddr>,
+}
+
+impl ImportPolicy {
+    /// Inside which of `except` a prefix lies that therefore may not come.
+    fn excepts<P: Prefix>(&self, prefix: P) -> Option<IpNet> {
+        let host = match P::FAMILY {
+            Family::Ipv4 => 32,
+            Family::Ipv6 => 128,
+        };
+        if self.borrowed && prefix.len() == host {
+            return None;
+        }
+        self.except.iter().find(|net| covers(**net, prefix)).copied()
+    }
 }
 
 /// Why a route is filtered.
@@ -90,8 +106,8 @@ impl Judge<'_> {
     /// Why this prefix may not come from the neighbour, if so.
     pub fn prefix<P: Prefix>(self, prefix: P) -> Option<Rejection> {
         let Some(policy) = self.0 else { return Some(Rejection::NotConfigured) };
-        if let Some(net) = policy.except.iter().find(|net| covers(**net, prefix)) {
-            Some(Rejection::Except(*net))
+        if let Some(net) = policy.excepts(prefix) {
+            Some(Rejection::Except(net))
         } else if policy.within.iter().any(|net| covers(*net, prefix)) {
             None
         } else {

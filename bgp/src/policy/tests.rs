@@ -6,6 +6,7 @@ fn policy() -> ImportPolicy {
     ImportPolicy {
         within: nets(&["10.244.0.0/16", "fd00:1::/32", "192.168.7.0/24"]),
         except: nets(&["10.244.3.0/26"]),
+        borrowed: false,
         own_addresses: vec!["10.1.5.10".parse().unwrap()],
     }
 }
@@ -29,6 +30,17 @@ fn a_prefix_must_be_inside_and_not_excepted() {
     assert_eq!(judge.prefix(v4("10.244.3.9/32")), Some(own));
     // A shorter one than the excepted: it does not hide the block's own longer route.
     assert_eq!(judge.prefix(v4("10.244.3.0/25")), None);
+}
+
+#[test]
+fn a_borrowed_address_may_come_and_nothing_wider() {
+    let policy = ImportPolicy { borrowed: true, ..policy() };
+    let judge = Judge(Some(&policy));
+    assert_eq!(judge.prefix(v4("10.244.3.9/32")), None);
+    let own = Some(Rejection::Except("10.244.3.0/26".parse().unwrap()));
+    assert_eq!(judge.prefix(v4("10.244.3.8/31")), own);
+    assert_eq!(judge.prefix(v4("10.244.3.0/26")), own);
+    assert_eq!(judge.prefix(v4("10.99.3.9/32")), Some(Rejection::NotWithin));
 }
 
 #[test]

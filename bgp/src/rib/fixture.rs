@@ -74,6 +74,7 @@ pub(crate) fn policy(peer: u32, export: Export) -> (PeerId, PeerPolicy) {
     let import = ImportPolicy {
         within: vec![net("0.0.0.0/0"), net("::/0")],
         except: Vec::new(),
+        borrowed: false,
         own_addresses: vec![ip("10.0.0.100")],
     };
     let (name, import) = (format!("peer{peer}"), Arc::new(import));

@@ -303,19 +303,6 @@ fn a_routes_own_metric_is_another_key_and_written_before_the_old_one_goes() {
 }
 
 #[test]
-fn what_policy_keeps_out_is_not_written_and_says_why() {
-    let mut rig = rack();
-    rig.want("10.244.1.0/26", &["10.1.5.11"]);
-    rig.run();
-    rig.target("10.244.1.0/26", Target::Out("policy no-pods".into()));
-    rig.run();
-    assert_eq!(rig.table(), [""; 0]);
-    let view = rig.fib.view_of(net("10.244.1.0/26")).unwrap();
-    assert_eq!(view.state, KernelState::Out("policy no-pods".into()));
-    assert_eq!(rig.fib.healthy(), Ok(()));
-}
-
-#[test]
 fn a_predecessors_routes_stay_until_settled_but_wrong_ones_are_put_right_at_once() {
     let mut kernel = node("10.1.5.10/24", "10.1.5.1");
     let stale = KernelRoute {

@@ -42,7 +42,6 @@ const NET1: u32 = 3;
 #[derive(Clone, Debug)]
 enum Deed {
     Want(usize, Vec<usize>, Option<u32>, Encap),
-    Out(usize),
     Own(usize),
     Drop(usize),
     Settled,
@@ -89,7 +88,6 @@ fn deed() -> impl Strategy<Value = Deed> {
     ];
     prop_oneof![
         6 => (prefix.clone(), hops, special).prop_map(|(p, h, (m, e))| Deed::Want(p, h, m, e)),
-        1 => prefix.clone().prop_map(Deed::Out),
         1 => prefix.clone().prop_map(Deed::Own),
         2 => prefix.clone().prop_map(Deed::Drop),
         1 => Just(Deed::Settled),
@@ -166,11 +164,6 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
             };
             let hops = hops.into_iter().map(hop).collect();
             let target = Target::Via(Via { hops, metric, encap }.into());
-            wanted.insert(prefix, target.clone());
-            rig.target(PREFIXES[prefix], target);
-        }
-        Deed::Out(prefix) => {
-            let target = Target::Out("policy".into());
             wanted.insert(prefix, target.clone());
             rig.target(PREFIXES[prefix], target);
         }
@@ -288,7 +281,6 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
         let mut hops = Vec::new();
         let via = match target {
             Target::Via(via) => via,
-            Target::Out(_) => continue,
             Target::Own => {
                 expected.push(KernelRoute { kind: Kind::Blackhole, hops, ..like(key, config) });
                 continue;

@@ -40,7 +40,13 @@ impl RouteTable {
 
     fn row(&mut self, route: &Route) -> Vec<Cell> {
         let prefix = route.prefix.to_string();
-        let kernel = self.kernel(&prefix, &route.kernel);
+        let kernel = match route.paths.first() {
+            // That it is not there needs no mark: it is only announced.
+            Some(path) if path.reached.how == How::Local => {
+                Cell::styled(route.kernel.state.as_str(), kernel_style(route.kernel.state))
+            }
+            _ => self.kernel(&prefix, &route.kernel),
+        };
         let Some(path) = route.paths.first() else {
             let dash = || Cell::styled("-", FAINT);
             return vec![
@@ -99,8 +105,8 @@ impl RouteTable {
             (state, Some(why))
                 if !matches!(state, KernelState::Installed | KernelState::Unresolved) =>
             {
-                let word = if state == KernelState::Out { "not" } else { state.as_str() };
-                self.notes.add(prefix, &format!("{word} in the kernel: {why}"));
+                let place = if state == KernelState::Out { ":" } else { " in the kernel:" };
+                self.notes.add(prefix, &format!("{state}{place} {why}"));
                 Cell::styled(format!("{} (!)", kernel.state), style)
             }
             _ => Cell::styled(kernel.state.as_str(), style),
@@ -236,6 +242,7 @@ fn way(reached: &Reached) -> String {
             None => format!("gateway {device}").trim_end().to_owned(),
         },
         How::Blackhole => "blackhole".to_owned(),
+        How::Local => "local".to_owned(),
         How::Unreachable => "unreachable".to_owned(),
     }
 }

@@ -133,7 +133,7 @@ fn kind(how: How) -> Reach {
         How::Direct => Reach::Direct,
         How::Tunnel => Reach::Tunnel,
         How::Gateway => Reach::Gateway,
-        How::Blackhole => Reach::Local,
+        How::Blackhole | How::Local => Reach::Local,
         How::Unreachable => Reach::Unreachable,
     }
 }

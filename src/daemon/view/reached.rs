@@ -1,6 +1,7 @@
 //! How a next hop is reached, from the Fib's words into the API's, with the warning that network
 //! D's operators never got: a route that leans on a gateway which has never heard of it.
 
+use starling_bgp::rib::show::Wish;
 use starling_fib::types::{How, Resolution};
 
 use crate::api;
@@ -39,13 +40,18 @@ fn warning(resolution: &Resolution) -> Option<String> {
     Some(format!("{}; {cure}", resolution.why))
 }
 
-/// What an own block comes to.
-pub(super) fn own() -> api::Reached {
-    api::Reached {
-        how: api::How::Blackhole,
-        device: None,
-        gateway: None,
-        why: "this node's own block; the pods' own routes are longer".to_owned(),
-        warning: None,
-    }
+/// What a prefix comes to that is this node's own by that wish.
+pub(super) fn own(wish: Option<Wish>) -> api::Reached {
+    let (how, why) = match wish {
+        None | Some(Wish::Block) => {
+            (api::How::Blackhole, "this node's own block; the pods' own routes are longer")
+        }
+        Some(Wish::Sink) => (api::How::Blackhole, "what has no longer route here is discarded"),
+        Some(Wish::Network) => (api::How::Local, "a network of the configuration"),
+        Some(Wish::Operator) => (api::How::Local, "added by `bgpctl network add`"),
+        Some(Wish::Borrowed) => {
+            (api::How::Local, "a local pod's, borrowed from another node's block")
+        }
+    };
+    api::Reached { how, device: None, gateway: None, why: why.to_owned(), warning: None }
 }

@@ -111,7 +111,7 @@ impl View {
                 0 | 1 => Vec::new(),
                 _ => fate.used.iter().map(|hop| used(hop, &route.paths)).collect(),
             },
-            kernel: fate.kernel,
+            kernel: given(route, fate.kernel),
         }
     }
 
@@ -121,7 +121,10 @@ impl View {
         let bare = Path {
             from: path.name.clone(),
             next_hop: path.next_hop.map(|hop| hop.address),
-            reached: resolution.as_ref().map_or_else(reached::own, reached::reached),
+            reached: match resolution {
+                Some(resolution) => reached::reached(resolution),
+                None => reached::own(path.wish),
+            },
             age_s: self.seconds_since(path.received),
             best: path.best,
             why: path.why.clone(),
@@ -217,6 +220,18 @@ fn kernel(fib: &Fib, prefix: IpNet) -> Kernel {
     }
 }
 
+/// The same of what the Fib was not given.
+fn given(route: &RouteView, kernel: Kernel) -> Kernel {
+    let best = route.paths.first().filter(|path| path.best);
+    let why = match (&route.kept_out, best) {
+        _ if kernel.state != KernelState::Unresolved => return kernel,
+        (Some(rule), _) => rule.clone(),
+        (None, Some(path)) if path.next_hop.is_none() => "only announced from here".to_owned(),
+        _ => return kernel,
+    };
+    Kernel { state: KernelState::Out, why: Some(why) }
+}
+
 fn entry(entry: Entry) -> FibEntry {
     let (state, why) = entry_state(&entry.state);
     // What is installed needs no reason, but those of its next hops that are not.
@@ -273,7 +288,6 @@ fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
             Some(format!("a route of protocol {protocol} sits there; it is left alone")),
         ),
         view::KernelState::Unreachable => (KernelState::Unresolved, None),
-        view::KernelState::Out(why) => (KernelState::Out, Some(why.to_string())),
     }
 }
 

@@ -19,6 +19,7 @@ fn the_floor_comes_before_rules_and_rules_before_the_default() {
     let floor = ImportPolicy {
         within: vec!["10.244.0.0/16".parse().unwrap()],
         except: vec!["10.244.1.0/26".parse().unwrap()],
+        borrowed: false,
         own_addresses: vec!["10.0.0.9".parse().unwrap()],
     };
     let changes = Changes { local_pref: Some(200), ..Changes::default() };
