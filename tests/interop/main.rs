@@ -10,6 +10,7 @@
 
 mod attributes;
 mod beside;
+mod bfd;
 mod bird;
 mod capabilities;
 mod collision;

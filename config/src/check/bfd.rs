@@ -6,6 +6,7 @@ use crate::model::Bfd;
 use crate::raw::{PeerBfd, Raw};
 use crate::reader::Field;
 use crate::source::{Problems, Sp};
+use crate::transport::Hops;
 use crate::value::Multiplier;
 
 /// Between nodes; `None`: off.
@@ -16,11 +17,13 @@ pub(super) fn mesh(raw: &Raw, problems: &mut Problems) -> Option<Bfd> {
     table.enabled.value().copied().unwrap_or(true).then_some(bfd)
 }
 
-/// With a router; `None`: off.
-pub(super) fn peer(said: &PeerBfd, problems: &mut Problems) -> Option<Bfd> {
+/// With a router; `None`: off. `hops` are those of its session: one that may be far away is by
+/// BFD too, unless the file says otherwise.
+pub(super) fn peer(said: &PeerBfd, hops: Hops, problems: &mut Problems) -> Option<Bfd> {
     let PeerBfd::On(said) = said else { return None };
     let (interval, multiplier) = timing(&said.interval, &said.multiplier, problems);
-    let multihop = said.multihop.value().copied().unwrap_or(false);
+    let far = matches!(hops, Hops::Multihop(hops) | Hops::Security(hops) if hops > 1);
+    let multihop = said.multihop.value().copied().unwrap_or(far);
     if let (false, Some(min_ttl)) = (multihop, said.min_ttl.get()) {
         problems
             .error(min_ttl.at, "`min-ttl` without `multihop = true`")

@@ -107,6 +107,7 @@ fn build(
         }
     };
     let import = said.import.value().into_iter().flatten().map(|net| net.value).collect();
+    let transport = transport::transport(said, place, raw, problems);
     let peer = Peer {
         name,
         address: place.address,
@@ -120,14 +121,14 @@ fn build(
         families,
         local_address,
         policies: Names::new(&said.import_policy, &said.export_policy),
-        transport: transport::transport(said, place, raw, problems),
+        bfd: super::bfd::peer(&said.bfd, transport.hops, problems),
+        transport,
         hold: said.transport.hold.get().map(|hold| settings::hold(hold, problems)),
         connect_retry: said
             .transport
             .connect_retry
             .get()
             .map(|retry| settings::connect_retry(retry, problems)),
-        bfd: super::bfd::peer(&said.bfd, problems),
     };
     (peer, picked)
 }

@@ -124,3 +124,17 @@ fn bfd_changes_without_the_session() {
     let on = after("network-b", &[("10.1.5.1\"\n", "10.1.5.1\"\nbfd = true\n")]);
     assert_eq!(on.to_string(), "~ peer gw0-rack0: bfd: off -> 3 x 300ms\n");
 }
+
+/// A session that may take several hops is watched by BFD that may.
+#[test]
+fn bfd_goes_as_far_as_its_session() {
+    for (hops, words) in [
+        ("multihop = 2", "3 x 300ms multihop, ttl 1 and more"),
+        ("ttl-security = 3", "3 x 300ms multihop, ttl 1 and more"),
+        ("ttl-security = 1", "3 x 300ms"),
+    ] {
+        let on = format!("10.1.5.1\"\nbfd = true\n{hops}\n");
+        let changes = after("network-b", &[("10.1.5.1\"\n", &on)]).to_string();
+        assert!(changes.contains(&format!("bfd: off -> {words}\n")), "{changes}");
+    }
+}

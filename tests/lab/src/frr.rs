@@ -80,6 +80,7 @@ impl FrrRouter {
 pub struct Frr {
     zebra: Proc,
     bgpd: Proc,
+    bfdd: Option<Proc>,
     dir: PathBuf,
 }
 
@@ -124,12 +125,47 @@ impl Frr {
             std::fs::metadata(&socket).map(drop).context("it is not there")
         })?;
         let bgpd = start("bgpd")?;
-        let mut frr = Self { zebra, bgpd, dir: dir.to_owned() };
+        let mut frr = Self { zebra, bgpd, bfdd: None, dir: dir.to_owned() };
         wait_for("bgpd to answer", START, || {
             frr.bgpd.check_alive()?;
             frr.vtysh("show bgp summary json").map(drop)
         })?;
         Ok(frr)
+    }
+
+    /// The same with bfdd, for neighbours whose configuration asks for BFD.
+    ///
+    /// # Errors
+    /// As [`Frr::start`].
+    pub fn start_with_bfd(netns: &Netns, dir: &Path, config: &str) -> Result<Self> {
+        let mut frr = Self::start(netns, dir, config)?;
+        let file = |name: &str| dir.join(name).to_string_lossy().into_owned();
+        let (pid, zserv, control) = (file("bfdd.pid"), file("zserv.api"), file("bfdd.sock"));
+        let folder = file("");
+        let argv = [
+            "/usr/lib/frr/bfdd",
+            "--bfdctl",
+            &control,
+            "-i",
+            &pid,
+            "-z",
+            &zserv,
+            "--vty_socket",
+            &folder,
+            "-P",
+            "0",
+        ];
+        frr.bfdd = Some(netns.spawn("bfdd", &argv, &dir.join("bfdd.log"))?);
+        wait_for("bfdd to answer", START, || frr.bfd("show bfd peers json").map(drop))?;
+        Ok(frr)
+    }
+
+    /// The answer of bfdd to a command: `show bfd peers json`.
+    ///
+    /// # Errors
+    /// When vtysh fails, in its words.
+    pub fn bfd(&self, command: &str) -> Result<String> {
+        self.ask("bfdd", command)
     }
 
     /// The answer of bgpd to a command: `show bgp ipv4 unicast json`.
@@ -193,8 +229,11 @@ impl Frr {
         self.bgpd
     }
 
-    /// Lets both run on when this value is dropped.
+    /// Lets all run on when this value is dropped.
     pub fn detach(&mut self) {
+        if let Some(bfdd) = &mut self.bfdd {
+            bfdd.detach();
+        }
         self.bgpd.detach();
         self.zebra.detach();
     }
