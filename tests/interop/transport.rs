@@ -44,13 +44,17 @@ fn frr(
 /// The same with BIRD.
 fn bird(cluster: &Cluster, name: &str, rack: u8, number: u8, lines: &str) -> Result<(Bird, Netns)> {
     let netns = cluster.host(name, rack, number, &way_to_n1(rack))?;
-    let config = format!(
+    let config = bird_config(rack, number, lines);
+    Ok((Bird::start(&netns, &cluster.lab().subdir(name)?, &config)?, netns))
+}
+
+fn bird_config(rack: u8, number: u8, lines: &str) -> String {
+    format!(
         "router id 10.50.{rack}.{number};\nlog stderr all;\nprotocol device {{}}\n\
          protocol bgp n1 {{\n local 10.50.{rack}.{number} as 65000;\n neighbor 10.50.0.1 as 64512;\n\
          connect delay time 1; connect retry time 1; error wait time 1, 2;\n ipv4 {{ import all; \
-         export none; }};\n {lines}\n}}\n"
-    );
-    Ok((Bird::start(&netns, &cluster.lab().subdir(name)?, &config)?, netns))
+         export all; }};\n {lines}\n}}\n"
+    )
 }
 
 /// The way to n1 from another rack. FRR dials nobody to whom only a default route leads.
@@ -327,6 +331,33 @@ fn who_hung_up_is_forgotten_after_a_while() -> Result {
         ensure!(summary.peers.is_empty(), "{:?}", summary.peers);
         Ok(())
     })
+}
+
+/// Its routes are kept while it restarts (RFC 4724 §4.2), and so it is kept itself.
+#[test]
+fn who_restarts_gracefully_is_not_forgotten() -> Result {
+    let mut cluster = cluster(&[0])?;
+    let range = "[[peer]]\naddress = \"10.50.0.192/26\"\nasn = \"external\"\n\
+                 import = [\"198.51.100.0/24\"]\n";
+    cluster.configure(&cluster.toml("never", range))?;
+    cluster.start(1)?;
+    let host = cluster.host("caller", 0, 201, &[])?;
+    let config = bird_config(0, 201, "graceful restart on; graceful restart time 60;")
+        + "protocol static { ipv4; route 198.51.100.0/24 blackhole; }\n";
+    let caller = Bird::start(&host, &cluster.lab().subdir("caller")?, &config)?;
+    let node = cluster.node(1)?;
+    established(node, "10.50.0.201")?;
+    wait_for("its route", SOON, || {
+        let line = neighbour(node, "10.50.0.201")?;
+        ensure!(line.accepted == 1, "{line:?}");
+        Ok(())
+    })?;
+    caller.crash();
+    // Longer than anybody else is remembered.
+    std::thread::sleep(Duration::from_secs(28));
+    let line = neighbour(node, "10.50.0.201")?;
+    ensure!(line.state != SessionState::Established && line.accepted == 1, "{line:?}");
+    Ok(())
 }
 
 #[test]
