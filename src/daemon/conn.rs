@@ -2,16 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use rustix::net::netdevice::name_to_index;
-use starling_config::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::{TcpSocket, TcpStream};
-
-use super::sockopt;
+use tokio::net::TcpStream;
 
 /// Read at most this much before the actor sees it.
 const READ: usize = 256 * 1024;
@@ -140,44 +135,6 @@ impl Conn {
             io::Result::Ok(())
         }));
     }
-}
-
-/// Opens a connection from `local` (if set) to `remote`, made and protected as `transport` says;
-/// it is dead when what we sent is unanswered for `patience`.
-///
-/// # Errors
-/// The operating system's; a missing local address, interface or option is said as such.
-pub async fn dial(
-    local: Option<IpAddr>,
-    mut remote: SocketAddr,
-    transport: Transport,
-    patience: Duration,
-) -> io::Result<TcpStream> {
-    let socket = match remote {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    if let (SocketAddr::V6(v6), Some(interface)) = (&mut remote, &transport.interface)
-        && v6.ip().is_unicast_link_local()
-    {
-        let index = name_to_index(&socket, interface).map_err(|_| {
-            let words = format!("there is no interface {interface} on this host");
-            io::Error::new(io::ErrorKind::NotFound, words)
-        })?;
-        v6.set_scope_id(index);
-    }
-    sockopt::connection(&socket, remote, &transport, patience)?;
-    if let Some(local) = local.filter(|local| local.is_ipv4() == remote.is_ipv4()) {
-        socket.set_reuseaddr(true)?;
-        socket.bind(SocketAddr::new(local, 0)).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrNotAvailable => {
-                let words = format!("waiting: our address {local} is not on this host");
-                io::Error::new(error.kind(), words)
-            }
-            _ => error,
-        })?;
-    }
-    socket.connect(remote).await
 }
 
 /// An I/O error for people: the bare words, without "(os error N)".

@@ -19,6 +19,7 @@ pub mod clock;
 mod conn;
 pub mod control;
 mod dynamic;
+mod endpoint;
 pub mod events;
 mod fib;
 mod identity;

@@ -15,7 +15,8 @@ use tokio::task::JoinHandle;
 use super::bfd::Target;
 use super::callers::Callers;
 use super::clock::Clock;
-use super::peer::{self, Command, Endpoint, PeerHandle};
+use super::endpoint::Endpoint;
+use super::peer::{self, Command, PeerHandle};
 use super::rib::FromPeer;
 
 /// How long a neighbour's task may take to say goodbye.

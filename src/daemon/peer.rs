@@ -13,7 +13,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use starling_bgp::bfd::Loss;
@@ -22,16 +21,15 @@ use starling_bgp::peer::Peer;
 use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
-use starling_config::PeerPlan;
-use starling_config::transport::{Hops, Transport};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::conn::{self, Conn};
+use super::endpoint::Endpoint;
 use super::events;
+use super::listen;
 use super::rib::{FromPeer, ToPeer};
-use super::{listen, sockopt};
 
 /// Pull when less than this is queued on the socket …
 const LOW_WATER: usize = 64 * 1024;
@@ -55,22 +53,6 @@ pub enum Command {
     Status(oneshot::Sender<Report>),
     /// Say this to the neighbour, then end the task.
     Retire(Notification),
-}
-
-/// Where and how a neighbour is reached.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Endpoint {
-    /// Its port.
-    pub port: u16,
-    /// How the connection is made and protected.
-    pub transport: Transport,
-}
-
-impl Endpoint {
-    /// As planned.
-    pub fn of(plan: &PeerPlan) -> Endpoint {
-        Endpoint { port: plan.port, transport: plan.transport.clone() }
-    }
 }
 
 /// How a neighbour is.
@@ -223,22 +205,9 @@ impl Pump {
         }
     }
 
-    /// Whether a caller came by the way that its transport allows.
-    fn admit(&self, stream: &TcpStream, remote: SocketAddr) -> Result<(), String> {
-        let Endpoint { transport, .. } = &self.endpoint;
-        if let (Hops::Security(most), Some(came)) =
-            (transport.hops, sockopt::hops_of_caller(stream))
-            && came > most
-        {
-            return Err(format!("it came over {came} hops, ttl-security allows {most}"));
-        }
-        let patience = patience(self.peer.config());
-        sockopt::connection(stream, remote, transport, patience).map_err(|e| conn::words(&e))
-    }
-
     fn accept(&mut self, stream: TcpStream, remote: SocketAddr, out: &mut Vec<PeerOut>) {
         let Ok(local) = stream.local_addr() else { return };
-        if let Err(why) = self.admit(&stream, remote) {
+        if let Err(why) = self.endpoint.admit(self.peer.config(), &stream, remote) {
             let note = format!("a connection from there was refused: {why}");
             if !self.notes.contains(&note) {
                 let config = self.peer.config();
@@ -320,11 +289,7 @@ impl Pump {
         for message in out.drain(..) {
             match message {
                 PeerOut::Dial => {
-                    let config = self.peer.config();
-                    let remote = SocketAddr::new(config.address, self.endpoint.port);
-                    let (local, patience) = (config.local_address, patience(config));
-                    let transport = self.endpoint.transport.clone();
-                    self.dialling = Some(Box::pin(conn::dial(local, remote, transport, patience)));
+                    self.dialling = Some(Box::pin(self.endpoint.dial(self.peer.config())));
                 }
                 PeerOut::Send { slot, bytes } => {
                     if let Some(conn) = self.conn(slot) {
@@ -424,15 +389,6 @@ impl Pump {
             self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
         }
     }
-}
-
-/// How long what we sent may stay unanswered: the send hold time (RFC 9687 §4), so that the kernel
-/// gives a connection up that nobody watches any more. A dead path is noticed before, by the hold
-/// timer; a neighbour that is alive and reads nothing is as dead to the kernel, but is to have
-/// that much time. Zero: without hold times nothing is given up.
-fn patience(config: &PeerConfig) -> Duration {
-    let usual = (config.hold * 2).max(Duration::from_secs(8 * 60));
-    if config.hold.is_zero() { Duration::ZERO } else { config.send_hold.unwrap_or(usual) }
 }
 
 /// Whole messages in a frame, by their length fields (RFC 4271 §4.1).

@@ -19,6 +19,7 @@ mod crossing;
 mod frr;
 mod malformed;
 mod policies;
+mod ranges;
 mod restart;
 mod safety;
 mod sessions;
