@@ -409,12 +409,14 @@ pub enum Export {
 }
 
 /// What the kernel says about a next hop.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NexthopNews {
     /// The next hop.
     pub next_hop: NextHop,
     /// The interior cost to it (RFC 4271 §9.1.2.2 e), or `None`: unreachable.
     pub metric: Option<u32>,
+    /// The interface that leads there, for the rules that ask.
+    pub interface: Option<String>,
 }
 
 /// Best routes that changed since the last batch; at most one entry a prefix.

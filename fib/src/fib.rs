@@ -27,7 +27,9 @@ use crate::borrowed::Borrowed;
 use crate::learn::World;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
-use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
+use crate::types::{
+    Cost, FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp,
+};
 use crate::want::{Context, Wants};
 
 /// What the kernel is doing for us.
@@ -257,7 +259,10 @@ impl Fib {
         if !self.world.read {
             return;
         }
-        let costs = self.wants.untold();
+        let name = |index| self.world.links.get(&index).map_or("", |link| &link.name);
+        let cost = |(metric, device)| Cost { metric, device: name(device).to_owned() };
+        let costs = self.wants.untold().into_iter();
+        let costs: Vec<_> = costs.map(|(hop, way)| (hop, way.map(cost))).collect();
         if !costs.is_empty() {
             out.push(FibOut::Nexthops(costs));
         }

@@ -151,7 +151,9 @@ impl Rig {
                 self.tell(FibIn::TunnelDone(result));
             }
             Some(FibOut::Nexthops(costs)) => {
-                self.costs.extend(costs.into_iter().map(|(hop, cost)| (hop.address, cost)));
+                self.costs.extend(
+                    costs.into_iter().map(|(hop, cost)| (hop.address, cost.map(|c| c.metric))),
+                );
             }
             Some(FibOut::Borrowed(addresses)) => self.borrowed = Some(addresses),
             Some(FibOut::Report(report)) => self.reports.push(report),

@@ -376,6 +376,15 @@ pub enum FibIn {
     Tick,
 }
 
+/// What the Rib wants to know of the way to a next hop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// The interior cost (RFC 4271 §9.1.2.2 e).
+    pub metric: u32,
+    /// The name of the interface that leads there; empty if that is gone already.
+    pub device: String,
+}
+
 /// What the Fib wants done.
 #[derive(Debug)]
 pub enum FibOut {
@@ -386,8 +395,8 @@ pub enum FibOut {
     /// Make and set up the tunnel device (load the module, up, MTU, address); answer
     /// `TunnelDone`.
     Tunnel(TunnelSpec),
-    /// For the Rib: cost to a tracked next hop; `None`: unreachable.
-    Nexthops(Vec<(NextHop, Option<u32>)>),
+    /// For the Rib: the way to a tracked next hop; `None`: unreachable.
+    Nexthops(Vec<(NextHop, Option<Cost>)>),
     /// For the Rib: all borrowed addresses of local pods, in order, whenever they change.
     Borrowed(Vec<IpNet>),
     /// Something an operator would want to read.

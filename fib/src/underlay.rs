@@ -65,9 +65,14 @@ impl Reach {
     /// The interior cost for the decision process (RFC 4271 §9.1.2.2 e): none to what is
     /// connected, else the kernel route's metric but at least 1; `None`: unreachable.
     pub fn cost(&self) -> Option<u32> {
+        self.way().map(|(cost, _)| cost)
+    }
+
+    /// The same, and the interface on the way.
+    pub fn way(&self) -> Option<(u32, u32)> {
         match self {
-            Reach::Same { .. } | Reach::Connected { .. } => Some(0),
-            Reach::Via { metric, .. } => Some((*metric).max(1)),
+            Reach::Same { device, .. } | Reach::Connected { device } => Some((0, *device)),
+            Reach::Via { metric, device, .. } => Some(((*metric).max(1), *device)),
             Reach::Unreachable(_) => None,
         }
     }

@@ -48,8 +48,8 @@ struct View {
 struct Nexthop {
     reach: Reach,
     tracked: bool,
-    /// The cost that the Rib was told last.
-    told: Option<Option<u32>>,
+    /// The cost and interface that the Rib was told last.
+    told: Option<Option<(u32, u32)>>,
     /// Those that name it.
     vias: BTreeSet<Arc<Via>>,
     views: BTreeMap<Class, View>,
@@ -70,7 +70,7 @@ impl Nexthop {
 
     /// Whether the Rib waits for a cost that it was not told.
     fn has_news(&self) -> bool {
-        self.tracked && self.told != Some(self.reach.cost())
+        self.tracked && self.told != Some(self.reach.way())
     }
 }
 
@@ -181,16 +181,16 @@ impl Wants {
         }
     }
 
-    /// Costs that the Rib does not know yet, counted as told.
-    pub fn untold(&mut self) -> Vec<(NextHop, Option<u32>)> {
+    /// Costs and interfaces that the Rib does not know yet, counted as told.
+    pub fn untold(&mut self) -> Vec<(NextHop, Option<(u32, u32)>)> {
         let mut news = Vec::new();
         for next_hop in std::mem::take(&mut self.asked) {
             let nexthop = self.nexthops.get_mut(&next_hop).filter(|nexthop| nexthop.tracked);
             let Some(nexthop) = nexthop else { continue };
-            let cost = nexthop.reach.cost();
-            if nexthop.told != Some(cost) {
-                nexthop.told = Some(cost);
-                news.push((next_hop, cost));
+            let way = nexthop.reach.way();
+            if nexthop.told != Some(way) {
+                nexthop.told = Some(way);
+                news.push((next_hop, way));
             }
         }
         news

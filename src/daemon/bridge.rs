@@ -18,10 +18,12 @@ pub fn next_hops(hops: Vec<NextHop>) -> Vec<fib::NextHop> {
 }
 
 /// Costs for the Rib.
-pub fn costs(costs: Vec<(fib::NextHop, Option<u32>)>) -> RibIn {
-    let news = |(hop, metric): (fib::NextHop, Option<u32>)| {
+pub fn costs(costs: Vec<(fib::NextHop, Option<fib::Cost>)>) -> RibIn {
+    let news = |(hop, cost): (fib::NextHop, Option<fib::Cost>)| {
         let next_hop = NextHop { address: hop.address, scope: hop.scope };
-        NexthopNews { next_hop, metric }
+        let metric = cost.as_ref().map(|cost| cost.metric);
+        let interface = cost.map(|cost| cost.device).filter(|name| !name.is_empty());
+        NexthopNews { next_hop, metric, interface }
     };
     RibIn::Nexthops(costs.into_iter().map(news).collect())
 }

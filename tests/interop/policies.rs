@@ -39,7 +39,7 @@ rules = [
 [[policy]]
 name = "to-five"
 rules = [
-  { from = "r1", community = "65001:*", then = "accept", set = { med = 33, prepend = 2, add-community = "64512:33" } },
+  { from = "r1", community = "65001:*", interface = "net0", then = "accept", set = { med = 33, prepend = 2, add-community = "64512:33" } },
   { prefix = "own-blocks", family = "ipv4", then = "accept", set = { add-community = "64512:9" } },
 ]
 
@@ -47,7 +47,7 @@ rules = [
 name = "into-kernel"
 rules = [
   { from = "r1", then = "reject" },
-  { prefix = "198.51.0.0/16 or longer", then = "accept", set = { metric = 77 } },
+  { prefix = "198.51.0.0/16 or longer", interface = "net*", then = "accept", set = { metric = 77 } },
 ]
 "#;
 

@@ -166,7 +166,7 @@ impl Group {
                 if let Some(old) = judged {
                     old.release(lent.sets);
                 }
-                judged.insert(Judged::new::<P>(key, route, lent.peers, lent.sets))
+                judged.insert(Judged::new::<P>(key, route, lent))
             }
         };
         judged.verdict(key, prefix, lent.peers, lent.sets)

@@ -4,9 +4,9 @@
 //! means one set; so the answer is kept until another run begins or the message ends. Only what
 //! rules ask of the prefix is asked per route.
 
-use super::Feed;
 use super::key::GroupKey;
 use super::rules::Learned;
+use super::{Feed, Lent};
 use crate::attrs::AttrId;
 use crate::policy::{Changes, Prepared, Rule, Subject, Verdict};
 use crate::rib::peers::Peers;
@@ -34,18 +34,18 @@ pub(super) struct Judged {
 type Decider = usize;
 
 impl Judged {
-    pub(super) fn new<P: Keyed>(
-        key: &GroupKey,
-        route: &Feed,
-        peers: &Peers,
-        sets: &Sets,
-    ) -> Judged {
+    pub(super) fn new<P: Keyed>(key: &GroupKey, route: &Feed, lent: &Lent<'_>) -> Judged {
+        let Lent { peers, sets, nexthops } = lent;
         let Feed { attr, peer, learned, .. } = *route;
         let (mut forbidden, mut prepared) = (true, Prepared::default());
         if let Some(attrs) = sets.get(attr) {
             forbidden = key.forbids(P::FAMILY, learned, attrs);
             if !forbidden && !key.rules.is_empty() {
-                let subject = Subject { attrs, source: peers.source(peer), interface: None };
+                let subject = Subject {
+                    attrs,
+                    source: peers.source(peer),
+                    interface: nexthops.interface(attrs.next_hop()),
+                };
                 prepared = key.rules.prepare(&subject);
             }
         }

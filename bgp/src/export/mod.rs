@@ -44,6 +44,7 @@ use self::group::{Group, GroupId};
 use crate::attrs::{AttrId, AttrSet};
 use crate::msg::{PeerUp, RibOut};
 use crate::rib::change::Ranking;
+use crate::rib::nexthop::Nexthops;
 use crate::rib::peers::Peers;
 use crate::rib::sets::Sets;
 use crate::rib::source::SourceId;
@@ -86,6 +87,7 @@ pub(crate) struct Exports {
 pub(crate) struct Lent<'a> {
     pub(crate) peers: &'a Peers,
     pub(crate) sets: &'a mut Sets,
+    pub(crate) nexthops: &'a Nexthops,
 }
 
 /// What the Rib lends for a change of membership.
@@ -392,7 +394,8 @@ fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
             true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
             false => feeds.extend(dest.best().and_then(|best| ranking.feed(best))),
         }
-        group.feed(id, dest.prefix, &feeds, &mut Lent { peers: ranking.peers, sets });
+        let Ranking { peers, nexthops, .. } = *ranking;
+        group.feed(id, dest.prefix, &feeds, &mut Lent { peers, sets, nexthops });
     }
 }
 

@@ -180,7 +180,7 @@ impl Change<'_> {
                 table.set_more(id, more);
             }
             if all || best != was || *refeed {
-                exports.feed(id, prefix, &feeds, &mut Lent { peers, sets });
+                exports.feed(id, prefix, &feeds, &mut Lent { peers, sets, nexthops });
             }
             if table.get(id).is_some_and(|d| d.is_empty()) {
                 forget_if_unused(table, id, exports);

@@ -168,7 +168,7 @@ fn push(batch: &mut RouteBatch, nets: &[IpNet], attrs: Option<u32>) {
 }
 
 pub(crate) fn news(address: &str, metric: Option<u32>) -> RibIn {
-    RibIn::Nexthops(vec![NexthopNews { next_hop: ip(address).into(), metric }])
+    RibIn::Nexthops(vec![NexthopNews { next_hop: ip(address).into(), metric, interface: None }])
 }
 
 /// What a neighbour has been told: it reads our frames with our own reader, and believes them.

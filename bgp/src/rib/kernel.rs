@@ -190,7 +190,7 @@ fn subject<'a>(best: Best, set: &'a AttrSet, ranking: &Ranking<'a>) -> Subject<'
         true => Source::Local,
         false => ranking.peers.source(ranking.sources.peer(best.source)),
     };
-    Subject { attrs: set, source, interface: None }
+    Subject { attrs: set, source, interface: ranking.nexthops.interface(set.next_hop()) }
 }
 
 /// What the kernel is told where no rule decides.

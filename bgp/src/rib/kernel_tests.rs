@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::msg::{Export, PeerPolicy, RibIn};
-use crate::policy::{Changes, Matches, Policy, PrefixPattern, PrefixSet, Rule};
+use crate::msg::{Export, NexthopNews, PeerPolicy, RibIn};
+use crate::policy::{Changes, Glob, Matches, Policy, PrefixPattern, PrefixSet, Rule};
 use crate::rib::fixture::*;
 use crate::rib::show::RouteFilter;
 
@@ -183,4 +183,45 @@ fn a_blackhole_is_asked_for_by_who_may() {
     );
     world.say(RibIn::Configure(Box::new(with(|_| {}))));
     assert_eq!(hops(&world, N1), ["10.0.0.1"]);
+}
+
+/// News of next hop 10.0.0.1: reachable, on that interface.
+fn on(interface: &str) -> RibIn {
+    RibIn::Nexthops(vec![NexthopNews {
+        next_hop: ip("10.0.0.1").into(),
+        metric: Some(0),
+        interface: Some(interface.to_owned()),
+    }])
+}
+
+#[test]
+fn rules_that_ask_for_the_interface_follow_it() {
+    let rule = |verdict| {
+        let name = RuleName { policy: "eth".into(), number: 1, name: None };
+        let interfaces = Some(vec![Glob("eth*".to_owned())]);
+        let when = Matches { interfaces, ..Matches::default() };
+        Arc::new(Policy::new(vec![Rule { name, when, unless: None, verdict }]))
+    };
+    let mut world = World::new(with(|config| {
+        config.kernel_rules = rule(Verdict::Reject);
+        config.peers[1].1.export_rules = rule(Verdict::Accept(Changes::default()));
+    }));
+    world.up(up(1, 65001));
+    world.up(up(2, 65002));
+    world.settle();
+    world.say(announce(1, &hop(1), &[net(N1), net(N2)]));
+    // A rule that keeps it out of the kernel lets it go to the neighbour, and the reverse.
+    for (interface, kernel, heard) in
+        [("eth0", 0, true), ("net0", 2, false), ("net1", 2, false), ("eth1", 0, true)]
+    {
+        world.say(on(interface));
+        assert_eq!(world.fib.len(), kernel, "{interface}");
+        assert_eq!(world.heard(2, N1).is_some(), heard, "{interface}");
+    }
+    // What is not known matches no name.
+    world.say(news("10.0.0.1", Some(0)));
+    assert_eq!((world.fib.len(), world.heard(2, N1)), (2, None));
+    assert_eq!(world.say(news("10.0.0.1", None)), 2);
+    world.say(on("eth0"));
+    assert!(world.fib.is_empty() && world.heard(2, N2).is_some());
 }

@@ -25,7 +25,7 @@ pub(crate) mod dest;
 mod import;
 mod kernel;
 mod limit;
-mod nexthop;
+pub(crate) mod nexthop;
 mod origin;
 pub(crate) mod peers;
 mod receive;
@@ -53,7 +53,7 @@ use self::stale::Waits;
 use self::table::Tables;
 use crate::attrs::AttrId;
 use crate::export::Exports;
-use crate::msg::{FibBatch, NexthopNews, RibConfig, RibIn, RibOut, RouteBatch};
+use crate::msg::{FibBatch, NexthopNews, PeerPolicy, RibConfig, RibIn, RibOut, RouteBatch};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// See the module.
@@ -95,7 +95,7 @@ impl Rib {
             RibIn::Pull { peer, room } => {
                 self.exports.pull(peer, room, &self.tables, &self.sets, out);
             }
-            RibIn::Nexthops(news) => self.nexthop_news(&news),
+            RibIn::Nexthops(news) => self.nexthop_news(&news, out),
             RibIn::Originate(by, nets) => self.originate_for(now, by, nets),
             RibIn::Drain { peer, on } => self.drain(peer, on),
             RibIn::Tick => self.expire(now, out),
@@ -156,12 +156,30 @@ impl Rib {
         }
     }
 
-    fn nexthop_news(&mut self, news: &[NexthopNews]) {
+    fn nexthop_news(&mut self, news: &[NexthopNews], out: &mut Vec<RibOut>) {
+        // Rules that ask for the interface are asked again about everything: that is rare, and
+        // what they said before must be known before they can say otherwise.
+        let moves = self.config.as_ref().filter(|_| self.nexthops.moves(news));
+        let kernel = moves.filter(|config| config.kernel_rules.asks_interface());
+        let before = kernel.map(|config| self.told(config));
+        let asks = |policy: &PeerPolicy| policy.export_rules.asks_interface();
+        if moves.is_some_and(|config| config.peers.iter().any(|(_, policy)| asks(policy))) {
+            self.refeed = true;
+            self.tables.v4.touch_all();
+            self.tables.v6.touch_all();
+        }
         let Rib { tables, nexthops, .. } = self;
         let mut users = nexthops.learn(news);
         review::touch_users::<V4>(tables, nexthops, &mut users);
         review::touch_users::<V6>(tables, nexthops, &mut users);
         nexthops.end_news(news);
+        if let Some(before) = before {
+            let mut said = Vec::new();
+            self.conclude(&mut said);
+            // What the kernel is told of it follows, with all the rest.
+            out.extend(said.into_iter().filter(|message| !matches!(message, RibOut::Fib(_))));
+            self.tell_anew(&before, out);
+        }
     }
 
     /// Decides what was touched, and says what follows. What one message touched is one batch.

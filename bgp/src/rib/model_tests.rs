@@ -326,9 +326,10 @@ fn step(world: &mut World, model: &mut Model, act: &Act) {
             let answer = |(address, metric): (&IpAddr, &Option<u32>)| NexthopNews {
                 next_hop: (*address).into(),
                 metric: *metric,
+                interface: None,
             };
             let answers: Vec<NexthopNews> = hops.iter().zip(metric).map(answer).collect();
-            for NexthopNews { next_hop, metric } in &answers {
+            for NexthopNews { next_hop, metric, .. } in &answers {
                 model.hear(next_hop.address, *metric);
             }
             world.say(RibIn::Nexthops(answers));

@@ -29,6 +29,8 @@ struct Hop {
     users: usize,
     /// What the kernel said last; `None` before that.
     answer: Option<Option<u32>>,
+    /// The interface that leads there, while something does.
+    interface: Option<String>,
     /// `RibOut::Track` has named it.
     tracked: bool,
     /// Among the answers of the batch at hand.
@@ -65,7 +67,14 @@ impl Nexthops {
         let id = match self.by_address.get(&address) {
             Some(id) => *id,
             None => {
-                let hop = Hop { address, users: 0, answer: None, tracked: false, news: false };
+                let hop = Hop {
+                    address,
+                    users: 0,
+                    answer: None,
+                    interface: None,
+                    tracked: false,
+                    news: false,
+                };
                 let id = self.hops.insert(hop);
                 self.by_address.insert(address, id);
                 self.fresh.push(id);
@@ -118,6 +127,17 @@ impl Nexthops {
         }
     }
 
+    /// The interface that leads to a next hop, where it is known.
+    pub(crate) fn interface(&self, address: NextHop) -> Option<&str> {
+        let id = self.by_address.get(&address)?;
+        self.hops.get(*id)?.interface.as_deref()
+    }
+
+    /// Whether news say of a next hop that it is on another interface than before.
+    pub(crate) fn moves(&self, news: &[NexthopNews]) -> bool {
+        news.iter().any(|new| self.interface(new.next_hop) != new.interface.as_deref())
+    }
+
     /// Whether the kernel has answered for every next hop in use.
     pub(crate) fn are_answered(&self) -> bool {
         let mut hops = self.by_address.values().filter_map(|id| self.hops.get(*id));
@@ -128,11 +148,14 @@ impl Nexthops {
     /// [`Nexthops::is_news`] is true until [`Nexthops::end_news`].
     pub(crate) fn learn(&mut self, news: &[NexthopNews]) -> usize {
         let mut users = 0;
-        for NexthopNews { next_hop: address, metric } in news {
+        for NexthopNews { next_hop: address, metric, interface } in news {
             let Some(id) = self.by_address.get(address) else { continue };
             let Some(hop) = self.hops.get_mut(*id) else { continue };
             let before = hop.answer.flatten();
             hop.answer = Some(*metric);
+            if hop.interface != *interface {
+                hop.interface.clone_from(interface);
+            }
             if before != *metric && !hop.news {
                 hop.news = true;
                 users += hop.users;

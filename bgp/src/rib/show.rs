@@ -95,6 +95,8 @@ pub struct PathView {
     pub filtered: Option<String>,
     /// What the kernel says about its next hop; for our own routes and filtered ones, `None`.
     pub reach: Option<Reach>,
+    /// The interface that leads there, where it is known.
+    pub interface: Option<String>,
     /// When it came with these attributes, to the second.
     pub received: Time,
 }
@@ -296,6 +298,7 @@ impl Rib {
                 why: if multipath { format!("used beside the best; {why}") } else { why },
                 filtered,
                 reach,
+                interface: next_hop.and_then(|a| nexthops.interface(a)).map(str::to_owned),
                 received: Time(u64::from(path.since) * 1_000_000),
             })
         };

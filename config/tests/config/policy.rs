@@ -44,7 +44,8 @@ fn rules_are_those_of_the_policies_in_order_and_for_whom_they_are() {
         words(&plan.kernel_rules),
         [
             "into-kernel rule 1: prefix 0.0.0.0/0, from gw0: reject",
-            "into-kernel rule 2: prefix pools: accept, metric 512, encapsulation never"
+            "into-kernel rule 2: prefix pools, interface eth* or net0: accept, metric 512, \
+             encapsulation never"
         ]
     );
     let rib = plan.rib_config(|_| Some(starling_bgp::types::PeerId(1)));
@@ -84,8 +85,9 @@ fn a_changed_policy_is_told_and_touches_no_session() {
     };
     assert_eq!(
         after("metric = 512", "metric = 513"),
-        "~ [kernel] policy: into-kernel rule 2: prefix pools: accept, metric 512, encapsulation never \
-         -> into-kernel rule 2: prefix pools: accept, metric 513, encapsulation never\n"
+        "~ [kernel] policy: into-kernel rule 2: prefix pools, interface eth* or net0: accept, \
+         metric 512, encapsulation never \
+         -> into-kernel rule 2: prefix pools, interface eth* or net0: accept, metric 513, encapsulation never\n"
     );
     assert_eq!(
         after("  { from = \"gw0\", prefix = \"0.0.0.0/0\", then = \"reject\" },\n", ""),

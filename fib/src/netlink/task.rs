@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::forwarding::Forwarding;
 use super::{Netlink, NetlinkError, Options};
 use crate::Fib;
-use crate::types::{FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
+use crate::types::{Cost, FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
 
 /// Commands taken from the channel before the Fib is told.
 const INBOX: usize = 1024;
@@ -36,7 +36,7 @@ pub enum Command {
 #[derive(Debug)]
 pub enum News {
     /// For the Rib: cost to tracked next hops; `None`: unreachable.
-    Nexthops(Vec<(NextHop, Option<u32>)>),
+    Nexthops(Vec<(NextHop, Option<Cost>)>),
     /// For the Rib: all borrowed addresses of local pods, at every change.
     Borrowed(Vec<IpNet>),
     /// For people.

@@ -34,6 +34,8 @@ struct Candidate {
     used: AttrSet,
     /// Why it is not used, if so.
     filtered: Option<String>,
+    /// The interface of its next hop: as asked for, else as the Rib knows it.
+    interface: Option<String>,
     best: bool,
 }
 
@@ -88,7 +90,7 @@ impl View {
             if let (true, Some((plan, handle))) = (wanted(Place::Import), sender)
                 && neighbor.is_none_or(|(_, id)| id == handle.id)
             {
-                tests.push(import(plan, prefix, candidate, query.interface.as_deref()));
+                tests.push(import(plan, prefix, candidate));
             }
         }
         // What nobody sends goes nowhere; but how it would be judged if it came can be said.
@@ -97,10 +99,10 @@ impl View {
             return answer(tests, prefix, &query);
         };
         if let (true, Some((plan, id))) = (wanted(Place::Export), neighbor) {
-            tests.push(self.export(plan, id, prefix, best, &query, &roster).await?);
+            tests.push(self.export(plan, id, prefix, best, &roster).await?);
         }
         if wanted(Place::Kernel) {
-            tests.push(kernel(prefix, best, query.interface.as_deref(), &roster));
+            tests.push(kernel(prefix, best, &roster));
         }
         answer(tests, prefix, &query)
     }
@@ -127,7 +129,7 @@ impl View {
         let Some(view) = views.ok_or_else(stopping)?.into_iter().next() else {
             return Ok((alone, vec![made_up(query, roster)?]));
         };
-        Ok((view.prefix, view.paths.iter().map(candidate).collect()))
+        Ok((view.prefix, view.paths.iter().map(|path| candidate(path, query)).collect()))
     }
 
     async fn export(
@@ -136,7 +138,6 @@ impl View {
         to: PeerId,
         prefix: IpNet,
         route: &Candidate,
-        query: &PolicyQuery,
         roster: &Roster,
     ) -> Result<PolicyTest, Refusal> {
         let (from, attrs) = (route.from.unwrap_or(PeerId::LOCAL), route.used.clone());
@@ -145,7 +146,7 @@ impl View {
         let subject = Subject {
             attrs: &route.used,
             source: source(route.from, roster),
-            interface: query.interface.as_deref(),
+            interface: route.interface.as_deref(),
         };
         let test = test(Place::Export, Some(plan), prefix, route, &route.used, roster);
         Ok(match sending.forbidden {
@@ -186,13 +187,14 @@ fn find<'r>(name: &str, roster: &'r Roster) -> Result<(&'r PeerPlan, PeerId), Re
     found.ok_or_else(|| no_such_neighbor(name, roster))
 }
 
-fn candidate(path: &PathView) -> Candidate {
+fn candidate(path: &PathView, query: &PolicyQuery) -> Candidate {
     Candidate {
         hypothetical: false,
         from: (path.peer != PeerId::LOCAL).then_some(path.peer),
         received: path.attrs.clone(),
         used: path.used.as_ref().unwrap_or(&path.attrs).clone(),
         filtered: path.filtered.clone(),
+        interface: query.interface.clone().or_else(|| path.interface.clone()),
         best: path.best,
     }
 }
@@ -237,6 +239,7 @@ fn made_up(query: &PolicyQuery, roster: &Roster) -> Result<Candidate, Refusal> {
         received: attrs.clone(),
         used: attrs,
         filtered: None,
+        interface: query.interface.clone(),
         best: false,
     })
 }
@@ -326,18 +329,14 @@ fn decided(test: PolicyTest, steps: &[Step<'_>], default: bool, why: &str) -> Po
     PolicyTest { accepted, rule: Some(name), why, changes, ..test }
 }
 
-fn import(
-    plan: &PeerPlan,
-    prefix: IpNet,
-    route: &Candidate,
-    interface: Option<&str>,
-) -> PolicyTest {
+fn import(plan: &PeerPlan, prefix: IpNet, route: &Candidate) -> PolicyTest {
     let policy = plan.policy();
     let import = Import::new(&policy, plan.kind);
     let from = plan.name.clone();
     let test = frame(Place::Import, Some(plan), prefix, route, &route.received, from);
-    let subject = import.subject(&route.received, interface);
-    let judged = import.prepare(&route.received, interface).and_then(|prepared| {
+    // The Rib judges before it knows where the next hop is.
+    let subject = import.subject(&route.received, None);
+    let judged = import.prepare(&route.received, None).and_then(|prepared| {
         match (V4::from_net(prefix), V6::from_net(prefix)) {
             (Some(prefix), _) => import.prefix(&prepared, prefix),
             (None, Some(prefix)) => import.prefix(&prepared, prefix),
@@ -362,13 +361,9 @@ fn import(
     }
 }
 
-fn kernel(
-    prefix: IpNet,
-    route: &Candidate,
-    interface: Option<&str>,
-    roster: &Roster,
-) -> PolicyTest {
+fn kernel(prefix: IpNet, route: &Candidate, roster: &Roster) -> PolicyTest {
     let source = source(route.from, roster);
+    let interface = route.interface.as_deref();
     let subject = Subject { attrs: &route.used, source, interface };
     let test = test(Place::Kernel, None, prefix, route, &route.used, roster);
     let steps = explain(&roster.plan.kernel_rules, &subject, prefix);
