@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
+use starling_bgp::msg::NextHopMode;
 use starling_bgp::policy::{Policy, Rule};
 use starling_fib::types::Mode;
 
@@ -239,6 +240,19 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     policy.rules("import-policy", &old.import_rules, &new.import_rules);
     policy.rules("export-policy", &old.export_rules, &new.export_rules);
     policy.put("export", (&old.export, &new.export), false, |v| format!("{v:?}").to_lowercase());
+    let (from, to) = (&old.outward, &new.outward);
+    let word = |v: &bool| v.to_string();
+    policy.put("next-hop", (&from.next_hop, &to.next_hop), false, |v| match v {
+        NextHopMode::Auto => "auto".to_owned(),
+        NextHopMode::Own => "self".to_owned(),
+        NextHopMode::Keep => "keep".to_owned(),
+    });
+    policy.put("route-reflector-client", (&from.client, &to.client), false, word);
+    policy.put("default-route", (&from.default_route, &to.default_route), false, word);
+    policy.put("drain", (&from.drain, &to.drain), false, word);
+    policy.put("best-external", (&from.best_external, &to.best_external), false, |v| {
+        v.map_or("where needed".to_owned(), |v| v.to_string())
+    });
     let mut live = Compare(Vec::new());
     live.put("name", (&old.name, &new.name), false, Clone::clone);
     live.put("passive", (&old.passive, &new.passive), false, |v| v.to_string());
@@ -267,6 +281,9 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     });
     all.put("asn", (&old.asn, &new.asn), false, |v| v.to_string());
     all.put("router-id", (&old.router_id, &new.router_id), false, |v| v.to_string());
+    all.put("cluster-id", (&old.cluster_id, &new.cluster_id), false, |v| {
+        v.map_or("none: it does not reflect".to_owned(), |v| v.to_string())
+    });
     let (from, to) = (&old.fib, &new.fib);
     // The Fib writes the routes under their new key before it removes those under the old one.
     all.put("[kernel] protocol", (&from.protocol, &to.protocol), false, |v| v.to_string());

@@ -28,6 +28,7 @@ pub mod explain;
 pub mod identity;
 mod load;
 pub mod model;
+pub mod outward;
 pub mod plan;
 pub mod policy;
 pub mod range;

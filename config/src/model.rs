@@ -15,6 +15,7 @@ use starling_bgp::types::{Asn, Families, Family, family_of};
 use starling_fib::types::Pool;
 
 use crate::error::Problem;
+use crate::outward::{Outward, Reflectors};
 use crate::policy::{Names, Policy};
 use crate::range::Range;
 use crate::transport::{Key, Transport};
@@ -24,7 +25,7 @@ use crate::transport::{Key, Transport};
 pub struct Config {
     /// The AS of nodes that name none of their own.
     pub asn: Asn,
-    /// Whether the nodes peer with each other.
+    /// Whether the nodes peer with each other. Without it only with the reflectors, if there are.
     pub mesh: bool,
     /// What they sign the segments of those sessions with.
     pub mesh_key: Option<Key>,
@@ -56,6 +57,8 @@ pub struct Config {
     pub listen: Listen,
     /// BFD between nodes; `None`: off.
     pub bfd: Option<Bfd>,
+    /// The nodes that reflect, if some do.
+    pub reflectors: Option<Reflectors>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
     /// Every file that was read, the first one first: a change of one is a change of this.
@@ -80,6 +83,8 @@ pub struct Node {
     /// Its BGP identifier: `router-id`, else its IPv4 address, else (or always, with
     /// `router-id = "name"` in `[cluster]`) [`derived_router_id`].
     pub router_id: Ipv4Addr,
+    /// Its CLUSTER_ID where it reflects, if it has one of its own.
+    pub cluster_id: Option<Ipv4Addr>,
     /// The tunnel device's address: `tunnel-address`, else [`default_tunnel_address`].
     pub tunnel_address: Option<Ipv4Addr>,
 }
@@ -132,6 +137,8 @@ pub struct Peer {
     pub local_address: Local,
     /// The policies that it uses.
     pub policies: Names,
+    /// What goes to it and how.
+    pub outward: Outward,
     /// How its connection is made and protected.
     pub transport: Transport,
     /// Its own timers, where they are not those of all.

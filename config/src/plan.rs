@@ -17,6 +17,7 @@ use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
 use crate::model::{Bfd, Config, Local, Node, NodeAddress, Peer, Timers};
+use crate::outward::Outward;
 use crate::policy::{Compiler, Names, Neighbor};
 use crate::range::{Range, RangePlan};
 use crate::transport::Transport;
@@ -42,6 +43,8 @@ pub struct NodePlan {
     pub peers: Vec<PeerPlan>,
     /// Where others may call from: its neighbours while they do.
     pub ranges: Vec<RangePlan>,
+    /// Its CLUSTER_ID, if it reflects.
+    pub cluster_id: Option<Ipv4Addr>,
     /// How it programs its kernel.
     pub fib: FibConfig,
     /// Rules for what enters the kernel.
@@ -112,6 +115,10 @@ pub struct PeerPlan {
     /// BFD with it; `None`: off. Many sessions go slower than configured
     /// ([`starling_bgp::bfd::paced`]).
     pub bfd: Option<Bfd>,
+    /// What goes to it and how.
+    pub outward: Outward,
+    /// Our CLUSTER_ID, if we reflect.
+    pub cluster_id: Option<Ipv4Addr>,
 }
 
 impl PeerPlan {
@@ -147,7 +154,7 @@ impl PeerPlan {
             offer: Offer::default(),
             allow_own_as: 0,
             first_as: true,
-            cluster_id: None,
+            cluster_id: self.cluster_id,
         }
     }
 
@@ -160,6 +167,14 @@ impl PeerPlan {
             import_rules: Arc::clone(&self.import_rules),
             export_rules: Arc::clone(&self.export_rules),
             families: self.families,
+            client: self.outward.client,
+            next_hop: self.outward.next_hop,
+            best_external: self
+                .outward
+                .best_external
+                .unwrap_or(self.kind.is_internal() && self.export == Export::All),
+            default_route: self.outward.default_route,
+            drain: self.outward.drain,
             ..PeerPolicy::default()
         }
     }
@@ -172,6 +187,7 @@ impl NodePlan {
         RibConfig {
             asn: self.asn,
             router_id: self.router_id,
+            cluster_id: self.cluster_id,
             originate: self.blocks.iter().map(|block| (*block).into()).collect(),
             addresses: self.addresses.iter().map(|a| a.address).collect(),
             peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
@@ -209,6 +225,7 @@ impl Config {
             addresses: node.addresses.clone(),
             asn: node.asn,
             router_id: node.router_id,
+            cluster_id: self.cluster_id(node),
             blocks: node.blocks.clone(),
             pools: self.pools.clone(),
             peers,
@@ -234,27 +251,56 @@ impl Config {
         // One for the whole mesh: neighbours with the same policy are told apart by nothing.
         let from_mesh = import(node, pools.clone(), None);
         let from_mesh = Arc::new(ImportPolicy { borrowed: true, ..from_mesh });
-        let others = self.nodes.iter().filter(|other| self.mesh && other.name != node.name);
+        let peers = |other: &&Node| {
+            let hub = self.is_reflector(node) || self.is_reflector(other);
+            other.name != node.name && (self.mesh || hub)
+        };
+        let others = self.nodes.iter().filter(peers);
         let mesh = others.filter_map(|other| self.mesh_peer(node, other, &from_mesh));
         let mesh = mesh.map(|peer| peer.with(&self.mesh_policies, policies));
         let routers = self.picked(node).filter(|peer| peer.range.is_none());
         let router = |peer: &Peer| self.router(node, peer, &pools).with(&peer.policies, policies);
-        mesh.chain(routers.map(router)).collect()
+        let cluster_id = self.cluster_id(node);
+        let all = mesh.chain(routers.map(router));
+        all.map(|peer| PeerPlan { cluster_id, ..peer }).collect()
     }
 
     fn ranges_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<RangePlan> {
         let pools = self.pool_nets();
+        let cluster_id = self.cluster_id(node);
         let ranges = self.picked(node).filter_map(|peer| Some((peer, peer.range.clone()?)));
         let plan = |(peer, range): (&Peer, Range)| {
             let template = |external| {
                 let asn = range.asns.example(node.asn, external)?;
                 let example = Peer { asn, ..peer.clone() };
-                Some(self.router(node, &example, &pools).with(&peer.policies, policies))
+                let plan = self.router(node, &example, &pools).with(&peer.policies, policies);
+                Some(PeerPlan { cluster_id, ..plan })
             };
             let (internal, external) = (template(false), template(true));
             RangePlan { name: peer.name.clone(), range, internal, external }
         };
         ranges.map(plan).collect()
+    }
+
+    /// Whether `node` is one of those that reflect.
+    fn is_reflector(&self, node: &Node) -> bool {
+        self.reflectors.as_ref().is_some_and(|reflectors| reflectors.nodes.contains(&node.name))
+    }
+
+    /// Whether `other` is a client of `node`: all are that reflect nothing themselves.
+    fn is_client(&self, node: &Node, other: &Node) -> bool {
+        self.is_reflector(node) && !self.is_reflector(other) && other.asn == node.asn
+    }
+
+    /// The CLUSTER_ID of a node that has clients, among the nodes or the routers.
+    fn cluster_id(&self, node: &Node) -> Option<Ipv4Addr> {
+        let nodes = || self.nodes.iter().any(|other| self.is_client(node, other));
+        let routers = || {
+            let client = |peer: &Peer| peer.outward.client && peer.asn == node.asn;
+            self.picked(node).any(client)
+        };
+        let of_all = || self.reflectors.as_ref().filter(|_| self.is_reflector(node))?.cluster_id;
+        (nodes() || routers()).then(|| node.cluster_id.or_else(of_all).unwrap_or(node.router_id))
     }
 
     fn pool_nets(&self) -> Vec<IpNet> {
@@ -292,6 +338,8 @@ impl Config {
             export: Export::Own,
             export_rules: Arc::default(),
             bfd: self.bfd,
+            outward: Outward { client: self.is_client(node, other), ..Outward::default() },
+            cluster_id: None,
         })
     }
 
@@ -337,6 +385,8 @@ impl Config {
             export: peer.export,
             export_rules: Arc::default(),
             bfd: peer.bfd,
+            outward: Outward { client: peer.outward.client && kind.is_internal(), ..peer.outward },
+            cluster_id: None,
         }
     }
 }

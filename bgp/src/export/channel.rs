@@ -1,6 +1,6 @@
 //! One family of a group: its Adj-RIB-Out, and what the slots of that are.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::adj_out::{AdjOut, Due};
 use super::chunk;
@@ -9,9 +9,9 @@ use super::slots::{Slots, path_id};
 use crate::rib::sets::Sets;
 use crate::rib::source::SourceId;
 use crate::rib::table::{Keyed, Table};
-use crate::types::{Family, PeerId};
+use crate::types::PeerId;
 use crate::wire::encode;
-use crate::wire::header::{self, Kind};
+use crate::wire::refresh::Refresh;
 
 /// See the module.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Channel {
             }
         };
         if *left > 0 && self.adj.take_begin(peer).is_some() {
-            push(mark(P::FAMILY, 1), left);
+            push(message(Refresh::Begin(P::FAMILY)), left);
         }
         let mut freed = Vec::new();
         let caught_up = loop {
@@ -115,7 +115,7 @@ impl Channel {
                 encode::end_of_rib(P::FAMILY, &mut frame);
                 push(frame.freeze(), left);
             }
-            Some(_) => push(mark(P::FAMILY, 2), left),
+            Some(_) => push(message(Refresh::End(P::FAMILY)), left),
             None => {}
         }
         self.free(freed, dests);
@@ -123,12 +123,8 @@ impl Channel {
     }
 }
 
-/// The mark of RFC 7313 §3: 1 begins a refresh, 2 ends it.
-fn mark(family: Family, subtype: u8) -> Bytes {
+fn message(refresh: Refresh) -> Bytes {
     let mut frame = BytesMut::new();
-    header::put(&mut frame, Kind::RouteRefresh, |out| {
-        out.put_u16(family.afi());
-        out.put_slice(&[subtype, 1]);
-    });
+    refresh.put(&mut frame);
     frame.freeze()
 }

@@ -185,30 +185,6 @@ pub(crate) struct Told {
     pub(crate) paths: BTreeMap<(IpNet, u32), AttrSet>,
 }
 
-/// Path identifiers and prefixes.
-type Paths = Vec<(u32, IpNet)>;
-
-/// An IPv4 UPDATE with path identifiers, without them: the prefixes that it withdraws, the
-/// attributes, the prefixes that it announces.
-fn split_ids(message: &[u8]) -> (Paths, &[u8], Paths) {
-    fn field(bytes: &[u8]) -> (&[u8], &[u8]) {
-        bytes[2..].split_at(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
-    }
-    fn paths(mut field: &[u8]) -> Paths {
-        let mut paths = Vec::new();
-        while let Some((id, rest)) = field.split_first_chunk::<4>() {
-            let octets = usize::from(rest[0].div_ceil(8));
-            let prefix = V4::from_wire(rest[0], &rest[1..=octets]).unwrap();
-            paths.push((u32::from_be_bytes(*id), prefix.net()));
-            field = &rest[1 + octets..];
-        }
-        paths
-    }
-    let (withdrawn, rest) = field(&message[19..]);
-    let (attributes, announced) = field(rest);
-    (paths(withdrawn), attributes, paths(announced))
-}
-
 impl Told {
     pub(crate) fn believe(&mut self, frame: &Bytes, session: &PeerUp) {
         // An AS number that no test uses: the neighbour refuses nothing.
@@ -236,33 +212,12 @@ impl Told {
                 self.marks.push((family, *subtype, self.routes.len()));
                 continue;
             }
-            if session.negotiated.add_path_send.contains(Family::Ipv4) {
-                self.believe_paths(message, &context);
-                continue;
-            }
             let mut batch = RouteBatch::new(session.peer);
             let judgement = judge(&Update::read(&message[19..]).unwrap(), &context, &mut batch);
             assert_eq!(judgement.unwrap(), Default::default());
             for op in &batch.ops {
                 self.apply(op, &batch);
             }
-        }
-    }
-
-    fn believe_paths(&mut self, message: &[u8], context: &Context) {
-        let (withdrawn, attributes, announced) = split_ids(message);
-        for (id, prefix) in withdrawn {
-            self.paths.remove(&(prefix, id));
-        }
-        for (id, prefix) in announced {
-            assert_ne!(id, 0);
-            let length = u16::try_from(attributes.len()).unwrap().to_be_bytes();
-            let mut body = [&[0, 0], &length[..], attributes].concat();
-            body.extend([0]);
-            let mut batch = RouteBatch::new(PeerId(0));
-            let judgement = judge(&Update::read(&body).unwrap(), context, &mut batch);
-            assert_eq!(judgement.unwrap(), Default::default());
-            self.paths.insert((prefix, id), batch.attrs.remove(0));
         }
     }
 
@@ -275,6 +230,20 @@ impl Told {
             }
         };
         match *op {
+            Op::Announce { family: Family::Ipv4, attrs, start, end }
+                if !batch.v4_ids.is_empty() =>
+            {
+                let ids = &batch.v4_ids[start as usize..end as usize];
+                for (net, id) in nets(Family::Ipv4, start, end).into_iter().zip(ids) {
+                    self.paths.insert((net, *id), batch.attrs[attrs as usize].clone());
+                }
+            }
+            Op::Withdraw { family: Family::Ipv4, start, end } if !batch.v4_ids.is_empty() => {
+                let ids = &batch.v4_ids[start as usize..end as usize];
+                for (net, id) in nets(Family::Ipv4, start, end).into_iter().zip(ids) {
+                    self.paths.remove(&(net, *id));
+                }
+            }
             Op::Announce { family, attrs, start, end } => {
                 for net in nets(family, start, end) {
                     self.routes.insert(net, batch.attrs[attrs as usize].clone());

@@ -13,7 +13,11 @@ use super::decision::tests::oracle;
 use super::fixture::*;
 use crate::attrs::AttrSet;
 use crate::msg::{Export, FibBest, NexthopNews, PeerPolicy, PeerUp, RibConfig, RibIn, Via};
+use crate::policy::{
+    AnyCommunity, Changes, Matches, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
+};
 use crate::types::{Family, PeerId, PeerKind, family_of};
+use crate::wire::community::Community;
 
 /// Neighbours 1 to 6: three over iBGP, three over eBGP, two of them in one AS.
 const ASNS: [u32; 6] = [64512, 64512, 64512, 65001, 65001, 65002];
@@ -37,6 +41,8 @@ enum Act {
         exports: u8,
         imports: u8,
         moved: bool,
+        clients: u8,
+        rules: u8,
     },
     /// The kernel says what it thinks of everything that is tracked.
     Answer {
@@ -97,9 +103,9 @@ fn act() -> impl Strategy<Value = Act> {
         9 => (peer.clone(), 0usize..60, some())
             .prop_map(|(peer, attrs, nets)| Act::Announce { peer, attrs, nets }),
         4 => (peer.clone(), some()).prop_map(|(peer, nets)| Act::Withdraw { peer, nets }),
-        1 => (prop::collection::vec(0usize..7, 0..3), 0u32..9, any::<u8>(), any::<u8>(), any::<bool>())
-            .prop_map(|(originate, absent, exports, imports, moved)| Act::Configure {
-                originate, absent, exports, imports, moved
+        1 => (prop::collection::vec(0usize..7, 0..3), 0u32..9, any::<u8>(), any::<u8>(), any::<bool>(), any::<u8>(), any::<u8>())
+            .prop_map(|(originate, absent, exports, imports, moved, clients, rules)| Act::Configure {
+                originate, absent, exports, imports, moved, clients, rules
             }),
         3 => [metric(), metric(), metric()].prop_map(|metrics| Act::Answer { metrics }),
         3 => (0usize..5, metric()).prop_map(|(hop, metric)| Act::News { hop, metric }),
@@ -205,31 +211,59 @@ impl Model {
             let from_ibgp =
                 self.sessions.get(&source).is_some_and(|s| s.kind != PeerKind::External);
             let has = |community: u32| attrs.communities().iter().any(|c| c.0 == community);
-            let kept_back = source == reader
-                || source != PeerId::LOCAL && policy.export == Export::Own
-                || from_ibgp && internal
+            let is_client = |peer| self.policy(peer).is_some_and(|p| p.client);
+            let reflected = from_ibgp && internal;
+            let forbidden = source == reader
+                || reflected && !is_client(reader) && !is_client(source)
                 || has(0xffff_ff02)
                 || has(0xffff_ff01) && !internal;
-            if kept_back {
+            let by_default = source == PeerId::LOCAL || reflected || policy.export == Export::All;
+            let ruled = !policy.export_rules.is_empty() && net("10.1.0.0/16").contains(&prefix);
+            if forbidden || !ruled && !by_default {
                 continue;
             }
             let addresses = [session.local].into_iter().chain(self.config.addresses.clone());
             let family = family_of(prefix.addr());
             let Some(next_hop) = { addresses }.find(|a| family_of(*a) == family) else { continue };
-            export.insert(
-                prefix,
-                match internal {
-                    true => attrs.exported_internal(next_hop),
-                    false => attrs.exported_external(OWN, next_hop),
-                },
-            );
+            let mut attrs = attrs;
+            if ruled {
+                attrs = marking().apply(&attrs);
+            }
+            let kept = attrs.next_hop();
+            let set = match (internal, reflected) {
+                (true, true) => {
+                    let originator = self.sessions[&source].negotiated.router_id;
+                    attrs.exported_internal(kept).reflected(originator, self.config.router_id)
+                }
+                (true, false) => attrs.exported_internal(next_hop),
+                (false, _) => attrs.exported_external(OWN, next_hop),
+            };
+            export.insert(prefix, set);
         }
         export
     }
 }
 
+/// What the rule of export adds to routes in 10.1.0.0/16, which it lets pass.
+fn marking() -> Changes {
+    Changes { add: vec![AnyCommunity::Standard(Community(64512 << 16 | 7))], ..Changes::default() }
+}
+
+fn rules() -> Arc<Policy> {
+    let prefix = PrefixSet::new(&[PrefixPattern::or_longer(net("10.1.0.0/16"))]);
+    Arc::new(Policy::new(vec![Rule {
+        name: RuleName { policy: "mark".into(), number: 1, name: None },
+        when: Matches { prefix: Some(prefix), ..Matches::default() },
+        unless: None,
+        verdict: Verdict::Accept(marking()),
+    }]))
+}
+
 fn configuration(act: &Act) -> RibConfig {
-    let Act::Configure { originate, absent, exports, imports, moved } = act else { unreachable!() };
+    let Act::Configure { originate, absent, exports, imports, moved, clients, rules: ruled } = act
+    else {
+        unreachable!()
+    };
     let mut peers = Vec::new();
     for peer in (1..7).filter(|p| p != absent) {
         let export = if exports >> peer & 1 == 1 { Export::All } else { Export::Own };
@@ -239,6 +273,10 @@ fn configuration(act: &Act) -> RibConfig {
             0 => import.within = vec![net("10.0.0.0/8"), net("2001:db8:1::/48")],
             1 => import.except = vec![net("10.1.1.0/24")],
             _ => {}
+        }
+        one.client = peer < 4 && clients >> peer & 1 == 1;
+        if ruled >> peer & 1 == 1 {
+            one.export_rules = rules();
         }
         peers.push((id, one));
     }
@@ -261,7 +299,15 @@ fn session(peer: u32) -> PeerUp {
 }
 
 fn first() -> Act {
-    Act::Configure { originate: vec![0], absent: 9, exports: 0xf8, imports: 0xff, moved: false }
+    Act::Configure {
+        originate: vec![0],
+        absent: 9,
+        exports: 0xf8,
+        imports: 0xff,
+        moved: false,
+        clients: 0,
+        rules: 0,
+    }
 }
 
 fn run(acts: &[Act]) -> World {
@@ -375,7 +421,11 @@ fn check_reader(world: &mut World, model: &Model, peer: u32) {
     assert_eq!(counts.accepted.iter().sum::<u32>() as usize, model.accepted().filter(mine).count());
     let best = model.best().into_values().filter(|(from, _)| *from == id).count();
     assert_eq!(counts.best.iter().sum::<u32>() as usize, best);
-    let at_once = |policy: &PeerPolicy| policy.export == Export::Own || world.settled > 0;
+    let own_only = |policy: &PeerPolicy| {
+        let clients = model.config.peers.iter().any(|(_, p)| p.client);
+        policy.export == Export::Own && policy.export_rules.is_empty() && !clients
+    };
+    let at_once = |policy: &PeerPolicy| own_only(policy) || world.settled > 0;
     if model.policy(id).is_some_and(at_once) {
         assert!(told.ends.iter().all(|n| *n > 0), "{peer} has heard no End-of-RIB");
     }
@@ -396,7 +446,7 @@ proptest! {
         for peer in 1..7 {
             world.down(peer);
         }
-        let empty = Act::Configure { originate: vec![], absent: 9, exports: 0, imports: 0, moved: false };
+        let empty = Act::Configure { originate: vec![], absent: 9, exports: 0, imports: 0, moved: false, clients: 0, rules: 0 };
         world.say(RibIn::Configure(Box::new(configuration(&empty))));
         prop_assert_eq!(world.rib.destinations(), [0, 0]);
         prop_assert_eq!(world.rib.attribute_sets().0, 0);

@@ -10,6 +10,7 @@ mod nodes;
 mod peers;
 mod policies;
 mod pools;
+mod reflector;
 mod settings;
 mod transport;
 
@@ -36,10 +37,13 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
             Asn::default()
         }
     };
-    let mesh = raw.cluster.as_ref().and_then(|c| c.mesh.value().copied()).unwrap_or(true);
+    // Reflectors take the mesh's place, unless both are asked for.
+    let mesh = raw.cluster.as_ref().and_then(|c| c.mesh.value().copied());
+    let mesh = mesh.unwrap_or(raw.reflector.is_none());
     let pools = pools::check(raw, problems);
     let nodes = nodes::check(raw, asn, whole_file, problems);
     blocks::check(raw, &nodes, &pools, problems);
+    let reflectors = reflector::check(raw, &nodes, problems);
     let peers = peers::check(raw, &nodes, problems);
     let policies = policies::check(raw, problems);
     transport::keys_overlap(raw, &nodes, &peers, problems);
@@ -50,7 +54,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
             .expected("[[pool]] with the addresses of the pods")
             .hint("from the mesh only routes inside the pools are accepted: none, as it stands");
     }
-    if !mesh && raw.peers.is_empty() {
+    if !mesh && raw.reflector.is_none() && raw.peers.is_empty() {
         let at = raw.cluster.as_ref().and_then(|c| c.mesh.get()).map_or(whole_file, |m| m.at);
         problems
             .warn(at, "the mesh is off and there is no [[peer]]")
@@ -89,6 +93,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         port: settings::port(raw),
         listen: settings::listen(raw, problems),
         bfd: bfd::mesh(raw, problems),
+        reflectors,
         warnings: Vec::new(),
         files: Vec::new(),
         folders: Vec::new(),

@@ -47,7 +47,8 @@ fn build(raw: &raw::Node, asn: Asn, ids: RouterIds, problems: &mut Problems) -> 
     };
     let labels = raw.labels.iter().map(|(k, v)| (k.value.clone(), v.value.clone())).collect();
     let asn = raw.asn.value().copied().unwrap_or(asn);
-    Node { name, addresses, blocks, labels, asn, router_id, tunnel_address }
+    let cluster_id = raw.cluster_id.value().map(|id| id.0);
+    Node { name, addresses, blocks, labels, asn, router_id, cluster_id, tunnel_address }
 }
 
 fn addresses(raw: &raw::Node, problems: &mut Problems) -> Vec<NodeAddress> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Families, Family, family_of};
 
+use super::reflector;
 use super::settings::{self, BGP_PORT};
 use super::transport::{self, Place};
 use crate::model::{Local, Node, Peer};
@@ -108,10 +109,11 @@ fn build(
     };
     let import = said.import.value().into_iter().flatten().map(|net| net.value).collect();
     let transport = transport::transport(said, place, raw, problems);
+    let asn = said.asn.value().copied().unwrap_or(Asn(0));
     let peer = Peer {
         name,
         address: place.address,
-        asn: said.asn.value().copied().unwrap_or(Asn(0)),
+        asn,
         range: transport::range(said, place, problems),
         nodes: picked.iter().filter_map(|i| nodes.get(*i)).map(|n| n.name.clone()).collect(),
         import,
@@ -123,6 +125,7 @@ fn build(
         policies: Names::new(&said.import_policy, &said.export_policy),
         bfd: super::bfd::peer(&said.bfd, transport.hops, problems),
         transport,
+        outward: reflector::outward(said, asn, &picked, nodes, problems),
         hold: said.transport.hold.get().map(|hold| settings::hold(hold, problems)),
         connect_retry: said
             .transport
@@ -156,16 +159,15 @@ fn families(said: &raw::Peer, of_address: Family, problems: &mut Problems) -> Fa
     }
 }
 
-/// The nodes that `nodes = …` picks, by index.
-fn select(
-    said: &raw::Peer,
-    name: &str,
+/// The nodes that a selector picks, by index.
+pub(super) fn pick(
+    selector: &Selector,
     nodes: &[Node],
     problems: &mut Problems,
 ) -> BTreeSet<usize> {
     let all = nodes.iter().enumerate();
-    let picked: BTreeSet<usize> = match &said.nodes {
-        Selector::All | Selector::Bad => return all.map(|(index, _)| index).collect(),
+    match selector {
+        Selector::All | Selector::Bad => all.map(|(index, _)| index).collect(),
         Selector::Labels(labels) => {
             let has = |node: &Node| {
                 labels.iter().all(|(k, v)| node.labels.get(&k.value) == Some(&v.value))
@@ -173,9 +175,19 @@ fn select(
             all.filter(|(_, node)| has(node)).map(|(index, _)| index).collect()
         }
         Selector::Names(names) => {
-            return names.iter().filter_map(|name| named(name, nodes, problems)).collect();
+            names.iter().filter_map(|name| named(name, nodes, problems)).collect()
         }
-    };
+    }
+}
+
+/// The nodes that peer with `said`, by index.
+fn select(
+    said: &raw::Peer,
+    name: &str,
+    nodes: &[Node],
+    problems: &mut Problems,
+) -> BTreeSet<usize> {
+    let picked = pick(&said.nodes, nodes, problems);
     if let (true, Selector::Labels(labels), false) =
         (picked.is_empty(), &said.nodes, nodes.is_empty())
     {
@@ -201,7 +213,11 @@ fn named(name: &Sp<Name>, nodes: &[Node], problems: &mut Problems) -> Option<usi
 }
 
 /// What is odd about a label that a selector asks for.
-fn unknown_label(key: &Sp<String>, value: &Sp<String>, nodes: &[Node]) -> Option<String> {
+pub(super) fn unknown_label(
+    key: &Sp<String>,
+    value: &Sp<String>,
+    nodes: &[Node],
+) -> Option<String> {
     let keys: BTreeSet<&str> =
         nodes.iter().flat_map(|n| n.labels.keys()).map(String::as_str).collect();
     let (key, value) = (shown(&key.value), shown(&value.value));

@@ -131,6 +131,8 @@ pub struct PeerReport {
     pub import_words: String,
     /// `own` or `all`.
     pub export: &'static str,
+    /// What goes to it besides: "reflected", "default route".
+    pub export_also: Vec<&'static str>,
     /// The policies whose rules are asked before `import`.
     pub import_policy: Vec<String>,
     /// The policies whose rules are asked before `export`.
@@ -248,6 +250,13 @@ fn peer(peer: &PeerPlan, plan: &NodePlan) -> PeerReport {
             Export::Own => "own",
             Export::All => "all",
         },
+        export_also: [
+            peer.outward.client.then_some("reflected"),
+            peer.outward.default_route.then_some("default route"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         import_policy: names(&peer.import_rules),
         export_policy: names(&peer.export_rules),
         local_address: peer.local_address,

@@ -106,7 +106,8 @@ fn peer_row(peer: &PeerReport, address: String, asn: String) -> Vec<String> {
     kind.extend(peer.passive.then_some("passive"));
     kind.extend(peer.authentication);
     kind.extend(peer.hops.as_deref());
-    let export = if peer.export == "own" { "own blocks" } else { "all" };
+    let mut export = vec![if peer.export == "own" { "own blocks" } else { "all" }];
+    export.extend(&peer.export_also);
     vec![
         peer.name.clone(),
         address,
@@ -114,7 +115,7 @@ fn peer_row(peer: &PeerReport, address: String, asn: String) -> Vec<String> {
         kind.join(", "),
         peer.families.join(" "),
         after(&peer.import_policy, &peer.import_words),
-        after(&peer.export_policy, export),
+        after(&peer.export_policy, &export.join(", ")),
     ]
 }
 

@@ -22,11 +22,13 @@ use crate::value::{
 };
 
 mod bfd;
+mod outward;
 pub(crate) mod policy;
 mod tables;
 mod transport;
 
 pub(crate) use bfd::{Bfd, PeerBfd};
+pub(crate) use outward::{Outward, Reflector};
 use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
 use tables::{patterns, table, tables, unknown_table};
 pub(crate) use transport::{PeerAsn, Transport};
@@ -36,7 +38,8 @@ type Keys = &'static [&'static str];
 const CLUSTER: Keys =
     &["asn", "mesh", "router-id", "import-policy", "export-policy", "password-file"];
 const POOL: Keys = &["cidr", "ipip"];
-const NODE: Keys = &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id"];
+const NODE: Keys =
+    &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id", "cluster-id"];
 const PEER: Keys = &[
     "name",
     "address",
@@ -59,6 +62,11 @@ const PEER: Keys = &[
     "connect-retry",
     "limit",
     "bfd",
+    "next-hop",
+    "route-reflector-client",
+    "default-route",
+    "drain",
+    "best-external",
 ];
 const KERNEL: Keys = &["protocol", "table", "metric", "policy", "pod-interfaces"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
@@ -76,6 +84,7 @@ const TABLES: &[(&str, Keys)] = &[
     ("[[policy]]", POLICY),
     ("[[prefix-set]]", PREFIX_SET),
     ("[[community-set]]", COMMUNITY_SET),
+    ("[reflector]", outward::REFLECTOR),
     ("[kernel]", KERNEL),
     ("[tunnel]", TUNNEL),
     ("[timers]", TIMERS),
@@ -95,6 +104,7 @@ pub(crate) struct Raw {
     pub(crate) policies: Vec<Policy>,
     pub(crate) prefix_sets: Vec<PrefixSet>,
     pub(crate) community_sets: Vec<CommunitySet>,
+    pub(crate) reflector: Option<Reflector>,
     pub(crate) kernel: Option<Kernel>,
     pub(crate) tunnel: Option<Tunnel>,
     pub(crate) timers: Option<Timers>,
@@ -135,6 +145,7 @@ pub(crate) struct Node {
     pub(crate) asn: Field<Asn>,
     pub(crate) tunnel_address: Field<Ipv4Addr>,
     pub(crate) router_id: Field<RouterId>,
+    pub(crate) cluster_id: Field<RouterId>,
 }
 
 /// Which nodes a peer applies to.
@@ -166,6 +177,7 @@ pub(crate) struct Peer {
     pub(crate) local_address: Field<LocalAddress>,
     pub(crate) transport: Transport,
     pub(crate) bfd: PeerBfd,
+    pub(crate) outward: Outward,
 }
 
 #[derive(Debug)]
@@ -286,6 +298,7 @@ impl Raw {
                 };
                 self.cluster.replace(cluster).map(|b| b.at)
             }
+            "[reflector]" => self.reflector.replace(outward::reflector(&mut s)).map(|b| b.at),
             "[kernel]" => {
                 let (protocol, table) = (s.one("protocol"), s.one("table"));
                 let kernel = Kernel {
@@ -357,14 +370,13 @@ fn node(mut s: Section<'_, '_>) -> Node {
         asn: s.one("asn"),
         tunnel_address: s.one("tunnel-address"),
         router_id: s.one("router-id"),
+        cluster_id: s.one("cluster-id"),
     }
 }
 
-fn peer(mut s: Section<'_, '_>) -> Peer {
-    let name = s.one("name");
-    let address = s.needed("address");
-    let asn = transport::asn(&mut s);
-    let (nodes, nodes_at) = match s.any("nodes") {
+/// Which nodes are meant, and the place where it says so, or of the table.
+fn selector(s: &mut Section<'_, '_>) -> (Selector, At) {
+    match s.any("nodes") {
         None => (Selector::All, s.at),
         Some((DeValue::Table(table), at)) => {
             (Selector::Labels(strings(table, at.file, s.problems())), at)
@@ -379,7 +391,14 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
                 .expected("nodes = { rack = \"rack0\" } or nodes = [\"server1\"]");
             (Selector::Bad, at)
         }
-    };
+    }
+}
+
+fn peer(mut s: Section<'_, '_>) -> Peer {
+    let name = s.one("name");
+    let address = s.needed("address");
+    let asn = transport::asn(&mut s);
+    let (nodes, nodes_at) = selector(&mut s);
     Peer {
         at: s.at,
         name,
@@ -397,6 +416,7 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         local_address: s.one("local-address"),
         transport: transport::transport(&mut s),
         bfd: bfd::of_peer(&mut s),
+        outward: outward::outward(&mut s),
     }
 }
 

@@ -142,6 +142,13 @@ impl Scalar for starling_bgp::msg::Export {
     }
 }
 
+impl Scalar for starling_bgp::msg::NextHopMode {
+    const EXPECTED: &'static str = "\"auto\", \"self\" or \"keep\"";
+    fn read(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        one_of(value, &[("auto", Self::Auto), ("self", Self::Own), ("keep", Self::Keep)])
+    }
+}
+
 /// A TCP port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Port(pub(crate) u16);

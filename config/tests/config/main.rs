@@ -7,6 +7,7 @@ mod bad;
 mod good;
 mod identity;
 mod include;
+mod outward;
 mod plan;
 mod policy;
 mod property;
