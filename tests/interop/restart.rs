@@ -5,7 +5,7 @@ use anyhow::ensure;
 use starling::api::SessionState;
 use starling_lab::matrix::{self, Feature};
 use starling_lab::speaker::{GracefulRestart, Network, NotOffered, Router, Software};
-use starling_lab::{Cluster, Result, wait_for};
+use starling_lab::{Cluster, Result, Signal, wait_for};
 
 use crate::beside::{Beside, NODE, Peer, name, networks, number, toml};
 use crate::sessions::used;
@@ -115,5 +115,40 @@ fn neighbours_keep_our_routes_while_we_restart() -> Result {
         }
         still_there(peer)?;
         wait_for("its routes", SOON, || uses(cluster, peer.software, true))
+    })
+}
+
+/// Freezes the peer until the hold time ends the session with a NOTIFICATION, and wakes it again.
+fn freeze(
+    cluster: &mut Cluster,
+    peer: &mut Peer,
+    meanwhile: impl Fn(&mut Cluster) -> Result,
+) -> Result {
+    peer.speaker.proc().signal(Signal::STOP)?;
+    let outcome = wait_for("the end of the session", SOON, || {
+        let line = neighbour(cluster.node(1)?, &peer.name())?;
+        ensure!(line.state != SessionState::Established, "{line:?}");
+        Ok(())
+    });
+    let outcome = outcome.and_then(|()| meanwhile(cluster));
+    peer.speaker.proc().signal(Signal::CONT)?;
+    outcome?;
+    established(cluster.node(1)?, &peer.name()).map(drop)
+}
+
+#[test]
+fn routes_outlive_a_notification_where_both_say_so() -> Result {
+    let mut beside = Beside::establish(&Software::ALL, "", |software, router| {
+        let toml = with_networks(software, router)?;
+        router.hold = 3;
+        router.neighbors[0].graceful_restart =
+            Some(GracefulRestart { notification: true, ..RESTART });
+        Ok(toml)
+    })?;
+    beside.each(Feature::NotificationRestart, |cluster, peer| {
+        let software = peer.software;
+        wait_for("its routes", SOON, || uses(cluster, software, true))?;
+        freeze(cluster, peer, |cluster| uses(cluster, software, true))?;
+        wait_for("its routes", SOON, || uses(cluster, software, true))
     })
 }

@@ -112,3 +112,18 @@ fn both_families_over_ipv6() -> Result {
     })?;
     beside.each(Feature::OverIpv6, |cluster, peer| exchanged(cluster, peer, NODE6.into()))
 }
+
+#[test]
+fn the_words_at_the_end_of_a_session_are_shown() -> Result {
+    let mut beside = Beside::establish(&Software::ALL, "", |software, _| Ok(toml(software, "")))?;
+    beside.each(Feature::ShutdownText, |cluster, peer| {
+        let words = format!("{} has work to do", peer.software);
+        peer.speaker.reset(NODE.into(), &words)?;
+        wait_for("its words", SOON, || {
+            let told = neighbor(cluster, peer)?;
+            let last = told.last_down.clone().context("no end yet")?;
+            ensure!(last.text.contains(&words), "{told:#?}");
+            Ok(())
+        })
+    })
+}

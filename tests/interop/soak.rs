@@ -3,16 +3,18 @@
 //! after the other. After each, the node holds what the model says, no more and no less.
 //!
 //! What changes: networks that the speakers announce and withdraw, what the nodes import from
-//! whom, what they tell whom, which blocks they have, and the attributes of routes.
+//! whom, what they tell whom, which blocks they have, the attributes of routes, and the key of a
+//! session with one more BIRD, which is the only one that is made anew by that.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use starling::api::{Neighbor, Route, SessionState};
 use starling_lab::speaker::{Network, Software};
-use starling_lab::{Result, wait_for};
+use starling_lab::{Bird, Cluster, Netns, Result, wait_for};
 
 use crate::beside::{ASN, Beside, name, networks, number, toml};
 use crate::support::{SOON, established};
@@ -37,7 +39,7 @@ struct Model {
 
 impl Model {
     fn file(&self, beside: &Beside) -> String {
-        let mut extra = String::new();
+        let mut extra = Keyed::PEER.to_owned();
         for software in Software::ALL {
             let export = if self.told.contains(&software) { "all" } else { "own" };
             let mut text = toml(software, &format!("export = \"{export}\""));
@@ -73,6 +75,67 @@ fn more_of(software: Software, host: u8) -> String {
     format!("198.51.{}.{host}/32", number(software))
 }
 
+/// The neighbour whose key changes.
+#[derive(Debug)]
+struct Keyed {
+    bird: Bird,
+    _netns: Netns,
+    dir: PathBuf,
+    key: u32,
+}
+
+impl Keyed {
+    const PEER: &str = "[[peer]]\nname = \"keyed\"\naddress = \"10.50.0.190\"\nasn = 65190\n\
+        nodes = [\"n1\"]\npassword-file = \"soak.key\"\n";
+
+    fn start(cluster: &Cluster) -> Result<Self> {
+        let netns = cluster.host("keyed", 0, 190, &[])?;
+        let dir = cluster.lab().subdir("keyed")?;
+        let bird = Bird::start(&netns, &dir, &Self::config(0))?;
+        Ok(Self { bird, _netns: netns, dir, key: 0 })
+    }
+
+    fn word(key: u32) -> String {
+        format!("key-{key}")
+    }
+
+    fn config(key: u32) -> String {
+        format!(
+            "router id 10.50.0.190;\nlog stderr all;\nprotocol device {{}}\nprotocol bgp n1 {{\n\
+             local 10.50.0.190 as 65190; neighbor 10.50.0.1 as 64512; password \"{}\";\n\
+             connect delay time 1; connect retry time 1; error wait time 1, 2;\n\
+             ipv4 {{ import all; export none; }};\n}}\n",
+            Self::word(key)
+        )
+    }
+
+    /// Both ends have another key from now on.
+    fn turn(&mut self, cluster: &mut Cluster) -> Result {
+        self.key += 1;
+        write_key(cluster, self.key)?;
+        std::fs::write(self.dir.join("bird.conf"), Self::config(self.key))?;
+        self.bird.birdc("configure")?;
+        cluster.node(1)?.daemon()?.bgpctl(&["reload"])?;
+        // Made anew under the new key, however the two ends came by it.
+        let protocols = || self.bird.birdc("show protocols n1");
+        wait_for("the session under its new key", SOON, || {
+            let told: Neighbor =
+                cluster.node(1)?.daemon()?.read(&["show", "neighbors", "keyed"])?;
+            let said = protocols()?;
+            ensure!(told.summary.state == SessionState::Established, "{told:#?}");
+            ensure!(said.contains("Established"), "{said}");
+            Ok(())
+        })
+    }
+}
+
+fn write_key(cluster: &Cluster, key: u32) -> Result {
+    let file = cluster.config().with_file_name("soak.key");
+    let new = file.with_extension("new");
+    std::fs::write(&new, Keyed::word(key))?;
+    Ok(std::fs::rename(new, file)?)
+}
+
 /// Numbers that look random and are the same in every run.
 #[derive(Debug)]
 struct Dice(u64);
@@ -92,10 +155,15 @@ fn toggle<T: Ord>(set: &mut BTreeSet<T>, one: T) {
 }
 
 /// One change, in words for the one who reads why it failed.
-fn change(beside: &mut Beside, model: &mut Model, dice: &mut Dice) -> Result<String> {
+fn change(
+    beside: &mut Beside,
+    keyed: &mut Keyed,
+    model: &mut Model,
+    dice: &mut Dice,
+) -> Result<String> {
     let software = Software::ALL[dice.roll(Software::ALL.len())];
     let mut words = String::new();
-    match dice.roll(5) {
+    match dice.roll(6) {
         0 => {
             toggle(&mut model.imported, software);
             write!(words, "what is imported from {software}")?;
@@ -121,6 +189,10 @@ fn change(beside: &mut Beside, model: &mut Model, dice: &mut Dice) -> Result<Str
                 model.announced.insert((software, host));
             }
             write!(words, "{} of {software}", network.prefix)?;
+        }
+        4 => {
+            keyed.turn(&mut beside.cluster)?;
+            words.push_str("the key");
         }
         _ => {
             let peer = beside.peers.iter_mut().find(|peer| peer.software == software);
@@ -210,10 +282,13 @@ fn no_session_is_lost_while_policies_and_blocks_change() -> Result {
         router.networks.push(Network::new(&networks(software)[0])?);
         Ok(toml(software, "").replace("nodes = [\"n1\"]\n", ""))
     })?;
+    write_key(&beside.cluster, 0)?;
     beside.cluster.configure(&model.file(&beside))?;
     for i in NODES {
         beside.cluster.node(i)?.daemon()?.bgpctl(&["reload"])?;
     }
+    let mut keyed = Keyed::start(&beside.cluster)?;
+    established(beside.cluster.node(1)?, "keyed")?;
     beside.sessions()?;
     for i in NODES {
         for neighbour in Software::ALL.map(name).into_iter().chain([format!("n{}", 3 - i)]) {
@@ -225,7 +300,7 @@ fn no_session_is_lost_while_policies_and_blocks_change() -> Result {
     let (mut dice, mut changes) = (Dice(4271), 0);
     while start.elapsed() < whole {
         changes += 1;
-        let words = change(&mut beside, &mut model, &mut dice)?;
+        let words = change(&mut beside, &mut keyed, &mut model, &mut dice)?;
         beside.cluster.configure(&model.file(&beside))?;
         for i in NODES {
             beside.cluster.node(i)?.daemon()?.bgpctl(&["reload"])?;

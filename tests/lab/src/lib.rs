@@ -48,7 +48,7 @@ pub use netns::{Lab, Netns, remove_prefix};
 pub use ping::{Ping, ping, ping_as};
 pub use process::{Output, Proc, must, run};
 pub use report::{Audience, Stage};
-pub use route::{Family, Nexthop, Route, routes};
+pub use route::{Family, Nexthop, Route, Via, routes};
 pub use rustix::process::Signal;
 pub use starling::{Binaries, Starling};
 pub use switch::Switch;

@@ -129,7 +129,7 @@ impl Feature {
             Self::FourOctetAs => "4-octet AS numbers (RFC 6793)",
             Self::TwoOctetSpeaker => "a speaker of 2-octet AS numbers (AS_TRANS, AS4_PATH)",
             Self::ExtendedMessages => "extended messages (RFC 8654)",
-            Self::ShutdownText => "words at the end of a session (RFC 9003)",
+            Self::ShutdownText => "words at the end of a session, its own (RFC 9003)",
             Self::SendHoldTimer => "a peer that reads nothing is given up (RFC 9687)",
             Self::Gtsm => "TTL security (RFC 5082)",
             Self::Multihop => "eBGP multihop",

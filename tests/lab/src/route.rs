@@ -29,6 +29,21 @@ pub struct Nexthop {
     pub flags: Vec<String>,
 }
 
+/// A router of another family than the route's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Via {
+    /// `inet6`.
+    pub family: String,
+    /// Its address.
+    pub host: String,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.family, self.host)
+    }
+}
+
 /// One route, as `ip` names its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Route {
@@ -39,6 +54,8 @@ pub struct Route {
     pub kind: Option<String>,
     /// The router, unless the destination is on the link.
     pub gateway: Option<String>,
+    /// The same where it is of the other family.
+    pub via: Option<Via>,
     /// The interface.
     pub dev: Option<String>,
     /// Who wrote it: `kernel`, `bird`, `static`, …, or a number.
@@ -65,8 +82,10 @@ impl fmt::Display for Route {
             write!(f, "{kind} ")?;
         }
         f.write_str(&self.dst)?;
+        let via = self.via.as_ref().map(Via::to_string);
         let parts = [
             ("via", &self.gateway),
+            ("via", &via),
             ("dev", &self.dev),
             ("table", &self.table),
             ("proto", &self.protocol),
@@ -146,6 +165,7 @@ mod tests {
             {"type":"blackhole","dst":"10.244.1.0/26","protocol":"bird","flags":[]},
             {"dst":"10.244.3.0/26","gateway":"10.1.8.10","dev":"tunl0","protocol":"bird","flags":["onlink"]},
             {"dst":"10.1.5.0/24","dev":"net0","protocol":"kernel","scope":"link","prefsrc":"10.1.5.10","flags":[]},
+            {"dst":"10.8.0.0/16","via":{"family":"inet6","host":"fd50::1"},"dev":"net0","flags":[]},
             {"dst":"10.9.0.0/16","protocol":"bird","metric":32,"flags":[],"nexthops":[
               {"gateway":"10.1.5.11","dev":"net0","weight":1,"flags":[]},
               {"gateway":"10.1.8.11","dev":"tunl0","weight":1,"flags":["onlink"]}]}]"#;
@@ -158,6 +178,7 @@ mod tests {
                 "blackhole 10.244.1.0/26 proto bird",
                 "10.244.3.0/26 via 10.1.8.10 dev tunl0 proto bird onlink",
                 "10.1.5.0/24 dev net0 proto kernel scope link src 10.1.5.10",
+                "10.8.0.0/16 via inet6 fd50::1 dev net0",
                 "10.9.0.0/16 proto bird metric 32 nexthop via 10.1.5.11 dev net0 \
                  nexthop via 10.1.8.11 dev tunl0 onlink",
             ]

@@ -179,7 +179,11 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     writeln!(out, "  enable extended messages {};", yes(neighbor.extended_messages))?;
     writeln!(out, "  enable as4 {};", yes(neighbor.four_octet_as))?;
     match neighbor.graceful_restart {
-        Some(GracefulRestart { restart, long_lived, notification: _ }) => {
+        Some(GracefulRestart { notification: true, .. }) => {
+            let what = "graceful restart after a NOTIFICATION";
+            return Err(NotOffered { software: Software::Bird, what }.into());
+        }
+        Some(GracefulRestart { restart, long_lived, notification: false }) => {
             writeln!(out, "  graceful restart on; graceful restart time {restart};")?;
             if let Some(stale) = long_lived {
                 writeln!(out, "  long lived graceful restart on;")?;

@@ -149,7 +149,9 @@ impl Speaker for Running {
 
     fn announce(&mut self, network: &Network) -> Result {
         self.command(&format!("announce route {}", arguments(&self.router, network)?))?;
-        self.router.networks.retain(|other| other.prefix != network.prefix);
+        let same =
+            |other: &Network| (other.prefix, other.path_id) == (network.prefix, network.path_id);
+        self.router.networks.retain(|other| !same(other));
         self.router.networks.push(network.clone());
         Ok(())
     }
@@ -264,6 +266,9 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
 /// The words of `announce route`.
 fn arguments(router: &Router, network: &Network) -> Result<String> {
     let mut out = format!("{} next-hop {}", network.prefix, router.next_hop(network));
+    if let Some(id) = network.path_id {
+        write!(out, " path-information {}", std::net::Ipv4Addr::from(id))?;
+    }
     if !network.as_path.is_empty() {
         let path: Vec<String> = network.as_path.iter().map(u32::to_string).collect();
         // What it is given it sends: its own number first.

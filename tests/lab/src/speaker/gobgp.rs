@@ -118,7 +118,7 @@ impl Speaker for Running {
     }
 
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result {
-        self.gobgp(&["neighbor", &neighbor.to_string(), "reset", "-r", words]).map(drop)
+        self.gobgp(&["neighbor", &neighbor.to_string(), "reset", "--reason", words]).map(drop)
     }
 
     fn log(&self) -> String {

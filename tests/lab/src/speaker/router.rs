@@ -195,6 +195,8 @@ pub struct Network {
     pub route_targets: Vec<String>,
     /// Attributes octet by octet.
     pub attributes: Vec<Attribute>,
+    /// Its path identifier (RFC 7911), where the speaker lets us say it.
+    pub path_id: Option<u32>,
 }
 
 impl Network {
@@ -213,6 +215,7 @@ impl Network {
             large_communities: Vec::new(),
             route_targets: Vec::new(),
             attributes: Vec::new(),
+            path_id: None,
         })
     }
 
