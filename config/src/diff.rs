@@ -15,6 +15,7 @@ use starling_fib::types::Mode;
 
 use crate::plan::{NodePlan, PeerKey, PeerPlan};
 
+mod routing;
 mod transport;
 
 use transport::named;
@@ -239,6 +240,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     );
     policy.rules("import-policy", &old.import_rules, &new.import_rules);
     policy.rules("export-policy", &old.export_rules, &new.export_rules);
+    routing::peer(&mut policy, old, new);
     policy.put("export", (&old.export, &new.export), false, |v| format!("{v:?}").to_lowercase());
     let (from, to) = (&old.outward, &new.outward);
     let word = |v: &bool| v.to_string();
@@ -292,6 +294,7 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] pod-interfaces", (&from.pod_interfaces, &to.pod_interfaces), false, |v| {
         list(v)
     });
+    routing::node(&mut all, old, new);
     all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);
     all.put("[tunnel] mtu", (&from.tunnel.mtu, &to.tunnel.mtu), false, |v| {

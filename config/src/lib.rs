@@ -34,6 +34,7 @@ pub mod policy;
 pub mod range;
 mod raw;
 mod reader;
+pub mod routing;
 pub mod secret;
 mod source;
 pub mod transport;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use starling_bgp::msg::Export;
+use starling_bgp::msg::{Export, Originated};
 use starling_bgp::types::{Asn, Families, Family, family_of};
 use starling_fib::types::Pool;
 
@@ -18,6 +18,7 @@ use crate::error::Problem;
 use crate::outward::{Outward, Reflectors};
 use crate::policy::{Names, Policy};
 use crate::range::Range;
+use crate::routing::{Allowance, Choice};
 use crate::transport::{Key, Transport};
 
 /// A checked configuration.
@@ -41,6 +42,10 @@ pub struct Config {
     pub mesh_policies: Names,
     /// Those for what enters the kernel.
     pub kernel_policies: Vec<String>,
+    /// How routes are chosen.
+    pub choice: Choice,
+    /// What neighbours of the mesh may do.
+    pub mesh_allowance: Allowance,
     /// Kernel routes.
     pub kernel: Kernel,
     /// The tunnel device.
@@ -87,6 +92,10 @@ pub struct Node {
     pub cluster_id: Option<Ipv4Addr>,
     /// The tunnel device's address: `tunnel-address`, else [`default_tunnel_address`].
     pub tunnel_address: Option<Ipv4Addr>,
+    /// Networks that it announces beside its blocks.
+    pub networks: Vec<Originated>,
+    /// Blocks that fill a shorter prefix are announced as that.
+    pub aggregate: bool,
 }
 
 /// One address of a node.
@@ -141,6 +150,8 @@ pub struct Peer {
     pub outward: Outward,
     /// How its connection is made and protected.
     pub transport: Transport,
+    /// What it may do.
+    pub allowance: Allowance,
     /// Its own timers, where they are not those of all.
     pub hold: Option<Duration>,
     /// See [`Timers`].

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use starling_bgp::msg::{Export, PeerPolicy, RibConfig};
+use starling_bgp::msg::{Export, Originated, PeerPolicy, RibConfig};
 use starling_bgp::policy::{ImportPolicy, Policy};
 use starling_bgp::session::{Offer, PeerConfig};
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
@@ -20,6 +20,7 @@ use crate::model::{Bfd, Config, Local, Node, NodeAddress, Peer, Timers};
 use crate::outward::Outward;
 use crate::policy::{Compiler, Names, Neighbor};
 use crate::range::{Range, RangePlan};
+use crate::routing::{Allowance, Choice, originated};
 use crate::transport::Transport;
 use crate::value::link_local;
 
@@ -34,8 +35,14 @@ pub struct NodePlan {
     pub asn: Asn,
     /// Its BGP identifier.
     pub router_id: Ipv4Addr,
-    /// What it originates: its pod blocks.
+    /// Its pod blocks.
     pub blocks: Vec<IpNet>,
+    /// Networks that it announces beside them.
+    pub networks: Vec<Originated>,
+    /// Blocks that fill a shorter prefix are announced as that.
+    pub aggregate: bool,
+    /// How it chooses routes.
+    pub choice: Choice,
     /// The pools.
     pub pools: Vec<Pool>,
     /// Its neighbours: first the other nodes, then the routers, each in the order of the file.
@@ -98,6 +105,8 @@ pub struct PeerPlan {
     pub passive: bool,
     /// How its connection is made and protected.
     pub transport: Transport,
+    /// What it may do.
+    pub allowance: Allowance,
     /// Families that we offer.
     pub families: Families,
     /// Hold time that we offer.
@@ -175,6 +184,8 @@ impl PeerPlan {
                 .unwrap_or(self.kind.is_internal() && self.export == Export::All),
             default_route: self.outward.default_route,
             drain: self.outward.drain,
+            limits: self.allowance.limits,
+            blackhole: self.allowance.blackhole,
             ..PeerPolicy::default()
         }
     }
@@ -188,12 +199,14 @@ impl NodePlan {
             asn: self.asn,
             router_id: self.router_id,
             cluster_id: self.cluster_id,
-            originate: self.blocks.iter().map(|block| (*block).into()).collect(),
+            originate: originated(&self.blocks, &self.networks, self.aggregate),
             addresses: self.addresses.iter().map(|a| a.address).collect(),
             peers: self.peers.iter().filter_map(|peer| Some((ids(peer)?, peer.policy()))).collect(),
             settle: self.timers.settle,
             kernel_rules: Arc::clone(&self.kernel_rules),
-            ..RibConfig::default()
+            max_paths: self.choice.max_paths,
+            always_compare_med: self.choice.always_compare_med,
+            metric_in_local_pref: self.choice.metric_from_local_pref,
         }
     }
 }
@@ -227,6 +240,9 @@ impl Config {
             router_id: node.router_id,
             cluster_id: self.cluster_id(node),
             blocks: node.blocks.clone(),
+            networks: node.networks.clone(),
+            aggregate: node.aggregate,
+            choice: self.choice,
             pools: self.pools.clone(),
             peers,
             ranges,
@@ -249,7 +265,7 @@ impl Config {
     fn peers_of(&self, node: &Node, policies: &Compiler<'_>) -> Vec<PeerPlan> {
         let pools = self.pool_nets();
         // One for the whole mesh: neighbours with the same policy are told apart by nothing.
-        let from_mesh = import(node, pools.clone(), None);
+        let from_mesh = import(node, self.mesh_nets(), None);
         let from_mesh = Arc::new(ImportPolicy { borrowed: true, ..from_mesh });
         let peers = |other: &&Node| {
             let hub = self.is_reflector(node) || self.is_reflector(other);
@@ -303,6 +319,18 @@ impl Config {
         (nodes() || routers()).then(|| node.cluster_id.or_else(of_all).unwrap_or(node.router_id))
     }
 
+    /// What may come from other nodes: what lies in the pools, and what their tables say.
+    fn mesh_nets(&self) -> Vec<IpNet> {
+        let networks = self.nodes.iter().flat_map(|node| &node.networks).map(|n| n.prefix);
+        let mut within: Vec<IpNet> = self.pool_nets();
+        for network in networks {
+            if !within.contains(&network) {
+                within.push(network);
+            }
+        }
+        within
+    }
+
     fn pool_nets(&self) -> Vec<IpNet> {
         self.pools.iter().map(|pool| pool.cidr).collect()
     }
@@ -330,6 +358,7 @@ impl Config {
             local_address: node.address(over),
             passive: false,
             transport: Transport { key: self.mesh_key.clone(), ..Transport::default() },
+            allowance: self.mesh_allowance,
             families,
             hold: self.timers.hold,
             connect_retry: self.timers.connect_retry,
@@ -377,6 +406,7 @@ impl Config {
             local_address,
             passive: peer.passive || peer.range.is_some(),
             transport: peer.transport.clone(),
+            allowance: peer.allowance,
             families: peer.families.intersect(own_families),
             hold: peer.hold.unwrap_or(self.timers.hold),
             connect_retry: peer.connect_retry.unwrap_or(self.timers.connect_retry),

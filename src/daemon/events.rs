@@ -1,6 +1,8 @@
 //! What happens to neighbours, as log lines a person would want: one line an event.
 
+use starling_bgp::msg::{LimitAction, PrefixLimit};
 use starling_bgp::session::{DownReason, PeerConfig, PeerEvent, State};
+use starling_bgp::types::Family;
 use starling_config::transport::{Hops, Key, Transport};
 
 /// A neighbour's event.
@@ -23,6 +25,20 @@ pub fn peer(config: &PeerConfig, transport: &Transport, event: &PeerEvent) {
             tracing::warn!(peer, %address, "{what}");
         }
     }
+}
+
+/// A neighbour sent more prefixes than it may; the words, for `bgpctl` too.
+pub fn over_limit(config: &PeerConfig, family: Family, limit: PrefixLimit) -> String {
+    let PrefixLimit { max, action } = limit;
+    let then = match action {
+        LimitAction::Warn => "all are taken",
+        LimitAction::Drop => "the excess is kept out",
+        LimitAction::Close { restart: Some(_) } => "the session ends and will be tried again",
+        LimitAction::Close { restart: None } => "the session ends",
+    };
+    let words = format!("more than {max} {family} prefixes: {then}");
+    tracing::warn!(peer = config.name, address = %config.address, "{words}");
+    words
 }
 
 /// Why a session is not up, for people.

@@ -16,10 +16,10 @@ use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 use starling_bgp::bfd::Loss;
-use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
+use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
 use starling_bgp::peer::Peer;
 use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
-use starling_bgp::types::PeerId;
+use starling_bgp::types::{Family, PeerId};
 use starling_bgp::wire::Notification;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -151,7 +151,7 @@ impl Pump {
                 result = progress(&mut self.accepted, read) => {
                     self.progressed(Slot::Accepted, result, &mut out);
                 }
-                message = from_rib(&mut self.live) => self.hear_rib(message),
+                message = from_rib(&mut self.live) => self.hear_rib(message, &mut out),
                 permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
                         permit.send(message);
@@ -316,7 +316,7 @@ impl Pump {
                     }
                 }
                 PeerOut::Up { slot, up } => {
-                    let (to_session, from_rib) = mpsc::channel(4);
+                    let (to_session, from_rib) = mpsc::channel(8);
                     self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
@@ -355,7 +355,7 @@ impl Pump {
         self.notes.push_back(note);
     }
 
-    fn hear_rib(&mut self, message: Option<ToPeer>) {
+    fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
         let Some(live) = &mut self.live else { return };
         match message {
             Some(ToPeer::Wake) => live.drained = false,
@@ -371,8 +371,18 @@ impl Pump {
                     }
                 }
             }
+            Some(ToPeer::OverLimit { family, limit }) => self.over_limit(family, limit, out),
             // The Rib's thread is gone: the daemon is stopping.
             None => self.live = None,
+        }
+    }
+
+    /// The neighbour sent more prefixes than it may: said once, and the session ends if it is to.
+    fn over_limit(&mut self, family: Family, limit: PrefixLimit, out: &mut Vec<PeerOut>) {
+        let PrefixLimit { max, action } = limit;
+        self.remember(events::over_limit(self.peer.config(), family, limit));
+        if let LimitAction::Close { restart: idle } = action {
+            self.handle(PeerIn::OverLimit { family, limit: max, idle }, out);
         }
     }
 

@@ -13,9 +13,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use starling_bgp::msg::{PeerUp, RibIn, RibOut};
+use starling_bgp::msg::{PeerUp, PrefixLimit, RibIn, RibOut};
 use starling_bgp::rib::Rib;
-use starling_bgp::types::PeerId;
+use starling_bgp::types::{Family, PeerId};
 use starling_fib::netlink::Command;
 use starling_fib::types::FibIn;
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +33,8 @@ pub enum ToPeer {
     Wake,
     /// The answer to a pull.
     Frames { frames: Vec<Bytes>, drained: bool },
+    /// The neighbour sent more prefixes than it may.
+    OverLimit { family: Family, limit: PrefixLimit },
 }
 
 /// What comes from peers.
@@ -157,14 +159,15 @@ impl Pump {
             RibOut::Untrack(hops) => {
                 self.to_fib.push_back(FibIn::Untrack(bridge::next_hops(hops)));
             }
-            // The session ends it; whom it concerns is in the peer's own journal.
-            RibOut::OverLimit { .. } => {}
+            RibOut::OverLimit { peer, family, limit } => {
+                self.tell(peer, ToPeer::OverLimit { family, limit });
+            }
             RibOut::Settled => self.to_fib.push_back(FibIn::Settled),
         }
     }
 
-    /// One pull is under way at most and a wake comes at most once between pulls, so the
-    /// session's channel never fills; a closed one means that its `PeerDown` is on the way.
+    /// One pull is under way at most, a wake comes at most once between pulls, and going over a
+    /// limit is rarely said, so the session's channel never fills; a closed one means that its `PeerDown` is on the way.
     fn tell(&self, peer: PeerId, message: ToPeer) {
         let Some(session) = self.sessions.get(&peer) else { return };
         if let Err(mpsc::error::TrySendError::Full(lost)) = session.try_send(message) {

@@ -11,6 +11,7 @@ mod peers;
 mod policies;
 mod pools;
 mod reflector;
+mod routing;
 mod settings;
 mod transport;
 
@@ -85,6 +86,8 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
             Names::new(&cluster.import_policy, &cluster.export_policy)
         }),
         kernel_policies: raw.kernel.as_ref().map_or_else(Vec::new, |k| names(&k.policy)),
+        choice: routing::choice(raw),
+        mesh_allowance: routing::mesh(raw),
         kernel: settings::kernel(raw, problems),
         tunnel: settings::tunnel(raw, problems),
         timers: settings::timers(raw, problems),

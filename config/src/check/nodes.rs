@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use starling_bgp::types::{Asn, Family, family_of};
 
+use super::routing;
 use crate::model::{Node, NodeAddress, default_tunnel_address, derived_router_id};
 use crate::raw::{self, Raw};
 use crate::source::{At, Problems};
@@ -20,14 +21,15 @@ pub(super) fn check(raw: &Raw, asn: Asn, whole_file: At, problems: &mut Problems
     }
     let ids = raw.cluster.as_ref().and_then(|cluster| cluster.router_id.value().copied());
     let ids = ids.unwrap_or(RouterIds::Address);
-    let nodes: Vec<Node> = raw.nodes.iter().map(|node| build(node, asn, ids, problems)).collect();
+    let nodes: Vec<Node> =
+        raw.nodes.iter().map(|node| build(raw, node, asn, ids, problems)).collect();
     names(raw, problems);
     unique_addresses(raw, problems);
     router_ids(raw, &nodes, problems);
     nodes
 }
 
-fn build(raw: &raw::Node, asn: Asn, ids: RouterIds, problems: &mut Problems) -> Node {
+fn build(all: &Raw, raw: &raw::Node, asn: Asn, ids: RouterIds, problems: &mut Problems) -> Node {
     let name = raw.name.value().map_or_else(String::new, |name| name.0.clone());
     let addresses = addresses(raw, problems);
     let blocks: Vec<IpNet> =
@@ -48,7 +50,19 @@ fn build(raw: &raw::Node, asn: Asn, ids: RouterIds, problems: &mut Problems) -> 
     let labels = raw.labels.iter().map(|(k, v)| (k.value.clone(), v.value.clone())).collect();
     let asn = raw.asn.value().copied().unwrap_or(asn);
     let cluster_id = raw.cluster_id.value().map(|id| id.0);
-    Node { name, addresses, blocks, labels, asn, router_id, cluster_id, tunnel_address }
+    let (networks, aggregate) = routing::networks(all, raw, problems);
+    Node {
+        name,
+        addresses,
+        blocks,
+        labels,
+        asn,
+        router_id,
+        cluster_id,
+        tunnel_address,
+        networks,
+        aggregate,
+    }
 }
 
 fn addresses(raw: &raw::Node, problems: &mut Problems) -> Vec<NodeAddress> {

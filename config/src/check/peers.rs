@@ -7,6 +7,7 @@ use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Families, Family, family_of};
 
 use super::reflector;
+use super::routing;
 use super::settings::{self, BGP_PORT};
 use super::transport::{self, Place};
 use crate::model::{Local, Node, Peer};
@@ -126,6 +127,7 @@ fn build(
         bfd: super::bfd::peer(&said.bfd, transport.hops, problems),
         transport,
         outward: reflector::outward(said, asn, &picked, nodes, problems),
+        allowance: routing::router(said),
         hold: said.transport.hold.get().map(|hold| settings::hold(hold, problems)),
         connect_retry: said
             .transport

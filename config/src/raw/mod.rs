@@ -17,8 +17,8 @@ use crate::reader::{Field, Section, kind, place, strings};
 use crate::secret::Keys as Keyring;
 use crate::source::{At, Problems, Sp};
 use crate::value::{
-    Device, DevicePattern, HostAddress, KeyFile, LocalAddress, Mtu, Name, PeerAddress, Port,
-    Protocol, RouterId, RouterIds, Table,
+    Device, DevicePattern, HostAddress, KeyFile, LocalAddress, MaxPaths, MaxPrefixes, Mtu, Name,
+    Network, PeerAddress, Port, Protocol, RouterId, RouterIds, Table,
 };
 
 mod bfd;
@@ -35,11 +35,31 @@ pub(crate) use transport::{PeerAsn, Transport};
 
 type Keys = &'static [&'static str];
 
-const CLUSTER: Keys =
-    &["asn", "mesh", "router-id", "import-policy", "export-policy", "password-file"];
+const CLUSTER: Keys = &[
+    "asn",
+    "mesh",
+    "router-id",
+    "import-policy",
+    "export-policy",
+    "password-file",
+    "max-paths",
+    "always-compare-med",
+    "max-prefixes",
+    "aggregate",
+];
 const POOL: Keys = &["cidr", "ipip"];
-const NODE: Keys =
-    &["name", "address", "blocks", "labels", "asn", "tunnel-address", "router-id", "cluster-id"];
+const NODE: Keys = &[
+    "name",
+    "address",
+    "blocks",
+    "labels",
+    "asn",
+    "tunnel-address",
+    "router-id",
+    "cluster-id",
+    "networks",
+    "aggregate",
+];
 const PEER: Keys = &[
     "name",
     "address",
@@ -67,8 +87,11 @@ const PEER: Keys = &[
     "default-route",
     "drain",
     "best-external",
+    "max-prefixes",
+    "blackhole-community",
 ];
-const KERNEL: Keys = &["protocol", "table", "metric", "policy", "pod-interfaces"];
+const KERNEL: Keys =
+    &["protocol", "table", "metric", "policy", "pod-interfaces", "metric-from-local-pref"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -127,6 +150,10 @@ pub(crate) struct Cluster {
     pub(crate) import_policy: Field<Vec<Sp<Name>>>,
     pub(crate) export_policy: Field<Vec<Sp<Name>>>,
     pub(crate) password_file: Field<KeyFile>,
+    pub(crate) max_paths: Field<MaxPaths>,
+    pub(crate) always_compare_med: Field<bool>,
+    pub(crate) max_prefixes: Field<MaxPrefixes>,
+    pub(crate) aggregate: Field<bool>,
 }
 
 #[derive(Debug)]
@@ -146,6 +173,8 @@ pub(crate) struct Node {
     pub(crate) tunnel_address: Field<Ipv4Addr>,
     pub(crate) router_id: Field<RouterId>,
     pub(crate) cluster_id: Field<RouterId>,
+    pub(crate) networks: Field<Vec<Sp<Network>>>,
+    pub(crate) aggregate: Field<bool>,
 }
 
 /// Which nodes a peer applies to.
@@ -178,6 +207,8 @@ pub(crate) struct Peer {
     pub(crate) transport: Transport,
     pub(crate) bfd: PeerBfd,
     pub(crate) outward: Outward,
+    pub(crate) max_prefixes: Field<MaxPrefixes>,
+    pub(crate) blackhole_community: Field<bool>,
 }
 
 #[derive(Debug)]
@@ -188,6 +219,7 @@ pub(crate) struct Kernel {
     pub(crate) metric: Field<u32>,
     pub(crate) pod_interfaces: Field<Vec<Sp<DevicePattern>>>,
     pub(crate) policy: Field<Vec<Sp<Name>>>,
+    pub(crate) metric_from_local_pref: Field<bool>,
 }
 
 #[derive(Debug)]
@@ -295,6 +327,10 @@ impl Raw {
                     import_policy: s.one_or_list("import-policy"),
                     export_policy: s.one_or_list("export-policy"),
                     password_file: s.one("password-file"),
+                    max_paths: s.one("max-paths"),
+                    always_compare_med: s.one("always-compare-med"),
+                    max_prefixes: s.one("max-prefixes"),
+                    aggregate: s.one("aggregate"),
                 };
                 self.cluster.replace(cluster).map(|b| b.at)
             }
@@ -308,6 +344,7 @@ impl Raw {
                     metric: s.one("metric"),
                     policy: s.one_or_list("policy"),
                     pod_interfaces: s.list("pod-interfaces"),
+                    metric_from_local_pref: s.one("metric-from-local-pref"),
                 };
                 self.kernel.replace(kernel).map(|b| b.at)
             }
@@ -371,6 +408,8 @@ fn node(mut s: Section<'_, '_>) -> Node {
         tunnel_address: s.one("tunnel-address"),
         router_id: s.one("router-id"),
         cluster_id: s.one("cluster-id"),
+        networks: s.list("networks"),
+        aggregate: s.one("aggregate"),
     }
 }
 
@@ -417,6 +456,8 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         transport: transport::transport(&mut s),
         bfd: bfd::of_peer(&mut s),
         outward: outward::outward(&mut s),
+        max_prefixes: s.one("max-prefixes"),
+        blackhole_community: s.one("blackhole-community"),
     }
 }
 

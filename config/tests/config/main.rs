@@ -12,6 +12,7 @@ mod plan;
 mod policy;
 mod property;
 mod reload;
+mod routing;
 mod transport;
 
 use starling_config::{Config, Errors};
