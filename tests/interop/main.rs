@@ -16,6 +16,7 @@ mod capabilities;
 mod collision;
 mod connections;
 mod crossing;
+mod equal;
 mod frr;
 mod malformed;
 mod marks;

@@ -1,14 +1,14 @@
 //! What keeps a mistake of a neighbour from spreading: nothing over eBGP that nobody asked for
-//! (RFC 8212), and malformed attributes that cost a route and not the session (RFC 7606), said by
-//! ExaBGP, which writes whatever octets it is given.
+//! (RFC 8212), no more prefixes than it may send, and malformed attributes that cost a route and
+//! not the session (RFC 7606), said by ExaBGP, which writes whatever octets it is given.
 
-use anyhow::ensure;
-use starling::api::{Neighbor, Route};
+use anyhow::{Context, ensure};
+use starling::api::{Neighbor, Route, SessionState};
 use starling_lab::matrix::{self, Feature};
 use starling_lab::speaker::{Attribute, Network, Software};
 use starling_lab::{Cluster, Result, wait_for};
 
-use crate::beside::{Beside, NODE, networks, toml};
+use crate::beside::{Beside, NODE, networks, number, toml};
 use crate::crossing::source;
 use crate::sessions::used;
 use crate::support::{SOON, neighbour};
@@ -112,4 +112,27 @@ fn malformed_attributes_of_a_real_speaker_cost_a_route_and_no_session() -> Resul
         matrix::not_applicable(Feature::MalformedUpdates, software)?;
     }
     Ok(())
+}
+
+#[test]
+fn a_neighbour_that_sends_too_much_is_told_so() -> Result {
+    let mut beside = Beside::establish(&Software::ALL, "", |software, router| {
+        router.networks.push(Network::new(&networks(software)[0])?);
+        Ok(toml(software, "max-prefixes = { ipv4 = 2, action = \"close\" }"))
+    })?;
+    beside.each(Feature::PrefixLimit, |cluster, peer| {
+        for host in [1, 2] {
+            let prefix = format!("198.51.{}.{host}/32", number(peer.software));
+            peer.speaker.announce(&Network::new(&prefix)?)?;
+        }
+        wait_for("the end of the session", SOON, || {
+            let line = neighbour(cluster.node(1)?, &peer.name())?;
+            ensure!(line.state != SessionState::Established, "{line:?}");
+            let told: Neighbor =
+                cluster.node(1)?.daemon()?.read(&["show", "neighbors", &peer.name()])?;
+            let last = told.last_down.clone().context("nothing happened yet")?;
+            ensure!(last.text.to_lowercase().contains("maximum"), "{told:#?}");
+            Ok(())
+        })
+    })
 }
