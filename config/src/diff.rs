@@ -16,6 +16,7 @@ use starling_fib::types::Mode;
 use crate::plan::{NodePlan, PeerKey, PeerPlan};
 
 mod routing;
+mod session;
 mod transport;
 
 use transport::named;
@@ -229,6 +230,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     // A router became a node or the reverse, or the AS makes it one of ours.
     session.put("kind", (&old.kind, &new.kind), false, |v| format!("{v:?}").to_lowercase());
     transport::transport(&mut session, &old.transport, &new.transport);
+    session::session(&mut session, &old.session, &new.session);
     let mut policy = Compare(Vec::new());
     policy.put("import", (&old.import.within, &new.import.within), false, |v| list(v));
     policy.put("never imported", (&old.import.except, &new.import.except), false, |v| list(v));
@@ -241,6 +243,12 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     policy.rules("import-policy", &old.import_rules, &new.import_rules);
     policy.rules("export-policy", &old.export_rules, &new.export_rules);
     routing::peer(&mut policy, old, new);
+    policy.put(
+        "add-path-limit",
+        (&old.session.paths_sent(), &new.session.paths_sent()),
+        false,
+        |v| v.to_string(),
+    );
     policy.put("export", (&old.export, &new.export), false, |v| format!("{v:?}").to_lowercase());
     let (from, to) = (&old.outward, &new.outward);
     let word = |v: &bool| v.to_string();
@@ -257,6 +265,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     });
     let mut live = Compare(Vec::new());
     live.put("name", (&old.name, &new.name), false, Clone::clone);
+    session::live(&mut live, &old.session, &new.session);
     live.put("passive", (&old.passive, &new.passive), false, |v| v.to_string());
     live.put("connect-retry", (&old.connect_retry, &new.connect_retry), false, |v| {
         format!("{v:?}")

@@ -15,7 +15,8 @@
 //!
 //! * `source`, `error`: places and problems · `reader`, `value`, `raw`: what the files say
 //! * `check`: whether it fits together · [`model`]: the result · [`identity`]: which node am I
-//! * [`policy`]: what may pass, so changed · [`transport`], [`secret`]: how connections are made
+//! * [`policy`]: what may pass, so changed · [`session`]: what OPEN offers
+//! * [`transport`], [`secret`]: how connections are made
 //! * [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod raw;
 mod reader;
 pub mod routing;
 pub mod secret;
+pub mod session;
 mod source;
 pub mod transport;
 mod value;

@@ -19,6 +19,7 @@ use crate::outward::{Outward, Reflectors};
 use crate::policy::{Names, Policy};
 use crate::range::Range;
 use crate::routing::{Allowance, Choice};
+use crate::session::Session;
 use crate::transport::{Key, Transport};
 
 /// A checked configuration.
@@ -30,6 +31,8 @@ pub struct Config {
     pub mesh: bool,
     /// What they sign the segments of those sessions with.
     pub mesh_key: Option<Key>,
+    /// What sessions between nodes are, and those of routers that say nothing else.
+    pub mesh_session: Session,
     /// Pod address ranges, in the order of the file.
     pub pools: Vec<Pool>,
     /// The nodes, in the order of the file.
@@ -152,6 +155,8 @@ pub struct Peer {
     pub transport: Transport,
     /// What it may do.
     pub allowance: Allowance,
+    /// What its session is to be.
+    pub session: Session,
     /// Its own timers, where they are not those of all.
     pub hold: Option<Duration>,
     /// See [`Timers`].

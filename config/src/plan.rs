@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use starling_bgp::msg::{Export, Originated, PeerPolicy, RibConfig};
 use starling_bgp::policy::{ImportPolicy, Policy};
-use starling_bgp::session::{Offer, PeerConfig};
+use starling_bgp::session::PeerConfig;
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{FibConfig, Pool, TunnelConfig};
 
@@ -21,6 +21,7 @@ use crate::outward::Outward;
 use crate::policy::{Compiler, Names, Neighbor};
 use crate::range::{Range, RangePlan};
 use crate::routing::{Allowance, Choice, originated};
+use crate::session::Session;
 use crate::transport::Transport;
 use crate::value::link_local;
 
@@ -107,6 +108,8 @@ pub struct PeerPlan {
     pub transport: Transport,
     /// What it may do.
     pub allowance: Allowance,
+    /// What its session is to be.
+    pub session: Session,
     /// Families that we offer.
     pub families: Families,
     /// Hold time that we offer.
@@ -159,10 +162,10 @@ impl PeerPlan {
             families: self.families,
             hold: self.hold,
             connect_retry: self.connect_retry,
-            send_hold: None,
-            offer: Offer::default(),
-            allow_own_as: 0,
-            first_as: true,
+            send_hold: self.session.send_hold,
+            offer: self.session.offer.clone(),
+            allow_own_as: self.session.allow_own_as,
+            first_as: self.session.first_as,
             cluster_id: self.cluster_id,
         }
     }
@@ -186,6 +189,7 @@ impl PeerPlan {
             drain: self.outward.drain,
             limits: self.allowance.limits,
             blackhole: self.allowance.blackhole,
+            add_path: self.session.paths_sent(),
             ..PeerPolicy::default()
         }
     }
@@ -359,6 +363,7 @@ impl Config {
             passive: false,
             transport: Transport { key: self.mesh_key.clone(), ..Transport::default() },
             allowance: self.mesh_allowance,
+            session: self.mesh_session.clone(),
             families,
             hold: self.timers.hold,
             connect_retry: self.timers.connect_retry,
@@ -393,6 +398,10 @@ impl Config {
         if local_address.is_some() || link_local(peer.address) {
             own_families.insert(over);
         }
+        // Or, for IPv4, with an IPv6 one (RFC 8950).
+        if peer.session.offer.extended_next_hop && over == Family::Ipv6 {
+            own_families.insert(Family::Ipv4);
+        }
         PeerPlan {
             name: peer.name.clone(),
             kind,
@@ -407,6 +416,7 @@ impl Config {
             passive: peer.passive || peer.range.is_some(),
             transport: peer.transport.clone(),
             allowance: peer.allowance,
+            session: peer.session.clone(),
             families: peer.families.intersect(own_families),
             hold: peer.hold.unwrap_or(self.timers.hold),
             connect_retry: peer.connect_retry.unwrap_or(self.timers.connect_retry),

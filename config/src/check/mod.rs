@@ -12,6 +12,7 @@ mod policies;
 mod pools;
 mod reflector;
 mod routing;
+mod session;
 mod settings;
 mod transport;
 
@@ -78,6 +79,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         asn,
         mesh,
         mesh_key: transport::mesh_key(raw),
+        mesh_session: session::mesh(raw, problems),
         pools,
         nodes,
         peers,

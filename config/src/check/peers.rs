@@ -8,6 +8,7 @@ use starling_bgp::types::{Asn, Families, Family, family_of};
 
 use super::reflector;
 use super::routing;
+use super::session;
 use super::settings::{self, BGP_PORT};
 use super::transport::{self, Place};
 use crate::model::{Local, Node, Peer};
@@ -128,6 +129,7 @@ fn build(
         transport,
         outward: reflector::outward(said, asn, &picked, nodes, problems),
         allowance: routing::router(said),
+        session: session::of_peer(said, link_local(place.address), raw, problems),
         hold: said.transport.hold.get().map(|hold| settings::hold(hold, problems)),
         connect_retry: said
             .transport

@@ -24,12 +24,14 @@ use crate::value::{
 mod bfd;
 mod outward;
 pub(crate) mod policy;
+mod session;
 mod tables;
 mod transport;
 
 pub(crate) use bfd::{Bfd, PeerBfd};
 pub(crate) use outward::{Outward, Reflector};
 use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
+pub(crate) use session::{OwnRole, Session};
 use tables::{patterns, table, tables, unknown_table};
 pub(crate) use transport::{PeerAsn, Transport};
 
@@ -46,6 +48,16 @@ const CLUSTER: Keys = &[
     "always-compare-med",
     "max-prefixes",
     "aggregate",
+    "graceful-restart",
+    "restart-time",
+    "long-lived",
+    "extended-messages",
+    "extended-next-hop",
+    "add-paths",
+    "add-path-limit",
+    "allow-own-as",
+    "first-as",
+    "send-hold",
 ];
 const POOL: Keys = &["cidr", "ipip"];
 const NODE: Keys = &[
@@ -89,6 +101,18 @@ const PEER: Keys = &[
     "best-external",
     "max-prefixes",
     "blackhole-community",
+    "graceful-restart",
+    "restart-time",
+    "long-lived",
+    "extended-messages",
+    "extended-next-hop",
+    "add-paths",
+    "add-path-limit",
+    "allow-own-as",
+    "first-as",
+    "send-hold",
+    "role",
+    "strict-role",
 ];
 const KERNEL: Keys =
     &["protocol", "table", "metric", "policy", "pod-interfaces", "metric-from-local-pref"];
@@ -154,6 +178,7 @@ pub(crate) struct Cluster {
     pub(crate) always_compare_med: Field<bool>,
     pub(crate) max_prefixes: Field<MaxPrefixes>,
     pub(crate) aggregate: Field<bool>,
+    pub(crate) session: Session,
 }
 
 #[derive(Debug)]
@@ -209,6 +234,8 @@ pub(crate) struct Peer {
     pub(crate) outward: Outward,
     pub(crate) max_prefixes: Field<MaxPrefixes>,
     pub(crate) blackhole_community: Field<bool>,
+    pub(crate) session: Session,
+    pub(crate) own_role: OwnRole,
 }
 
 #[derive(Debug)]
@@ -331,6 +358,7 @@ impl Raw {
                     always_compare_med: s.one("always-compare-med"),
                     max_prefixes: s.one("max-prefixes"),
                     aggregate: s.one("aggregate"),
+                    session: session::session(&mut s),
                 };
                 self.cluster.replace(cluster).map(|b| b.at)
             }
@@ -458,6 +486,8 @@ fn peer(mut s: Section<'_, '_>) -> Peer {
         outward: outward::outward(&mut s),
         max_prefixes: s.one("max-prefixes"),
         blackhole_community: s.one("blackhole-community"),
+        session: session::session(&mut s),
+        own_role: session::own_role(&mut s),
     }
 }
 

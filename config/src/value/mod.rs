@@ -17,11 +17,13 @@ use crate::source::shown;
 mod address;
 mod policy;
 mod routing;
+mod session;
 mod transport;
 
 pub(crate) use address::{HostAddress, LocalAddress};
 pub(crate) use policy::{CommunityWord, NextHopWord, PrefixWord, Then, Times, family_of_pattern};
 pub(crate) use routing::{MaxPaths, MaxPrefixes, Network};
+pub(crate) use session::{AddPathLimit, AddPaths, AllowOwnAs, GracefulRestart};
 pub(crate) use transport::{
     Asns, External, KeyFile, KeyId, Limit, Multihop, PeerAddress, TtlSecurity, link_local,
 };
