@@ -157,7 +157,8 @@ impl Fib {
         Some(Context { world: &self.world, config, device: &self.device })
     }
 
-    pub(crate) fn is_sure(&self) -> bool {
+    /// Whether the kernel's table is known.
+    pub fn is_sure(&self) -> bool {
         self.sure
     }
 

@@ -202,6 +202,15 @@ pub struct Neighbor {
     pub transport: Transport,
     /// What both sides agreed; set while Established.
     pub agreed: Option<Agreed>,
+    /// What our last OPEN offered, in words.
+    #[serde(default)]
+    pub offered: Vec<String>,
+    /// What the neighbour's OPEN offers, in words; empty unless Established.
+    #[serde(default)]
+    pub offers: Vec<String>,
+    /// `bgpctl neighbor NAME down` holds it.
+    #[serde(default)]
+    pub held: bool,
     /// Messages received.
     pub messages_received: Counters,
     /// Messages sent.
@@ -252,10 +261,60 @@ pub struct Agreed {
     pub route_refresh: bool,
     /// The neighbour marks the end of its first announcements (RFC 4724 §2).
     pub end_of_rib: bool,
+    /// Both mark beginning and end of what is sent again (RFC 7313).
+    #[serde(default)]
+    pub enhanced_refresh: bool,
+    /// Messages may have 65535 octets (RFC 8654).
+    #[serde(default)]
+    pub extended_messages: bool,
+    /// IPv4 routes may have IPv6 next hops (RFC 8950).
+    #[serde(default)]
+    pub extended_next_hop: bool,
+    /// Families in which several paths for a prefix come (RFC 7911).
+    #[serde(default)]
+    pub add_path_receive: Vec<String>,
+    /// Families in which several go.
+    #[serde(default)]
+    pub add_path_send: Vec<String>,
+    /// What the neighbour is, if it says so: "customer", … (RFC 9234).
+    #[serde(default)]
+    pub role: Option<String>,
+    /// What becomes of the neighbour's routes when it restarts; `null`: they go at once.
+    #[serde(default)]
+    pub graceful: Option<Graceful>,
     /// Hold time; 0: none.
     pub hold_s: u64,
     /// Time between keepalives; 0: none.
     pub keepalive_s: u64,
+}
+
+/// Graceful restart as the neighbour offers it (RFC 4724, 8538, 9494).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Graceful {
+    /// Families whose routes survive its restart.
+    pub families: Vec<String>,
+    /// Those whose forwarding state it had kept when this session began.
+    pub preserved: Vec<String>,
+    /// It had just restarted when this session began.
+    pub restarting: bool,
+    /// A NOTIFICATION counts as a restart too, unless it is a hard reset (RFC 8538).
+    pub notification: bool,
+    /// For so long its routes are kept while it is away.
+    pub time_s: u64,
+    /// And for so long after that, depreferenced: IPv4, IPv6.
+    pub long_lived_s: [u64; 2],
+}
+
+/// What is done to a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Steer {
+    /// It ends, with these words for the neighbour (RFC 9003), and stays so.
+    Down {
+        /// At most 255 octets of them are sent; may be empty.
+        reason: String,
+    },
+    /// It may begin again.
+    Up,
 }
 
 /// Messages by kind.

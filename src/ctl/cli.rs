@@ -50,6 +50,15 @@ pub enum Command {
     /// Show what the daemon knows.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Show(Show),
+    /// End the session with a neighbour, or let it begin again.
+    #[command(alias = "neighbour", arg_required_else_help = true)]
+    Neighbor {
+        /// Its name or address.
+        name: String,
+        /// What is done to it.
+        #[command(subcommand)]
+        to: Steering,
+    },
     /// Policies: which rule decides.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Policy(Policy),
@@ -57,6 +66,20 @@ pub enum Command {
     Reload,
     /// The versions of bgpctl and of the daemon.
     Version,
+}
+
+/// What is done to a neighbour's session.
+#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
+#[command(infer_subcommands = true)]
+pub enum Steering {
+    /// It ends and stays down, until `up` or the daemon's restart.
+    Down {
+        /// Words for the neighbour's operator (RFC 9003), at most 255 octets.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// It may begin again.
+    Up,
 }
 
 /// What to show.

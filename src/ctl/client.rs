@@ -64,6 +64,17 @@ impl Client {
         if succeeded { Ok(body) } else { Err(refusal(&body)) }
     }
 
+    /// The answer to `POST path`, whole.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn post(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let answer = self.request(Method::POST, path, ANSWER).await?;
+        let succeeded = answer.status().is_success();
+        let body = self.whole(answer).await?;
+        if succeeded { Ok(body) } else { Err(refusal(&body)) }
+    }
+
     /// The answer to `POST /v1/reload`: a `ReloadResult`, also where the file had errors.
     ///
     /// # Errors

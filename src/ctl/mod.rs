@@ -26,7 +26,7 @@ use crate::api::{
     ApiError, BfdSession, FibEntry, Lookup, Neighbor, Node, Policy, PolicyTest, ReloadResult,
     Route, RouteQuery, Summary, Version,
 };
-use cli::{Cli, Command, Show};
+use cli::{Cli, Command, Show, Steering};
 use client::{Client, Failure, Rows};
 use render::{Listing, Page};
 
@@ -70,6 +70,9 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
     let client = Client::new(&cli.socket);
     let show = match &cli.command {
         Command::Show(show) => show,
+        Command::Neighbor { name, to } => {
+            return steer(cli, &client, page, (name, to), out).await;
+        }
         Command::Policy(cli::Policy::Test(test)) => {
             let path = client::with_query("/v1/policy/test", &test.query().to_pairs());
             document::<Vec<PolicyTest>, _>(cli, &client, &path, out, |tests, out| {
@@ -134,6 +137,31 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             let rows = client.rows("/v1/fib").await?;
             table::<FibEntry>(cli, rows, &mut render::FibTable::new(page), out).await?;
         }
+    }
+    Ok(0)
+}
+
+async fn steer(
+    cli: &Cli,
+    client: &Client,
+    page: &Page,
+    (name, to): (&str, &Steering),
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let path = format!("/v1/neighbors/{}", client::escaped(name));
+    let path = match to {
+        Steering::Down { reason } if reason.is_empty() => format!("{path}/down"),
+        Steering::Down { reason } => {
+            client::with_query(&format!("{path}/down"), &[("reason", reason.clone())])
+        }
+        Steering::Up => format!("{path}/up"),
+    };
+    let body = client.post(&path).await?;
+    let neighbor: Neighbor = client::read(&body)?;
+    if cli.json {
+        out.write_all(&body).map_err(Failure::Output)?;
+    } else {
+        render::neighbors(page, std::slice::from_ref(&neighbor), out).map_err(Failure::Output)?;
     }
     Ok(0)
 }

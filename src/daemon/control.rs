@@ -25,7 +25,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{
     ApiError, BfdSession, FibEntry, Live, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready,
-    ReloadResult, Route, RouteQuery, Summary, Version,
+    ReloadResult, Route, RouteQuery, Steer, Summary, Version,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -51,6 +51,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn neighbors(&self) -> impl Future<Output = Result<Vec<Neighbor>, Refusal>> + Send;
     /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
     fn neighbor(&self, name: &str) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
+    /// Ends the session with a neighbour, with these words for it, until it is let up again; or
+    /// lets it up. As the neighbour is then; [`Refusal::not_found`] where there is none.
+    fn steer(
+        &self,
+        name: &str,
+        to: Steer,
+    ) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
     /// Routes in order of prefix; [`Refusal::not_found`] where `query.from` is no neighbour.
     fn routes(
         &self,
@@ -111,21 +118,24 @@ impl IntoResponse for Refusal {
 
 /// Everything: for the Unix socket, which only root and its group can open.
 pub fn router<B: Backend>(backend: B) -> Router {
-    routes(post(reload::<B>)).with_state(backend)
+    let steering = [post(reload::<B>), post(down::<B>), post(up::<B>)];
+    routes(steering).with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
-    routes(post(only_on_the_unix_socket)).with_state(backend)
+    routes([(); 3].map(|()| post(only_on_the_unix_socket))).with_state(backend)
 }
 
-fn routes<B: Backend>(reload: MethodRouter<B>) -> Router<B> {
+fn routes<B: Backend>([reload, down, up]: [MethodRouter<B>; 3]) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
         .route("/v1/summary", get(summary::<B>))
         .route("/v1/neighbors", get(neighbors::<B>))
         .route("/v1/neighbors/{name}", get(neighbor::<B>))
         .route("/v1/bfd", get(bfd::<B>))
+        .route("/v1/neighbors/{name}/down", down)
+        .route("/v1/neighbors/{name}/up", up)
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
@@ -165,6 +175,43 @@ async fn neighbor<B: Backend>(
 
 async fn bfd<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     in_time(ANSWER, backend.bfd()).await.map(|sessions| json(StatusCode::OK, &sessions))
+}
+
+async fn down<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    let mut reason = String::new();
+    for (key, value) in pairs {
+        match key.as_str() {
+            "reason" => reason = value,
+            _ => {
+                return Err(Refusal::bad_request(
+                    ApiError::new(format!("`{key}` is not known here")).hint("known is reason="),
+                ));
+            }
+        }
+    }
+    steer(&backend, name, Steer::Down { reason }).await
+}
+
+async fn up<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    steer(&backend, name, Steer::Up).await
+}
+
+async fn steer<B: Backend>(
+    backend: &B,
+    name: Result<Path<String>, PathRejection>,
+    to: Steer,
+) -> Result<Response, Refusal> {
+    let Path(name) = name.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    in_time(ANSWER, backend.steer(&name, to)).await.map(|one| json(StatusCode::OK, &one))
 }
 
 async fn routes_table<B: Backend>(
@@ -222,8 +269,8 @@ async fn metrics<B: Backend>(State(backend): State<B>) -> Result<Response, Refus
 async fn only_on_the_unix_socket() -> Refusal {
     Refusal {
         status: StatusCode::FORBIDDEN,
-        body: ApiError::new("a reload is not accepted over TCP, which anybody may call")
-            .hint("use the Unix socket (`bgpctl reload` on the node) or SIGHUP"),
+        body: ApiError::new("nothing is changed over TCP, which anybody may call")
+            .hint("use the Unix socket: `bgpctl` on the node"),
     }
 }
 
@@ -235,7 +282,9 @@ async fn unknown_path(uri: Uri) -> Refusal {
 }
 
 async fn wrong_method(uri: Uri) -> Refusal {
-    let hint = if uri.path() == "/v1/reload" { "use POST" } else { "use GET" };
+    let path = uri.path();
+    let steers = path == "/v1/reload" || path.ends_with("/down") || path.ends_with("/up");
+    let hint = if steers { "use POST" } else { "use GET" };
     Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,
         body: ApiError::new(format!("`{}` does not take this method", uri.path())).hint(hint),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_bgp::bfd;
+use starling_bgp::session::Forwarding;
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
 use starling_config::model::Bfd;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::bfd::Target;
@@ -30,6 +31,7 @@ pub struct Neighbour {
     /// The way to its task.
     pub handle: PeerHandle,
     task: JoinHandle<()>,
+    started: bool,
 }
 
 /// All of them.
@@ -39,6 +41,8 @@ pub struct Neighbours {
     rib: mpsc::Sender<FromPeer>,
     callers: Callers,
     seed: u64,
+    /// What OPENs say of our own restart.
+    forwarding: watch::Receiver<Forwarding>,
     last_id: u32,
     by_key: BTreeMap<PeerKey, Neighbour>,
 }
@@ -50,8 +54,9 @@ impl Neighbours {
         rib: mpsc::Sender<FromPeer>,
         callers: Callers,
         seed: u64,
+        forwarding: watch::Receiver<Forwarding>,
     ) -> Neighbours {
-        Neighbours { clock, rib, callers, seed, last_id: 0, by_key: BTreeMap::new() }
+        Neighbours { clock, rib, callers, seed, forwarding, last_id: 0, by_key: BTreeMap::new() }
     }
 
     /// All, in the order of their addresses.
@@ -81,13 +86,14 @@ impl Neighbours {
             let seed = self.seed ^ u64::from(self.last_id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let config = peer.peer_config(id);
             let endpoint = Endpoint::of(peer);
-            let (handle, task) = peer::spawn(self.clock, config, endpoint, seed, self.rib.clone());
-            self.by_key.insert(peer.key(), Neighbour { plan: peer.clone(), handle, task });
+            let (rib, forwarding) = (self.rib.clone(), self.forwarding.clone());
+            let (handle, task) = peer::spawn(self.clock, config, endpoint, seed, rib, forwarding);
+            let neighbour = Neighbour { plan: peer.clone(), handle, task, started: false };
+            self.by_key.insert(peer.key(), neighbour);
         }
     }
 
-    /// Starts the new, reconfigures the changed and retires the missing ones; `Start` is nothing
-    /// to one that runs. Whoever else `plan` lets in may call from then on.
+    /// Starts the new, reconfigures the changed and retires the missing ones. Whoever else `plan` lets in may call from then on.
     pub async fn settle(&mut self, plan: Arc<NodePlan>) {
         let wanted: BTreeMap<PeerKey, &PeerPlan> =
             plan.peers.iter().map(|peer| (peer.key(), peer)).collect();
@@ -95,7 +101,7 @@ impl Neighbours {
             self.by_key.keys().filter(|who| !wanted.contains_key(who)).cloned().collect();
         for who in gone {
             if let Some(neighbour) = self.by_key.remove(&who) {
-                retire(neighbour, Notification::CEASE_DECONFIGURED).await;
+                retire(neighbour, Command::Retire(Notification::CEASE_DECONFIGURED)).await;
             }
         }
         for (who, peer) in wanted {
@@ -105,7 +111,10 @@ impl Neighbours {
                 let config = Box::new(peer.peer_config(neighbour.handle.id));
                 tell(&neighbour.handle, Command::Configure(config, Endpoint::of(peer))).await;
             }
-            tell(&neighbour.handle, Command::Start).await;
+            // One that stopped since, at its prefix limit, has its own reasons.
+            if !std::mem::replace(&mut neighbour.started, true) {
+                tell(&neighbour.handle, Command::Start).await;
+            }
         }
         let known = self.by_key.iter().map(|(who, n)| (who.clone(), n.handle.clone())).collect();
         self.callers.replace(known, plan);
@@ -127,12 +136,15 @@ impl Neighbours {
         self.iter().filter_map(target).collect()
     }
 
-    /// Says goodbye to all, at the same time.
+    /// Says goodbye to all, at the same time; those who can keep our routes until we are back.
     pub async fn shut_down(&mut self) {
         let all = std::mem::take(&mut self.by_key);
         let goodbyes: Vec<_> = all
             .into_values()
-            .map(|neighbour| tokio::spawn(retire(neighbour, Notification::CEASE_SHUTDOWN)))
+            .map(|neighbour| {
+                let why = Notification::CEASE_SHUTDOWN.saying("starlingd stops");
+                tokio::spawn(retire(neighbour, Command::Leave(why)))
+            })
             .collect();
         for goodbye in goodbyes {
             // A task that panicked has nobody left to say goodbye to.
@@ -148,8 +160,8 @@ async fn tell(handle: &PeerHandle, command: Command) {
     }
 }
 
-async fn retire(mut neighbour: Neighbour, goodbye: Notification) {
-    tell(&neighbour.handle, Command::Retire(goodbye)).await;
+async fn retire(mut neighbour: Neighbour, goodbye: Command) {
+    tell(&neighbour.handle, goodbye).await;
     if tokio::time::timeout(GOODBYE, &mut neighbour.task).await.is_err() {
         neighbour.task.abort();
     }

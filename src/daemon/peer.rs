@@ -18,11 +18,11 @@ use bytes::{Bytes, BytesMut};
 use starling_bgp::bfd::Loss;
 use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
 use starling_bgp::peer::Peer;
-use starling_bgp::session::{PeerConfig, PeerEvent, PeerStatus};
+use starling_bgp::session::{Forwarding, PeerConfig, PeerEvent, PeerStatus};
 use starling_bgp::types::{Family, PeerId};
 use starling_bgp::wire::Notification;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::conn::{self, Conn};
@@ -51,8 +51,14 @@ pub enum Command {
     BfdDown(Loss),
     /// How are you?
     Status(oneshot::Sender<Report>),
-    /// Say this to the neighbour, then end the task.
+    /// The operator ends the session, with these words, until he says `Up`.
+    Down(String),
+    /// The operator lets it begin again.
+    Up,
+    /// Say this to the neighbour, which shall forget us, then end the task.
     Retire(Notification),
+    /// The daemon stops and shall be back: say what does not cost our routes, then end the task.
+    Leave(Notification),
 }
 
 /// How a neighbour is.
@@ -62,6 +68,8 @@ pub struct Report {
     pub status: PeerStatus,
     /// What an operator should know beside that, the latest last.
     pub notes: Vec<String>,
+    /// He has ended the session himself (`bgpctl neighbor NAME down`).
+    pub held: bool,
 }
 
 /// The way to a neighbour's pump.
@@ -80,6 +88,7 @@ pub fn spawn(
     endpoint: Endpoint,
     seed: u64,
     rib: mpsc::Sender<FromPeer>,
+    forwarding: watch::Receiver<Forwarding>,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
     let (commands, inbox) = mpsc::channel(16);
     let handle = PeerHandle { id: config.id, commands };
@@ -97,6 +106,8 @@ pub fn spawn(
         octets_sent: 0,
         notes: VecDeque::new(),
         retiring: false,
+        held: false,
+        forwarding,
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
@@ -129,11 +140,15 @@ struct Pump {
     octets_sent: u64,
     notes: VecDeque<String>,
     retiring: bool,
+    /// The operator has ended the session; only he begins it again.
+    held: bool,
+    forwarding: watch::Receiver<Forwarding>,
 }
 
 impl Pump {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>, rib: mpsc::Sender<FromPeer>) {
         let mut out = Vec::new();
+        self.forwarding.mark_changed();
         while !(self.retiring && self.to_rib.is_empty()) {
             let read = self.to_rib.is_empty();
             tokio::select! {
@@ -152,6 +167,10 @@ impl Pump {
                     self.progressed(Slot::Accepted, result, &mut out);
                 }
                 message = from_rib(&mut self.live) => self.hear_rib(message, &mut out),
+                Ok(()) = self.forwarding.changed() => {
+                    let forwarding = *self.forwarding.borrow_and_update();
+                    self.handle(PeerIn::Forwarding(forwarding), &mut out);
+                }
                 permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
                         permit.send(message);
@@ -171,7 +190,16 @@ impl Pump {
 
     fn command(&mut self, command: Command, out: &mut Vec<PeerOut>) {
         match command {
-            Command::Start => self.handle(PeerIn::Start, out),
+            Command::Start => self.start(out),
+            Command::Down(text) => {
+                self.held = true;
+                let why = Notification::CEASE_SHUTDOWN.saying(&text);
+                self.handle(PeerIn::Stop(why), out);
+            }
+            Command::Up => {
+                self.held = false;
+                self.handle(PeerIn::Start, out);
+            }
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::BfdDown(loss) => self.handle(PeerIn::BfdDown(loss), out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
@@ -180,7 +208,12 @@ impl Pump {
                 status.sent.updates += self.updates_sent;
                 status.sent.octets += self.octets_sent;
                 // Whoever asked may have gone away.
-                let _ = answer.send(Report { status, notes: self.notes.iter().cloned().collect() });
+                let notes = self.notes.iter().cloned().collect();
+                let _ = answer.send(Report { status, notes, held: self.held });
+            }
+            Command::Leave(notification) => {
+                self.handle(PeerIn::Leave(notification), out);
+                self.retiring = true;
             }
             Command::Retire(notification) => {
                 self.handle(PeerIn::Stop(notification), out);
@@ -201,6 +234,15 @@ impl Pump {
         self.endpoint = endpoint;
         self.handle(PeerIn::Configure(config), out);
         if anew {
+            self.start(out);
+        }
+    }
+
+    fn start(&mut self, out: &mut Vec<PeerOut>) {
+        if !self.held {
+            // Our first OPEN says how we started.
+            let forwarding = *self.forwarding.borrow_and_update();
+            self.handle(PeerIn::Forwarding(forwarding), out);
             self.handle(PeerIn::Start, out);
         }
     }

@@ -15,10 +15,11 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use starling_bgp::msg::{PeerUp, PrefixLimit, RibIn, RibOut};
 use starling_bgp::rib::Rib;
+use starling_bgp::session::Forwarding;
 use starling_bgp::types::{Family, PeerId};
 use starling_fib::netlink::Command;
 use starling_fib::types::FibIn;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bridge;
 use super::clock::Clock;
@@ -80,13 +81,22 @@ impl RibHandle {
 }
 
 /// Starts the thread. It ends when every `RibHandle` is gone.
-pub fn spawn(clock: Clock, fib: mpsc::Sender<Command>) -> std::io::Result<RibHandle> {
+pub fn spawn(
+    clock: Clock,
+    fib: mpsc::Sender<Command>,
+    forwarding: watch::Sender<Forwarding>,
+) -> std::io::Result<RibHandle> {
     let (routes, routes_in) = mpsc::channel(256);
     let (control, control_in) = mpsc::channel(256);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("rib".into()).spawn(move || {
-        let pump =
-            Pump { rib: Rib::new(), clock, sessions: BTreeMap::new(), to_fib: VecDeque::new() };
+        let pump = Pump {
+            rib: Rib::new(),
+            clock,
+            sessions: BTreeMap::new(),
+            to_fib: VecDeque::new(),
+            forwarding,
+        };
         runtime.block_on(pump.run(routes_in, control_in, fib));
     })?;
     Ok(RibHandle { routes, control })
@@ -97,6 +107,8 @@ struct Pump {
     clock: Clock,
     sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
     to_fib: VecDeque<FibIn>,
+    /// What our OPENs say of our own restart.
+    forwarding: watch::Sender<Forwarding>,
 }
 
 impl Pump {
@@ -162,7 +174,11 @@ impl Pump {
             RibOut::OverLimit { peer, family, limit } => {
                 self.tell(peer, ToPeer::OverLimit { family, limit });
             }
-            RibOut::Settled => self.to_fib.push_back(FibIn::Settled),
+            RibOut::Settled => {
+                self.to_fib.push_back(FibIn::Settled);
+                // From now on the kernel's routes are what neighbours announce.
+                self.forwarding.send_replace(Forwarding { restarting: false, preserved: true });
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_bgp::msg::RibIn;
+use starling_bgp::session::Forwarding;
 use starling_bgp::session::State;
 use starling_config::{Config, NodePlan};
 use starling_fib::types::FibIn;
@@ -32,6 +33,11 @@ use super::watch::ConfigWatch;
 use super::{Options, fib, identity};
 use crate::api::ReloadResult;
 
+/// How long the start waits for the kernel's table …
+const LOOK: Duration = Duration::from_secs(2);
+/// … looking so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -48,7 +54,9 @@ pub async fn run(options: Options) -> Result<(), String> {
     let (kernel_lost, mut lost_kernel) = oneshot::channel();
     let (fib, news) =
         fib::spawn(options.tunnel_stand_in, kernel_lost).map_err(|error| error.to_string())?;
-    let rib = rib::spawn(clock, fib.commands.clone()).map_err(|error| error.to_string())?;
+    let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
+    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone())
+        .map_err(|error| error.to_string())?;
     tokio::spawn(fib::bring_news(news, rib.control.clone()));
 
     let bfd = bfd::spawn(clock).map_err(|error| error.to_string())?;
@@ -65,7 +73,8 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     };
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
-    let neighbours = Neighbours::new(clock, rib.routes.clone(), callers.clone(), seed);
+    let neighbours =
+        Neighbours::new(clock, rib.routes.clone(), callers.clone(), seed, forwarding.subscribe());
     let plan = Arc::new(plan);
     let roster =
         Roster { plan: Arc::clone(&plan), generation: 0, peers: Vec::new(), rejected: None };
@@ -82,6 +91,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         bfd: bfd.clone(),
         watch,
         roster: watch::Sender::new(roster),
+        forwarding,
     };
     supervisor.apply(plan).await;
     // Only now is it known who may call; until then connections wait in the backlog.
@@ -152,6 +162,8 @@ struct Supervisor {
     bfd: BfdHandle,
     watch: Option<ConfigWatch>,
     roster: watch::Sender<Roster>,
+    /// What OPENs say of our own restart.
+    forwarding: watch::Sender<Forwarding>,
 }
 
 impl Supervisor {
@@ -231,10 +243,31 @@ impl Supervisor {
         self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
         // A closed channel means that the Rib's thread has ended: the daemon is stopping.
         let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
+        if self.roster.borrow().generation == 0 {
+            self.look_for_a_predecessor().await;
+        }
         self.neighbours.settle(plan).await;
         self.bfd.watch(self.neighbours.watched()).await;
         let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
         self.roster.send_modify(|roster| roster.peers = peers);
+    }
+
+    /// Whether the kernel still forwards by routes of a predecessor (RFC 4724 §4.1): neighbours are
+    /// told with the first OPEN, so nobody is called before the kernel's table has been read once,
+    /// or cannot be.
+    async fn look_for_a_predecessor(&self) {
+        let read = async {
+            loop {
+                let seen = self.fib.ask(|fib| (fib.is_sure(), fib.leftovers().next().is_some()));
+                match seen.await {
+                    Some((false, _)) => tokio::time::sleep(LOOK_AGAIN).await,
+                    Some((true, preserved)) => return preserved,
+                    None => return false,
+                }
+            }
+        };
+        let preserved = tokio::time::timeout(LOOK, read).await.unwrap_or(false);
+        self.forwarding.send_modify(|forwarding| forwarding.preserved |= preserved);
     }
 
     /// A caller from a range: makes a neighbour of it, or says why not.

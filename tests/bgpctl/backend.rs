@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use starling::api::{
-    ApiError, BfdSession, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready,
-    ReloadResult, Route, RouteQuery, Summary,
+    ApiError, BfdSession, FibEntry, Neighbor, Node, PeerSummary, Policy, PolicyQuery, PolicyTest,
+    Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -54,6 +54,15 @@ impl Backend for Memory {
                     .hint("known are server2 and gw0"),
             )
         })
+    }
+
+    async fn steer(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
+        let neighbor = self.neighbor(name).await?;
+        let (held, reason) = match to {
+            Steer::Down { reason } => (true, Some(format!("held down: {reason}"))),
+            Steer::Up => (false, None),
+        };
+        Ok(Neighbor { held, summary: PeerSummary { reason, ..neighbor.summary }, ..neighbor })
     }
 
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {

@@ -1,10 +1,10 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, How, Kernel,
-    KernelState, LastDown, Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place, Policy,
-    PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready, Reason,
-    Route, SessionState, Summary, TestedRoute, Transport, UsedHop,
+    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, Graceful, How,
+    Kernel, KernelState, LastDown, Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place,
+    Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready,
+    Reason, Route, SessionState, Summary, TestedRoute, Transport, UsedHop,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -109,9 +109,26 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             four_octet_as: true,
             route_refresh: true,
             end_of_rib: true,
+            enhanced_refresh: true,
+            extended_messages: true,
+            extended_next_hop: false,
+            add_path_receive: vec!["ipv4".to_owned()],
+            add_path_send: Vec::new(),
+            role: None,
+            graceful: Some(Graceful {
+                families: vec!["ipv4".to_owned()],
+                preserved: vec!["ipv4".to_owned()],
+                restarting: true,
+                notification: true,
+                time_s: 120,
+                long_lived_s: [3600, 0],
+            }),
             hold_s: 90,
             keepalive_s: 30,
         }),
+        offered: vec!["ipv4".to_owned(), "route-refresh".to_owned()],
+        offers: vec!["ipv4".to_owned(), "graceful-restart 120 s, restarting, ipv4".to_owned()],
+        held: false,
         messages_received: Counters {
             opens: 1,
             updates: 12,
@@ -144,6 +161,9 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         summary: summary.peers[2].clone(),
         local_address: None,
         agreed: None,
+        offered: Vec::new(),
+        offers: Vec::new(),
+        held: false,
         messages_received: Counters::default(),
         messages_sent: Counters::default(),
         last_received_s: None,

@@ -1,4 +1,5 @@
 //! `alone`, `collision`, `routes`: one peer, message by message. `codes`: what each malformed message is answered.
+//! `table`: each state against each event of RFC 4271 §8.1. `restart`: what outlives a session.
 //! `pair`: two peers over a simulated network. `any`: any sequence of inputs.
 //! All of them check what holds always: see [`Watch`].
 
@@ -8,7 +9,9 @@ mod codes;
 mod collision;
 mod net;
 mod pair;
+mod restart;
 mod routes;
+mod table;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

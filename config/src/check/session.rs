@@ -32,6 +32,13 @@ pub(super) fn of_peer(said: &raw::Peer, link: bool, raw: &Raw, problems: &mut Pr
     let mut session = mesh(raw, &mut Problems::default());
     session.offer.extended_next_hop |= link;
     let mut session = with(session, &said.session, problems);
+    if let Some(limit) = said.session.add_path_limit.get()
+        && !session.offer.add_path_send
+    {
+        problems
+            .warn(limit.at, "the limit has no effect: one path for a prefix is sent")
+            .hint("add-paths = \"send\" or \"both\"");
+    }
     role(said, raw, &mut session, problems);
     session
 }
@@ -62,11 +69,6 @@ fn with(mut session: Session, said: &raw::Session, problems: &mut Problems) -> S
     }
     if let Some(limit) = said.add_path_limit.get() {
         session.add_path_limit = limit.value.0;
-        if !session.offer.add_path_send {
-            problems
-                .warn(limit.at, "the limit has no effect: one path for a prefix is sent")
-                .hint("add-paths = \"send\" or \"both\"");
-        }
     }
     if let Some(times) = said.allow_own_as.value() {
         session.allow_own_as = times.0;

@@ -13,6 +13,7 @@ mod policy;
 mod property;
 mod reload;
 mod routing;
+mod session;
 mod transport;
 
 use starling_config::{Config, Errors};

@@ -6,7 +6,7 @@ use super::summary::state_style;
 use super::table::{Cell, Column, Table};
 use super::text::{age, clean, field};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
-use crate::api::{Agreed, Authentication, Configured, Counters, Neighbor, SessionState};
+use crate::api::{Agreed, Authentication, Configured, Counters, Graceful, Neighbor, SessionState};
 
 /// A block for each of `neighbors`.
 ///
@@ -55,8 +55,11 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     field(page, "addresses", local.as_deref().unwrap_or(""), PLAIN, out)?;
     field(page, "connection", &connection(n), PLAIN, out)?;
     field(page, "offered", &offered(&n.configured), PLAIN, out)?;
+    capabilities(page, "our OPEN", &n.offered, out)?;
+    capabilities(page, "its OPEN", &n.offers, out)?;
     if let Some(agreed) = &n.agreed {
         field(page, "agreed", &agreement(agreed), PLAIN, out)?;
+        field(page, "restart", &restart(agreed.graceful.as_ref()), PLAIN, out)?;
         let id = format!("{}, AS {}", agreed.router_id, agreed.asn);
         field(page, "router ID", &id, PLAIN, out)?;
     }
@@ -117,10 +120,57 @@ fn agreement(a: &Agreed) -> String {
     if a.end_of_rib {
         words.push("end-of-RIB".to_owned());
     }
+    if a.enhanced_refresh {
+        words.push("marked refresh".to_owned());
+    }
+    if a.extended_messages {
+        words.push("extended messages".to_owned());
+    }
+    if a.extended_next_hop {
+        words.push("IPv4 over IPv6 next hops".to_owned());
+    }
+    for (way, families) in
+        [("add-path receive", &a.add_path_receive), ("add-path send", &a.add_path_send)]
+    {
+        if !families.is_empty() {
+            words.push(format!("{way} {}", families.join(" ")));
+        }
+    }
+    if let Some(role) = &a.role {
+        words.push(format!("role {}", clean(role)));
+    }
     words.push(match a.hold_s {
         0 => "no hold time".to_owned(),
         hold => format!("hold {hold}s, keepalive every {}s", a.keepalive_s),
     });
+    words.join(", ")
+}
+
+/// What an OPEN offers, on one line; nothing where there was none.
+fn capabilities(page: &Page, label: &str, list: &[String], out: &mut impl Write) -> io::Result<()> {
+    let words: Vec<String> = list.iter().map(|capability| clean(capability).to_string()).collect();
+    field(page, label, &words.join("; "), PLAIN, out)
+}
+
+/// What becomes of the neighbour's routes when it restarts.
+fn restart(graceful: Option<&Graceful>) -> String {
+    let Some(g) = graceful else { return "its routes go with its session".to_owned() };
+    if g.families.is_empty() {
+        return "it keeps our routes; its own go with its session".to_owned();
+    }
+    let mut words = vec![format!("{} kept for {}s", g.families.join(", "), g.time_s)];
+    let stale = ["ipv4", "ipv6"].into_iter().zip(g.long_lived_s).filter(|(_, time)| *time > 0);
+    words.extend(stale.map(|(family, time)| format!("{family} as stale for {time}s more")));
+    if g.notification {
+        words.push("also after a NOTIFICATION".to_owned());
+    }
+    if g.restarting {
+        let kept = match g.preserved.is_empty() {
+            true => "without its forwarding state".to_owned(),
+            false => format!("with its forwarding state of {}", g.preserved.join(", ")),
+        };
+        words.push(format!("it has just restarted {kept}"));
+    }
     words.join(", ")
 }
 

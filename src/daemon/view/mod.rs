@@ -25,7 +25,7 @@ use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, BfdSession, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, RangeSummary,
-    Ready, ReloadResult, Route, RouteQuery, Summary,
+    Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -126,6 +126,10 @@ impl Backend for View {
         let all = self.all_neighbors(&roster).await?;
         let called = |n: &Neighbor| n.summary.name == name || n.summary.place() == name;
         all.into_iter().find(called).ok_or_else(|| no_such_neighbor(name, &roster))
+    }
+
+    async fn steer(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
+        self.steered(name, to).await
     }
 
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {

@@ -9,7 +9,10 @@ use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
-use crate::api::{Agreed, Authentication, Configured, LastDown, Neighbor, PeerSummary, Transport};
+use crate::api::{
+    Agreed, Authentication, Configured, Graceful, LastDown, Neighbor, PeerSummary, Steer, Transport,
+};
+use crate::daemon::control::Backend;
 use crate::daemon::events;
 use crate::daemon::peer::{self, Command, PeerHandle};
 use crate::daemon::roster::Roster;
@@ -33,6 +36,28 @@ impl View {
         Ok(reports.iter().map(describe).collect())
     }
 
+    pub(super) async fn steered(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
+        let summary = self.neighbor(name).await?.summary;
+        let roster = self.roster();
+        let mut peers = roster.peers.iter();
+        let link = &summary.interface;
+        let found = peers
+            .find(|(plan, _)| (plan.address, &plan.transport.interface) == (summary.address, link));
+        let (plan, handle) = found.ok_or_else(stopping)?;
+        let command = match to {
+            Steer::Down { reason } => {
+                tracing::info!(peer = %plan.name, "ended by the operator: {reason:?}");
+                Command::Down(reason)
+            }
+            Steer::Up => {
+                tracing::info!(peer = %plan.name, "let up by the operator");
+                Command::Up
+            }
+        };
+        handle.commands.send(command).await.map_err(|_| stopping())?;
+        self.neighbor(name).await
+    }
+
     /// All tasks are asked before the first is waited for; one that ended meanwhile (a reload
     /// removed it) is left out.
     async fn reports<'a>(&self, roster: &'a Roster) -> Result<Vec<Report<'a>>, Refusal> {
@@ -49,8 +74,8 @@ impl View {
         let counts = counts.await.ok_or_else(stopping)?;
         let mut reports = Vec::new();
         for ((plan, id, answer), counts) in asked.into_iter().zip(counts) {
-            if let Ok(peer::Report { status, notes }) = answer.await {
-                reports.push(Report { plan, id, status, notes, counts });
+            if let Ok(peer::Report { status, notes, held }) = answer.await {
+                reports.push(Report { held, plan, id, status, notes, counts });
             }
         }
         Ok(reports)
@@ -71,8 +96,10 @@ impl View {
             received: both(counts.received),
             accepted: both(counts.accepted),
             sent: both(counts.sent),
-            reason: down
-                .map(|(reason, _)| events::words(reason, &plan.transport))
+            reason: report
+                .held
+                .then(|| "held down by `bgpctl neighbor … down`".to_owned())
+                .or_else(|| down.map(|(reason, _)| events::words(reason, &plan.transport)))
                 .or_else(|| silence(plan, status)),
         }
     }
@@ -90,6 +117,20 @@ impl View {
             four_octet_as: n.as4,
             route_refresh: n.refresh,
             end_of_rib: n.end_of_rib,
+            enhanced_refresh: n.enhanced_refresh && n.refresh,
+            extended_messages: n.extended_messages,
+            extended_next_hop: n.extended_next_hop,
+            add_path_receive: families(n.add_path_receive),
+            add_path_send: families(n.add_path_send),
+            role: n.role.map(|role| role.to_string()),
+            graceful: n.graceful.map(|g| Graceful {
+                families: families(g.families),
+                preserved: families(g.preserved),
+                restarting: g.restarting,
+                notification: g.notification,
+                time_s: g.time.as_secs(),
+                long_lived_s: g.long_lived.map(|time| time.as_secs()),
+            }),
             hold_s: n.hold.as_secs(),
             keepalive_s: n.hold.as_secs() / 3,
         });
@@ -105,6 +146,9 @@ impl View {
             },
             transport: transport(plan),
             agreed,
+            offered: status.offered.iter().map(ToString::to_string).collect(),
+            offers: status.capabilities.iter().map(ToString::to_string).collect(),
+            held: report.held,
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
@@ -126,6 +170,7 @@ impl View {
 
 /// One neighbour, from all who know of it.
 struct Report<'a> {
+    held: bool,
     plan: &'a PeerPlan,
     id: PeerId,
     status: PeerStatus,

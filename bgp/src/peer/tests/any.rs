@@ -6,30 +6,35 @@ use proptest::prelude::*;
 use super::alone::update;
 use super::codes::silent;
 use super::*;
+use crate::session::Restart;
 
 #[derive(Clone, Debug)]
 enum Step {
     Start,
     Stop,
+    Leave,
+    Forwarding(bool, bool),
+    OverLimit(Option<u16>),
     Configure(u8),
     Connected,
     ConnectFailed,
     Accepted,
     Closed(Slot),
     Received(Slot, Vec<Message>),
-    /// Time passes by so many milliseconds, with or without unread bytes, to whatever is due.
-    Pass(u32, bool),
+    /// Time passes by so many milliseconds, with or without unread bytes, to whatever is due;
+    /// ours wait unsent for so many seconds.
+    Pass(u32, bool, u16),
     RequestRefresh,
     BfdDown,
 }
 
 #[derive(Clone, Debug)]
 enum Message {
-    /// The OPEN of a neighbour with that last octet of its identifier.
-    Open(u8),
+    /// The OPEN of a neighbour with that last octet of its identifier, which offers that.
+    Open(u8, u8),
     Keepalive,
     Update(u8),
-    Refresh(u8),
+    Refresh(u16),
     Notification(u8, u8),
     Garbage(Vec<u8>),
     /// A well-formed header with anything behind it.
@@ -42,10 +47,11 @@ fn slot() -> impl Strategy<Value = Slot> + Clone {
 
 fn any_message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        6 => prop_oneof![Just(2u8), Just(0), Just(1)].prop_map(Message::Open),
+        6 => (prop_oneof![Just(2u8), Just(0), Just(1)], any::<u8>())
+            .prop_map(|(octet, offers)| Message::Open(octet, offers)),
         6 => Just(Message::Keepalive),
         4 => any::<u8>().prop_map(Message::Update),
-        1 => any::<u8>().prop_map(Message::Refresh),
+        1 => any::<u16>().prop_map(Message::Refresh),
         1 => (0u8..8, 0u8..9).prop_map(|(code, subcode)| Message::Notification(code, subcode)),
         1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Message::Garbage),
         2 => (1u8..6, prop::collection::vec(any::<u8>(), 0..60))
@@ -55,17 +61,20 @@ fn any_message() -> impl Strategy<Value = Message> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => Just(Step::Start),
+        8 => Just(Step::Start),
         1 => Just(Step::Stop),
-        1 => (0u8..5).prop_map(Step::Configure),
+        1 => Just(Step::Leave),
+        1 => any::<(bool, bool)>().prop_map(|(r, f)| Step::Forwarding(r, f)),
+        1 => any::<Option<u16>>().prop_map(Step::OverLimit),
+        1 => (0u8..8).prop_map(Step::Configure),
         4 => Just(Step::Connected),
         2 => Just(Step::ConnectFailed),
         4 => Just(Step::Accepted),
         1 => slot().prop_map(Step::Closed),
         12 => (slot(), prop::collection::vec(any_message(), 1..4))
             .prop_map(|(slot, messages)| Step::Received(slot, messages)),
-        6 => (prop_oneof![0u32..200, 0u32..120_000], any::<bool>())
-            .prop_map(|(millis, unread)| Step::Pass(millis, unread)),
+        6 => (prop_oneof![0u32..200, 0u32..120_000], any::<bool>(), prop_oneof![4 => 0u16..5, 1 => 0u16..900])
+            .prop_map(|(millis, unread, stalled)| Step::Pass(millis, unread, stalled)),
         1 => Just(Step::RequestRefresh),
         1 => Just(Step::BfdDown),
     ]
@@ -73,13 +82,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn bytes_of(messages: &[Message]) -> Vec<u8> {
     let one = |message: &Message| match message {
-        Message::Open(octet) => {
+        Message::Open(octet, offers) => {
             let router_id = Ipv4Addr::new(10, 0, 0, *octet);
-            open_of(&PeerConfig { router_id, ..config(2, 1) })
+            open_of(&PeerConfig { router_id, offer: offered(*offers), ..config(2, 1) })
         }
         Message::Keepalive => header::KEEPALIVE.to_vec(),
         Message::Update(n) => update(*n),
-        Message::Refresh(afi) => super::message(Kind::RouteRefresh, &[0, *afi, 0, 1]),
+        Message::Refresh(which) => {
+            let [afi, subtype] = which.to_be_bytes().map(|octet| octet & 3);
+            super::message(Kind::RouteRefresh, &[0, afi, subtype, 1])
+        }
         Message::Notification(code, subcode) => notification(&Notification::new(*code, *subcode)),
         Message::Garbage(bytes) => bytes.clone(),
         Message::Framed(kind, body) => {
@@ -91,12 +103,32 @@ fn bytes_of(messages: &[Message]) -> Vec<u8> {
     messages.iter().flat_map(one).collect()
 }
 
+/// Some of what an OPEN can offer.
+fn offered(bits: u8) -> Offer {
+    let has = |bit: u8| bits & bit != 0;
+    Offer {
+        extended_messages: has(1),
+        extended_next_hop: has(2),
+        add_path_receive: has(4),
+        add_path_send: has(8),
+        restart: Restart {
+            time: if has(16) { 120 * SEC } else { Duration::ZERO },
+            helper: has(32),
+            long_lived: if has(64) { 3600 * SEC } else { Duration::ZERO },
+        },
+        role: None,
+        strict_role: has(128),
+    }
+}
+
 fn variant(n: u8) -> PeerConfig {
     match n {
         0 => config(1, 2),
         1 => PeerConfig { passive: true, ..config(1, 2) },
         2 => PeerConfig { connect_retry: Duration::ZERO, ..config(1, 2) },
         3 => PeerConfig { hold: Duration::ZERO, ..config(1, 2) },
+        4 => PeerConfig { send_hold: Some(5 * SEC), ..config(1, 2) },
+        5 | 6 => PeerConfig { offer: offered(n * 37), ..config(1, 2) },
         _ => PeerConfig { hold: 3 * SEC, connect_retry: SEC, ..config(1, 2) },
     }
 }
@@ -110,6 +142,15 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
         let input = match step {
             Step::Start => PeerIn::Start,
             Step::Stop => PeerIn::Stop(Notification::CEASE_SHUTDOWN),
+            Step::Leave => PeerIn::Leave(Notification::CEASE_SHUTDOWN),
+            Step::Forwarding(restarting, preserved) => {
+                PeerIn::Forwarding(Forwarding { restarting: *restarting, preserved: *preserved })
+            }
+            Step::OverLimit(idle) => PeerIn::OverLimit {
+                family: crate::types::Family::Ipv4,
+                limit: 9,
+                idle: idle.map(|seconds| u32::from(seconds) * SEC),
+            },
             Step::Configure(n) => PeerIn::Configure(Box::new(variant(*n))),
             Step::Connected => PeerIn::Connected { local, remote: local },
             Step::ConnectFailed => PeerIn::ConnectFailed { reason: "refused".into() },
@@ -119,9 +160,10 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
                 bytes.extend_from_slice(&bytes_of(messages));
                 PeerIn::Received { slot: *slot, bytes: &mut bytes }
             }
-            Step::Pass(millis, unread) => {
+            Step::Pass(millis, unread, stalled) => {
                 now = now.after(*millis * MS);
-                tick(*unread)
+                let stalled = u32::from(*stalled) * SEC;
+                PeerIn::Tick { unread: *unread, stalled }
             }
             Step::RequestRefresh => PeerIn::RequestRefresh,
             Step::BfdDown => PeerIn::BfdDown(silent()),
@@ -130,7 +172,7 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
         peer.handle(now, input, &mut out);
         watch.check(now, &peer, news, &out);
         ups += out.iter().filter(|o| matches!(o, PeerOut::Up { .. })).count();
-        assert!(bytes.len() < 4096, "a partial message at most is left");
+        assert!(bytes.len() < header::MAX_EXTENDED_LEN, "a partial message at most is left");
     }
     (peer, ups)
 }
