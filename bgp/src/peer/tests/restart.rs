@@ -251,7 +251,7 @@ fn rfc7313_marks_stand_among_the_routes() {
 
 #[test]
 fn rfc8654_long_messages_once_both_offer_them() {
-    let long = |octets: usize| message(Kind::RouteRefresh, &vec![0, 1, 0, 1].repeat(octets / 4));
+    let long = |octets: usize| message(Kind::RouteRefresh, &[0, 1, 0, 1].repeat(octets / 4));
     let mut peer = Alone::established(Slot::Accepted);
     let out = peer.receive(Slot::Accepted, &long(60_000));
     assert!(matches!(out[..], [PeerOut::Refresh(Family::Ipv4)]), "{out:?}");
