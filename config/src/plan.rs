@@ -190,7 +190,6 @@ impl PeerPlan {
             limits: self.allowance.limits,
             blackhole: self.allowance.blackhole,
             add_path: self.session.paths_sent(),
-            ..PeerPolicy::default()
         }
     }
 }
