@@ -17,7 +17,7 @@
 //! | `GET /v1/summary` | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
-//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
+//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |

@@ -211,6 +211,9 @@ pub struct Neighbor {
     /// `bgpctl neighbor NAME down` holds it.
     #[serde(default)]
     pub held: bool,
+    /// Traffic is being taken off it (RFC 8326).
+    #[serde(default)]
+    pub draining: bool,
     /// Messages received.
     pub messages_received: Counters,
     /// Messages sent.
@@ -315,6 +318,11 @@ pub enum Steer {
     },
     /// It may begin again.
     Up,
+    /// Traffic is taken off it while the session stays (RFC 8326), or not any more.
+    Drain {
+        /// Which of the two.
+        on: bool,
+    },
 }
 
 /// Messages by kind.

@@ -50,7 +50,7 @@ pub enum Command {
     /// Show what the daemon knows.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Show(Show),
-    /// End the session with a neighbour, or let it begin again.
+    /// End the session with a neighbour, let it begin again, or take traffic off it.
     #[command(alias = "neighbour", arg_required_else_help = true)]
     Neighbor {
         /// Its name or address.
@@ -80,6 +80,12 @@ pub enum Steering {
     },
     /// It may begin again.
     Up,
+    /// Traffic is taken off it while the session stays (RFC 8326), until the daemon's restart.
+    Drain {
+        /// Not any more.
+        #[arg(long)]
+        off: bool,
+    },
 }
 
 /// What to show.

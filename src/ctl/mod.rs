@@ -155,6 +155,8 @@ async fn steer(
             client::with_query(&format!("{path}/down"), &[("reason", reason.clone())])
         }
         Steering::Up => format!("{path}/up"),
+        Steering::Drain { off: false } => format!("{path}/drain"),
+        Steering::Drain { off: true } => format!("{path}/undrain"),
     };
     let body = client.post(&path).await?;
     let neighbor: Neighbor = client::read(&body)?;

@@ -52,7 +52,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
     fn neighbor(&self, name: &str) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
     /// Ends the session with a neighbour, with these words for it, until it is let up again; or
-    /// lets it up. As the neighbour is then; [`Refusal::not_found`] where there is none.
+    /// lets it up; or takes traffic off it. As the neighbour is then; [`Refusal::not_found`] where there is none.
     fn steer(
         &self,
         name: &str,
@@ -118,16 +118,23 @@ impl IntoResponse for Refusal {
 
 /// Everything: for the Unix socket, which only root and its group can open.
 pub fn router<B: Backend>(backend: B) -> Router {
-    let steering = [post(reload::<B>), post(down::<B>), post(up::<B>)];
-    routes(steering).with_state(backend)
+    let session = [post(down::<B>), post(up::<B>)];
+    let traffic = [post(drain::<B>), post(undrain::<B>)];
+    routes(post(reload::<B>), session, traffic).with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
-    routes([(); 3].map(|()| post(only_on_the_unix_socket))).with_state(backend)
+    let refused = || post(only_on_the_unix_socket);
+    let two = || [refused(), refused()];
+    routes(refused(), two(), two()).with_state(backend)
 }
 
-fn routes<B: Backend>([reload, down, up]: [MethodRouter<B>; 3]) -> Router<B> {
+fn routes<B: Backend>(
+    reload: MethodRouter<B>,
+    [down, up]: [MethodRouter<B>; 2],
+    [drain, undrain]: [MethodRouter<B>; 2],
+) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
         .route("/v1/summary", get(summary::<B>))
@@ -136,6 +143,8 @@ fn routes<B: Backend>([reload, down, up]: [MethodRouter<B>; 3]) -> Router<B> {
         .route("/v1/bfd", get(bfd::<B>))
         .route("/v1/neighbors/{name}/down", down)
         .route("/v1/neighbors/{name}/up", up)
+        .route("/v1/neighbors/{name}/drain", drain)
+        .route("/v1/neighbors/{name}/undrain", undrain)
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
@@ -203,6 +212,22 @@ async fn up<B: Backend>(
     _: NoQuery,
 ) -> Result<Response, Refusal> {
     steer(&backend, name, Steer::Up).await
+}
+
+async fn drain<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    steer(&backend, name, Steer::Drain { on: true }).await
+}
+
+async fn undrain<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    steer(&backend, name, Steer::Drain { on: false }).await
 }
 
 async fn steer<B: Backend>(
@@ -283,7 +308,8 @@ async fn unknown_path(uri: Uri) -> Refusal {
 
 async fn wrong_method(uri: Uri) -> Refusal {
     let path = uri.path();
-    let steers = path == "/v1/reload" || path.ends_with("/down") || path.ends_with("/up");
+    let steers = path == "/v1/reload"
+        || ["/down", "/up", "/drain", "/undrain"].iter().any(|verb| path.ends_with(verb));
     let hint = if steers { "use POST" } else { "use GET" };
     Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,

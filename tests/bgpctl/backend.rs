@@ -59,6 +59,7 @@ impl Backend for Memory {
     async fn steer(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
         let neighbor = self.neighbor(name).await?;
         let (held, reason) = match to {
+            Steer::Drain { on } => return Ok(Neighbor { draining: on, ..neighbor }),
             Steer::Down { reason } => (true, Some(format!("held down: {reason}"))),
             Steer::Up => (false, None),
         };

@@ -129,6 +129,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         offered: vec!["ipv4".to_owned(), "route-refresh".to_owned()],
         offers: vec!["ipv4".to_owned(), "graceful-restart 120 s, restarting, ipv4".to_owned()],
         held: false,
+        draining: false,
         messages_received: Counters {
             opens: 1,
             updates: 12,
@@ -164,6 +165,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         offered: Vec::new(),
         offers: Vec::new(),
         held: false,
+        draining: false,
         messages_received: Counters::default(),
         messages_sent: Counters::default(),
         last_received_s: None,

@@ -155,6 +155,8 @@ pub struct PeerCounts {
     pub limits: [Option<PrefixLimit>; 2],
     /// Routes it has been told.
     pub sent: [u32; 2],
+    /// Traffic is being taken off it (RFC 8326).
+    pub draining: bool,
 }
 
 /// An update group.
@@ -385,7 +387,8 @@ impl Rib {
         let policy = self.peers.get(peer).and_then(|p| p.policy.as_ref());
         let limits = policy.map_or([None; 2], |p| p.limits);
         let sent = self.exports.sent(peer);
-        PeerCounts { received, accepted, best, stale, over, limits, sent }
+        let draining = self.peers.get(peer).is_some_and(|p| p.is_draining());
+        PeerCounts { received, accepted, best, stale, over, limits, sent, draining }
     }
 
     /// Destinations in the table, per family (IPv4, IPv6).

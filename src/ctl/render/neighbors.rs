@@ -63,6 +63,8 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
         let id = format!("{}, AS {}", agreed.router_id, agreed.asn);
         field(page, "router ID", &id, PLAIN, out)?;
     }
+    let draining = "traffic is being taken off it (GRACEFUL_SHUTDOWN, RFC 8326)";
+    field(page, "drain", if n.draining { draining } else { "" }, WARN, out)?;
     let prefixes =
         format!("{} received, {} accepted, {} sent", peer.received, peer.accepted, peer.sent);
     field(page, "prefixes", &prefixes, PLAIN, out)?;

@@ -1,6 +1,6 @@
 //! Neighbours: what their tasks say of themselves, beside what the Rib counts.
 
-use starling_bgp::msg::Export;
+use starling_bgp::msg::{Export, RibIn};
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::{PeerStatus, State};
 use starling_bgp::types::{Families, PeerId};
@@ -15,6 +15,7 @@ use crate::api::{
 use crate::daemon::control::Backend;
 use crate::daemon::events;
 use crate::daemon::peer::{self, Command, PeerHandle};
+use crate::daemon::rib::Control;
 use crate::daemon::roster::Roster;
 
 impl View {
@@ -45,6 +46,12 @@ impl View {
             .find(|(plan, _)| (plan.address, &plan.transport.interface) == (summary.address, link));
         let (plan, handle) = found.ok_or_else(stopping)?;
         let command = match to {
+            Steer::Drain { on } => {
+                tracing::info!(peer = %plan.name, on, "drained by the operator");
+                let drain = RibIn::Drain { peer: handle.id, on };
+                self.rib.control.send(Control::In(drain)).await.map_err(|_| stopping())?;
+                return self.neighbor(name).await;
+            }
             Steer::Down { reason } => {
                 tracing::info!(peer = %plan.name, "ended by the operator: {reason:?}");
                 Command::Down(reason)
@@ -149,6 +156,7 @@ impl View {
             offered: status.offered.iter().map(ToString::to_string).collect(),
             offers: status.capabilities.iter().map(ToString::to_string).collect(),
             held: report.held,
+            draining: report.counts.draining,
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),

@@ -145,6 +145,12 @@ fn who_is_drained_hears_it_with_every_route() {
     assert_eq!((marked(&two), two.local_pref()), (false, Some(100)));
     assert_eq!((marked(&three), three.local_pref()), (true, None));
     assert!(!marked(&four));
+    // By the operator, while the session is up; and not any more.
+    for on in [true, false] {
+        world.say(RibIn::Drain { peer: PeerId(4), on });
+        assert_eq!(marked(&world.heard(4, OWN_BLOCK).unwrap()), on);
+        assert_eq!(world.rib.peer_counts(PeerId(4)).draining, on);
+    }
 }
 
 #[test]
