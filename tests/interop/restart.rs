@@ -152,3 +152,40 @@ fn routes_outlive_a_notification_where_both_say_so() -> Result {
         wait_for("its routes", SOON, || uses(cluster, software, true))
     })
 }
+
+#[test]
+fn routes_of_a_neighbour_that_stays_away_are_kept_as_a_last_resort() -> Result {
+    let long_lived = GracefulRestart { restart: 2, long_lived: Some(600), notification: false };
+    let mut beside = Beside::establish(&Software::ALL, "", |software, router| {
+        with_networks(software, router)?;
+        router.neighbors[0].graceful_restart = Some(long_lived);
+        Ok(toml(software, "long-lived = \"10m\""))
+    })?;
+    for lacking in &beside.lacking {
+        matrix::not_offered(Feature::LongLivedRestart, lacking.software)?;
+    }
+    for peer in std::mem::take(&mut beside.peers) {
+        let Peer { software, speaker, netns, mut router } = peer;
+        let cluster = &mut beside.cluster;
+        let outcome = (|| -> Result {
+            wait_for("its routes", SOON, || uses(cluster, software, true))?;
+            speaker.into_proc().crash();
+            wait_for("the mark of what is stale", SOON, || {
+                let path = used(cluster, &networks(software)[0])?;
+                ensure!(path.communities.iter().any(|c| c == "llgr-stale"), "{path:#?}");
+                Ok(())
+            })?;
+            router.restarting = true;
+            let dir = cluster.lab().subdir(&name(software))?;
+            let _speaker = software.start(&netns, &dir, &router)?;
+            established(cluster.node(1)?, &name(software))?;
+            wait_for("the route without the mark", SOON, || {
+                let path = used(cluster, &networks(software)[0])?;
+                ensure!(path.communities.is_empty(), "{path:#?}");
+                Ok(())
+            })
+        })();
+        matrix::tried(Feature::LongLivedRestart, software, outcome)?;
+    }
+    Ok(())
+}

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use starling::api::{Neighbor, Path, Route};
 use starling_lab::matrix::Feature;
 use starling_lab::speaker::{Capability, Network, Software};
-use starling_lab::{Cluster, Family, Result, wait_for};
+use starling_lab::{Cluster, Family, Result, routes, wait_for};
 
 use crate::beside::{ASN, Beside, NODE, NODE6, Peer, networks, toml};
 use crate::support::SOON;
@@ -111,6 +111,37 @@ fn both_families_over_ipv6() -> Result {
         Ok(toml(software, "").replace("10.50.0.", "fd50::"))
     })?;
     beside.each(Feature::OverIpv6, |cluster, peer| exchanged(cluster, peer, NODE6.into()))
+}
+
+#[test]
+fn ipv4_with_ipv6_next_hops() -> Result {
+    let mut beside = Beside::establish(&Software::ALL, "", |software, router| {
+        let mut network = Network::new(&networks(software)[0])?;
+        // Who is told its next hops is told this one.
+        if [Software::GoBgp, Software::ExaBgp].contains(&software) {
+            network.next_hop = Some(router.address6.into());
+        }
+        router.networks.push(network);
+        router.neighbors[0].address = NODE6.into();
+        router.neighbors[0].extended_next_hop = true;
+        Ok(toml(software, "extended-next-hop = true").replace("10.50.0.", "fd50::"))
+    })?;
+    beside.each(Feature::ExtendedNextHop, |cluster, peer| {
+        let prefix = &networks(peer.software)[0];
+        wait_for("its route", SOON, || {
+            let path = used(cluster, prefix)?;
+            ensure!(path.next_hop == Some(peer.router.address6.into()), "{path:#?}");
+            let held = routes(cluster.nodes()[0].netns(), Family::V4, prefix)?;
+            let via = format!("via inet6 {}", peer.router.address6);
+            ensure!(held.len() == 1 && held[0].to_string().contains(&via), "{held:#?}");
+            Ok(())
+        })?;
+        peer.hears(NODE6.into(), "10.244.1.0/26", |heard| {
+            ensure!(heard.next_hop == Some(NODE6.into()), "another next hop");
+            Ok(())
+        })?;
+        Ok(())
+    })
 }
 
 #[test]

@@ -303,6 +303,9 @@ fn others(attrs: &AttrSet) -> Vec<String> {
     if let Some(originator) = attrs.rank().originator {
         others.push(format!("ORIGINATOR_ID {originator}"));
     }
+    if let Some(asn) = attrs.only_to_customer() {
+        others.push(format!("OTC {asn}"));
+    }
     let clusters: Vec<String> = attrs.cluster_list().map(|id| id.to_string()).collect();
     if !clusters.is_empty() {
         others.push(format!("CLUSTER_LIST {}", clusters.join(" ")));

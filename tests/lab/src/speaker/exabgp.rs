@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -56,7 +57,7 @@ impl Running {
         wait_for("ExaBGP to answer", super::START, || {
             running.proc.check_alive()?;
             ensure!(running.words.exists(), "its program does not run: {}", running.proc.log());
-            Ok(())
+            running.pipe().map(drop)
         })?;
         for network in running.router.networks.clone() {
             running.announce(&network)?;
@@ -64,11 +65,15 @@ impl Running {
         Ok(running)
     }
 
-    fn command(&self, line: &str) -> Result {
+    fn pipe(&self) -> Result<File> {
         // Without a reader this fails instead of waiting for one.
         let flags = i32::try_from(OFlags::NONBLOCK.bits())?;
-        let pipe = std::fs::OpenOptions::new().write(true).custom_flags(flags).open(&self.commands);
-        let mut pipe = pipe.context("ExaBGP's program is gone")?;
+        let pipe = File::options().write(true).custom_flags(flags).open(&self.commands);
+        pipe.context("ExaBGP's program does not read")
+    }
+
+    fn command(&self, line: &str) -> Result {
+        let mut pipe = self.pipe()?;
         pipe.write_all(format!("{line}\n").as_bytes()).with_context(|| line.to_owned())
     }
 
