@@ -232,6 +232,7 @@ fn peer_change(old: &PeerPlan, new: &PeerPlan) -> Option<PeerChange> {
     transport::transport(&mut session, &old.transport, &new.transport);
     session::session(&mut session, &old.session, &new.session);
     let mut policy = Compare(Vec::new());
+    session::policy(&mut policy, &old.session, &new.session);
     policy.put("import", (&old.import.within, &new.import.within), false, |v| list(v));
     policy.put("never imported", (&old.import.except, &new.import.except), false, |v| list(v));
     policy.put(

@@ -54,6 +54,8 @@ pub struct Node {
     /// Counts its daemons.
     life: u32,
     daemon: Option<Daemon>,
+    /// Since when its daemon is gone, its host being well.
+    away: Option<Time>,
     /// Routes of others that took the place of ours, and when the Fib heard of it.
     strangers: BTreeMap<IpNet, Option<Time>>,
 }
@@ -115,6 +117,15 @@ struct Live {
     drained: bool,
 }
 
+/// What a node was told of another's pods.
+#[derive(Clone, Copy, Default)]
+struct News {
+    /// It has to reach them.
+    due: bool,
+    /// When it last was told nothing more, having been told before.
+    lost: Option<Time>,
+}
+
 /// The whole.
 pub struct Cluster {
     pub now: Time,
@@ -125,6 +136,8 @@ pub struct Cluster {
     pub ups: u64,
     /// How long pods were not reached.
     pub blackholes: Blackholes,
+    /// What a node was told of another, by the pair.
+    news: Vec<News>,
     seed: u64,
     /// Prints what operators would read in the logs.
     verbose: bool,
@@ -144,6 +157,7 @@ impl Cluster {
             plan: plans.get(&ix).cloned().expect("every node is in the first configuration"),
             life: 0,
             daemon: None,
+            away: None,
             strangers: BTreeMap::new(),
         };
         Cluster {
@@ -153,6 +167,7 @@ impl Cluster {
             rng: Rng::new(seed),
             ups: 0,
             blackholes: Blackholes::new(nodes),
+            news: vec![News::default(); nodes * nodes],
             seed,
             verbose: std::env::var_os("STARLING_SIM_LOG").is_some(),
             queue: Queue::default(),
@@ -275,11 +290,48 @@ impl Cluster {
     // ---- the clock -------------------------------------------------------------------------
 
     fn judge(&mut self, from: NodeIx, to: NodeIx) {
-        if from != to {
-            let due = self.hears(from, to) && self.has_blocks(to);
-            let dark = due && !oracle::reaches(self, from, to);
-            self.blackholes.set(self.now, from, to, dark);
+        if from == to {
+            return;
         }
+        let hears = self.hears(from, to);
+        let names = |a: NodeIx, b: NodeIx| self.nodes[a].settings.members.contains(&b);
+        let kept = self.nodes[from].settings.graceful.is_some()
+            && self.is_present(from)
+            && self.is_present(to)
+            && self.network.passes(from, to)
+            && names(from, to)
+            && names(to, from);
+        let at = from * self.nodes.len() + to;
+        let news = &mut self.news[at];
+        match (hears, news.lost) {
+            (true, _) => news.lost = None,
+            (false, None) if news.due => news.lost = Some(self.now),
+            _ => {}
+        }
+        // Who was told and has only lost his teller for a while reaches them still.
+        news.due = hears || news.due && kept;
+        let dark = news.due && self.has_blocks(to) && !oracle::reaches(self, from, to);
+        self.blackholes.set(self.now, from, to, dark);
+    }
+
+    /// Whether the node's daemon runs, or is so shortly away that nobody forgets its routes.
+    fn is_present(&self, node: NodeIx) -> bool {
+        let Node { away, settings, .. } = &self.nodes[node];
+        let restart = settings.graceful.map(|(restart, _)| Duration::from_secs(restart));
+        let back_soon = |(away, restart): (Time, Duration)| self.now.since(away) < restart;
+        self.runs(node) || away.zip(restart).is_some_and(back_soon)
+    }
+
+    /// Whether `node` may still have routes to the pods of `other`, though nobody tells it of them:
+    /// until the end of its patience, which begins when the silence is noticed.
+    pub fn may_keep(&self, node: NodeIx, other: NodeIx) -> bool {
+        let (news, settings) =
+            (self.news[node * self.nodes.len() + other], &self.nodes[node].settings);
+        let noticed = Duration::from_secs(topology::HOLD + 1);
+        let kept = |lost: Time| self.now.since(lost) < settings.patience() + noticed;
+        settings.graceful.is_some()
+            && settings.members.contains(&other)
+            && news.lost.is_some_and(kept)
     }
 
     /// After the node's kernel changed.

@@ -2,7 +2,8 @@
 //! what every kernel must hold, and a clock for what pods would have noticed.
 //!
 //! ```text
-//!   calm, faults, storm     what is played; each for many seeds
+//!   calm, faults, storm,
+//!   graceful, reflect       what is played; each for many seeds
 //!     └─► cluster           the nodes: Peers, Rib, Fib, kernel; their pumps; what befalls them
 //!           ├─► queue       what happens when, and the hash of it (trace)
 //!           ├─► network     TCP, partitions
@@ -27,9 +28,11 @@ mod calm;
 mod cluster;
 mod faults;
 mod figures;
+mod graceful;
 mod network;
 mod oracle;
 mod queue;
+mod reflect;
 mod rng;
 mod storm;
 mod topology;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use starling_config::{Config, Identity, NodePlan};
@@ -14,6 +15,8 @@ use crate::network::NodeIx;
 
 /// Nodes that share a subnet.
 const RACK: usize = 10;
+/// The hold time of all sessions, in seconds.
+pub const HOLD: u64 = 9;
 /// The NIC's index in every simulated host; `lo` is the first.
 pub const NIC: u32 = 2;
 
@@ -30,13 +33,24 @@ pub struct Settings {
     pub reflectors: BTreeSet<NodeIx>,
     /// Whether every node is every other's neighbour, reflectors or not.
     pub mesh: bool,
+    /// For how long the routes of a daemon that is away stay, and for how long after that as stale
+    /// ones (RFC 4724, 9494), in seconds; `None`: they go at once.
+    pub graceful: Option<(u64, u64)>,
 }
 
 impl Settings {
     /// Names the first nodes.
     pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
         let (members, none) = ((0..nodes).collect(), BTreeSet::new());
-        Arc::new(Settings { members, ipip, bare: none.clone(), reflectors: none, mesh: true })
+        let (bare, reflectors, graceful) = (none.clone(), none, None);
+        Arc::new(Settings { members, ipip, bare, reflectors, mesh: true, graceful })
+    }
+
+    /// For how long the routes of a daemon that is away stay.
+    pub fn patience(&self) -> Duration {
+        self.graceful.map_or(Duration::ZERO, |(restart, stale)| {
+            Duration::from_secs(restart) + Duration::from_secs(stale)
+        })
     }
 
     /// Whether they make `a` and `b` neighbours.
@@ -92,23 +106,38 @@ fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
 
 /// The file that users would write.
 fn toml(settings: &Settings) -> String {
+    let Settings { members, ipip, bare, reflectors, mesh, graceful } = settings;
+    let restart = match graceful {
+        None => "graceful-restart = false".to_owned(),
+        Some((restart, 0)) => format!("restart-time = \"{restart}s\""),
+        Some((restart, stale)) => {
+            format!("restart-time = \"{restart}s\"\nlong-lived = \"{stale}s\"")
+        }
+    };
     let mut toml = format!(
-        "[cluster]\nasn = 64512\n\n[timers]\nhold = \"9s\"\nsettle = \"15s\"\n\n\
-         [[pool]]\ncidr = \"10.244.0.0/14\"\nipip = \"{}\"\n\n\
-         [[pool]]\ncidr = \"fd00:244::/32\"\n",
-        settings.ipip
+        "[cluster]\nasn = 64512\nmesh = {mesh}\n{restart}\n\n\
+         [timers]\nhold = \"{HOLD}s\"\nsettle = \"15s\"\n\n\
+         [[pool]]\ncidr = \"10.244.0.0/14\"\nipip = \"{ipip}\"\n\n\
+         [[pool]]\ncidr = \"fd00:244::/32\"\n"
     );
-    for &node in &settings.members {
+    if !reflectors.is_empty() {
+        toml.push_str("\n[reflector]\nnodes = { role = \"reflector\" }\n");
+    }
+    for &node in members {
         let [block4, block6] = blocks(node);
-        let blocks = match settings.bare.contains(&node) {
+        let blocks = match bare.contains(&node) {
             true => String::new(),
             false => format!("\"{block4}\", \"{block6}\""),
+        };
+        let labels = match reflectors.contains(&node) {
+            true => "labels = { role = \"reflector\" }\n",
+            false => "",
         };
         let (v4, v6) = (v4(node), v6(node));
         write!(
             toml,
             "\n[[node]]\nname = \"node{node}\"\naddress = [\"{v4}\", \"{v6}\"]\n\
-             blocks = [{blocks}]\n"
+             blocks = [{blocks}]\n{labels}"
         )
         .expect("strings grow");
     }

@@ -29,7 +29,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::conn::{Dial, End, Live, Opening};
 use super::journal::Journal;
-use super::negotiate::{becomes_another, remakes};
+use super::negotiate::{becomes_another, judges_otherwise, remakes};
 use super::restart::{Farewell, goodbye, retain};
 use super::timer::{Backoff, Jitter, Timer, Timers, send_hold};
 use super::{DownReason, Forwarding, PeerConfig, PeerEvent, State};
@@ -277,7 +277,10 @@ impl Session {
     }
 
     fn configure(&mut self, now: Time, config: PeerConfig, out: &mut Vec<PeerOut>) {
-        let remake = remakes(&self.config, &config);
+        let again = judges_otherwise(&self.config, &config);
+        // Who cannot be asked for its routes again must come again itself.
+        let deaf = self.live().is_some_and(|live| !live.agreed.negotiated.refresh);
+        let remake = remakes(&self.config, &config) || again && deaf;
         let running = !matches!(self.phase, Phase::Stopped);
         if remake && running {
             let farewell = match becomes_another(&self.config, &config) {
@@ -292,6 +295,9 @@ impl Session {
         let (passive, connect_retry) = (self.config.passive, self.config.connect_retry);
         self.config = config;
         self.watch_sending(now, Duration::ZERO);
+        if again {
+            self.request_refresh(out);
+        }
         if (passive, connect_retry) == (self.config.passive, self.config.connect_retry) {
             return;
         }

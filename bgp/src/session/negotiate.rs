@@ -253,9 +253,10 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         families,
         hold,
         offer,
-        allow_own_as,
-        first_as,
-        cluster_id,
+        // For what judges UPDATEs, routes are asked for again.
+        allow_own_as: _,
+        first_as: _,
+        cluster_id: _,
         // These apply to the session as it is.
         name: _,
         passive: _,
@@ -265,8 +266,12 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
     becomes_another(old, new)
         || (local_address, families, hold, offer)
             != (&new.local_address, &new.families, &new.hold, &new.offer)
-        || (allow_own_as, first_as, cluster_id)
-            != (&new.allow_own_as, &new.first_as, &new.cluster_id)
+}
+
+/// Whether UPDATEs that came would be judged otherwise now.
+pub(crate) fn judges_otherwise(old: &PeerConfig, new: &PeerConfig) -> bool {
+    (old.allow_own_as, old.first_as, old.cluster_id)
+        != (new.allow_own_as, new.first_as, new.cluster_id)
 }
 
 /// Whether `new` is about another neighbour than `old`, or says that we are somebody else: then

@@ -3,7 +3,7 @@
 use super::Compare;
 use crate::session::{Session, add_paths, graceful_restart};
 
-/// What OPEN carries, and what decides whether a received path counts: the session begins anew.
+/// What OPEN carries: the session begins anew.
 pub(super) fn session(out: &mut Compare, old: &Session, new: &Session) {
     let (a, b) = (&old.offer, &new.offer);
     let words = [graceful_restart(&a.restart), graceful_restart(&b.restart)];
@@ -22,10 +22,14 @@ pub(super) fn session(out: &mut Compare, old: &Session, new: &Session) {
     yes_no("extended-messages", a.extended_messages, b.extended_messages);
     yes_no("extended-next-hop", a.extended_next_hop, b.extended_next_hop);
     yes_no("strict-role", a.strict_role, b.strict_role);
-    yes_no("first-as", old.first_as, new.first_as);
     out.put("role", (&a.role, &b.role), false, |v| {
         v.map_or("none".to_owned(), |role| role.to_string())
     });
+}
+
+/// What decides whether a received path counts: routes are asked for again.
+pub(super) fn policy(out: &mut Compare, old: &Session, new: &Session) {
+    out.put("first-as", (&old.first_as, &new.first_as), false, bool::to_string);
     out.put("allow-own-as", (&old.allow_own_as, &new.allow_own_as), false, u8::to_string);
 }
 

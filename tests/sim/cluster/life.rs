@@ -40,6 +40,7 @@ impl Cluster {
         };
         let node = &mut self.nodes[ix];
         node.life += 1;
+        node.away = None;
         node.strangers.values_mut().for_each(|heard| *heard = None);
         // What happened before is in no event.
         node.kernel.take_events();
@@ -134,6 +135,7 @@ impl Cluster {
     pub fn crash(&mut self, ix: NodeIx) {
         self.carry_out_some(ix);
         if self.nodes[ix].daemon.take().is_some() {
+            self.nodes[ix].away = Some(self.now);
             for (conn, side) in self.network.of(ix) {
                 self.hang_up(conn, side);
             }
@@ -163,7 +165,7 @@ impl Cluster {
 
     /// The host loses its power: nobody hears of it, and its kernel forgets everything.
     pub fn power_off(&mut self, ix: NodeIx) {
-        self.nodes[ix].daemon = None;
+        (self.nodes[ix].daemon, self.nodes[ix].away) = (None, None);
         for (conn, side) in self.network.of(ix) {
             self.network.forget(conn, side);
         }

@@ -180,6 +180,20 @@ fn a_reload_that_makes_the_session_anew_keeps_what_can_be_kept() {
 }
 
 #[test]
+fn what_judges_routes_asks_for_them_again_and_keeps_the_session() {
+    let mut peer = Alone::established(Slot::Accepted);
+    for changed in [
+        PeerConfig { allow_own_as: 1, ..config(1, 2) },
+        PeerConfig { first_as: false, ..config(1, 2) },
+        PeerConfig { cluster_id: Some(Ipv4Addr::new(10, 0, 0, 9)), ..config(1, 2) },
+    ] {
+        let out = peer.give(PeerIn::Configure(Box::new(changed)));
+        let both = [Kind::RouteRefresh, Kind::RouteRefresh];
+        assert_eq!(kinds(&out, Slot::Accepted), both, "one a family, and nothing else: {out:?}");
+    }
+}
+
+#[test]
 fn rfc4486_over_the_limit_it_idles_and_comes_back() {
     let over = |idle| PeerIn::OverLimit { family: Family::Ipv4, limit: 100, idle };
     let mut peer = Alone::established(Slot::Accepted);
