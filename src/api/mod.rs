@@ -18,6 +18,8 @@
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
 //! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
+//! | `GET /v1/networks` | array of [`Network`], what this node originates |
+//! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
@@ -32,11 +34,13 @@
 //! table is not complete.
 
 mod bfd;
+pub mod network;
 mod peer;
 pub mod policy;
 mod route;
 
 pub use bfd::{BfdSession, BfdState};
+pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, Graceful, LastDown, Neighbor, PeerKind,
     PeerSummary, RangeSummary, SessionState, Steer, Transport,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ipnet::IpNet;
 
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
@@ -59,6 +60,9 @@ pub enum Command {
         #[command(subcommand)]
         to: Steering,
     },
+    /// What this node originates; add to it while the daemon runs.
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Network(Network),
     /// Policies: which rule decides.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Policy(Policy),
@@ -86,6 +90,26 @@ pub enum Steering {
         #[arg(long)]
         off: bool,
     },
+}
+
+/// What is done about networks.
+#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
+pub enum Network {
+    /// Announce prefixes beside those of the file. A reload keeps them, a restart of the daemon
+    /// does not. The kernel gets no route for them; other nodes take what is inside a pool.
+    Add {
+        /// The prefixes.
+        #[arg(value_name = "PREFIX", required = true, value_parser = prefix)]
+        prefixes: Vec<IpNet>,
+    },
+    /// Announce prefixes no more that were added: all of them or, where one was not, none.
+    Delete {
+        /// The prefixes.
+        #[arg(value_name = "PREFIX", required = true, value_parser = prefix)]
+        prefixes: Vec<IpNet>,
+    },
+    /// Everything that is originated here, and on whose wish.
+    Show,
 }
 
 /// What to show.
@@ -208,6 +232,10 @@ fn words(e: ApiError) -> String {
         Some(hint) => format!("{}; {hint}", e.error),
         None => e.error,
     }
+}
+
+fn prefix(text: &str) -> Result<IpNet, String> {
+    crate::api::network::prefix(text).map_err(words)
 }
 
 fn lookup(text: &str) -> Result<Lookup, String> {

@@ -20,11 +20,12 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Node, Policy, PolicyTest, ReloadResult,
-    Route, RouteQuery, Summary, Version,
+    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Network, Node, Policy, PolicyTest,
+    ReloadResult, Route, RouteQuery, Summary, Version,
 };
 use cli::{Cli, Command, Show, Steering};
 use client::{Client, Failure, Rows};
@@ -81,6 +82,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             .await?;
             return Ok(0);
         }
+        Command::Network(what) => return network(cli, &client, page, what, out).await,
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,
     };
@@ -164,6 +166,31 @@ async fn steer(
         out.write_all(&body).map_err(Failure::Output)?;
     } else {
         render::neighbors(page, std::slice::from_ref(&neighbor), out).map_err(Failure::Output)?;
+    }
+    Ok(0)
+}
+
+async fn network(
+    cli: &Cli,
+    client: &Client,
+    page: &Page,
+    what: &cli::Network,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let change = |verb: &str, prefixes: &[IpNet]| {
+        let pairs: Vec<_> = prefixes.iter().map(|net| ("prefix", net.to_string())).collect();
+        client::with_query(&format!("/v1/networks/{verb}"), &pairs)
+    };
+    let body = match what {
+        cli::Network::Show => client.document("/v1/networks").await?,
+        cli::Network::Add { prefixes } => client.post(&change("add", prefixes)).await?,
+        cli::Network::Delete { prefixes } => client.post(&change("delete", prefixes)).await?,
+    };
+    let networks: Vec<Network> = client::read(&body)?;
+    if cli.json {
+        out.write_all(&body).map_err(Failure::Output)?;
+    } else {
+        render::networks(page, &networks, out).map_err(Failure::Output)?;
     }
     Ok(0)
 }

@@ -10,6 +10,7 @@
 //! that a probe notices a stuck daemon instead of hanging on it.
 
 pub mod listen;
+mod networks;
 pub mod rows;
 
 use std::future::Future;
@@ -22,10 +23,11 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use ipnet::IpNet;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Live, Neighbor, Node, Policy, PolicyQuery, PolicyTest, Ready,
-    ReloadResult, Route, RouteQuery, Steer, Summary, Version,
+    ApiError, BfdSession, FibEntry, Live, Neighbor, Network, Node, Policy, PolicyQuery, PolicyTest,
+    Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -52,12 +54,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
     fn neighbor(&self, name: &str) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
     /// Ends the session with a neighbour, with these words for it, until it is let up again; or
-    /// lets it up; or takes traffic off it. As the neighbour is then; [`Refusal::not_found`] where there is none.
+    /// lets it up; or takes traffic off it. As the neighbour is then; [`Refusal::not_found`] where
+    /// there is none.
     fn steer(
         &self,
         name: &str,
         to: Steer,
     ) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
+    /// What this node originates, in order of prefix.
+    fn networks(&self) -> impl Future<Output = Result<Vec<Network>, Refusal>> + Send;
+    /// Announces `prefixes` too, or (not `add`) no more, all of them or none; what is originated
+    /// then. [`Refusal::not_found`] where one to be deleted was never added.
+    fn change_networks(
+        &self,
+        prefixes: Vec<IpNet>,
+        add: bool,
+    ) -> impl Future<Output = Result<Vec<Network>, Refusal>> + Send;
     /// Routes in order of prefix; [`Refusal::not_found`] where `query.from` is no neighbour.
     fn routes(
         &self,
@@ -120,20 +132,22 @@ impl IntoResponse for Refusal {
 pub fn router<B: Backend>(backend: B) -> Router {
     let session = [post(down::<B>), post(up::<B>)];
     let traffic = [post(drain::<B>), post(undrain::<B>)];
-    routes(post(reload::<B>), session, traffic).with_state(backend)
+    let originated = [post(networks::add::<B>), post(networks::delete::<B>)];
+    routes(post(reload::<B>), session, traffic, originated).with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let refused = || post(only_on_the_unix_socket);
     let two = || [refused(), refused()];
-    routes(refused(), two(), two()).with_state(backend)
+    routes(refused(), two(), two(), two()).with_state(backend)
 }
 
 fn routes<B: Backend>(
     reload: MethodRouter<B>,
     [down, up]: [MethodRouter<B>; 2],
     [drain, undrain]: [MethodRouter<B>; 2],
+    [add, delete]: [MethodRouter<B>; 2],
 ) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
@@ -145,6 +159,9 @@ fn routes<B: Backend>(
         .route("/v1/neighbors/{name}/up", up)
         .route("/v1/neighbors/{name}/drain", drain)
         .route("/v1/neighbors/{name}/undrain", undrain)
+        .route("/v1/networks", get(networks::all::<B>))
+        .route("/v1/networks/add", add)
+        .route("/v1/networks/delete", delete)
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib::<B>))
@@ -301,15 +318,17 @@ async fn only_on_the_unix_socket() -> Refusal {
 
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
-        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,routes,nodes,fib,policies,\
-         policy/test,reload}, /livez, /readyz and /metrics",
+        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
+         policies,policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }
 
 async fn wrong_method(uri: Uri) -> Refusal {
     let path = uri.path();
     let steers = path == "/v1/reload"
-        || ["/down", "/up", "/drain", "/undrain"].iter().any(|verb| path.ends_with(verb));
+        || ["/down", "/up", "/drain", "/undrain", "/add", "/delete"]
+            .iter()
+            .any(|verb| path.ends_with(verb));
     let hint = if steers { "use POST" } else { "use GET" };
     Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,

@@ -1,11 +1,12 @@
 //! A daemon in memory: says what [`crate::sample`] holds, misbehaves on request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, FibEntry, Neighbor, Node, PeerSummary, Policy, PolicyQuery, PolicyTest,
-    Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
+    ApiError, BfdSession, FibEntry, Neighbor, Network, Node, PeerSummary, Policy, PolicyQuery,
+    PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -27,6 +28,8 @@ pub(crate) struct Behaviour {
     pub(crate) breaks: AtomicBool,
     /// The configuration file has errors.
     pub(crate) bad_file: AtomicBool,
+    /// What an operator added.
+    pub(crate) added: Mutex<Vec<IpNet>>,
     /// An actor is stuck.
     pub(crate) stuck: AtomicBool,
 }
@@ -64,6 +67,33 @@ impl Backend for Memory {
             Steer::Up => (false, None),
         };
         Ok(Neighbor { held, summary: PeerSummary { reason, ..neighbor.summary }, ..neighbor })
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Refusal> {
+        let mut networks = sample::networks();
+        networks.extend(self.0.added.lock().unwrap().iter().map(|prefix| Network {
+            prefix: *prefix,
+            wish: Wish::Operator,
+            announced: true,
+            blackhole: false,
+        }));
+        Ok(networks)
+    }
+
+    async fn change_networks(
+        &self,
+        prefixes: Vec<IpNet>,
+        add: bool,
+    ) -> Result<Vec<Network>, Refusal> {
+        {
+            let mut added = self.0.added.lock().unwrap();
+            if !add && prefixes.iter().any(|prefix| !added.contains(prefix)) {
+                return Err(Refusal::not_found(ApiError::new("was not added by an operator")));
+            }
+            added.retain(|net| !prefixes.contains(net));
+            added.extend(prefixes.iter().filter(|_| add));
+        }
+        self.networks().await
     }
 
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {

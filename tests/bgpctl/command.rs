@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use starling::api::{FibEntry, Policy, PolicyTest, Route, Summary, Version};
+use starling::api::{FibEntry, Network, Policy, PolicyTest, Route, Summary, Version, Wish};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -72,6 +72,24 @@ async fn a_policy_is_tested_where_it_is_asked_for() {
         let (code, ..) = run(&daemon.socket, line).await;
         assert_eq!(code, 2, "{line}");
     }
+}
+
+#[tokio::test]
+async fn networks_come_and_go_while_the_daemon_runs() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "network add 10.51.0.0/16 fd00:51::/64").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("10.51.0.0/16") && out.contains("fd00:51::/64"), "{out}");
+    let (code, _, err) = run(&daemon.socket, "network delete 10.52.0.0/16").await;
+    assert_eq!(code, 1);
+    assert!(err.contains("was not added by an operator"), "{err}");
+    let (_, out, _) = run(&daemon.socket, "network delete fd00:51::/64 --json").await;
+    let left: Vec<Network> = serde_json::from_str(&out).unwrap();
+    let (_, out, _) = run(&daemon.socket, "--json network show").await;
+    assert_eq!(left, serde_json::from_str::<Vec<Network>>(&out).unwrap());
+    let operators = left.iter().filter(|net| net.wish == Wish::Operator);
+    let operators: Vec<String> = operators.map(|net| net.prefix.to_string()).collect();
+    assert_eq!(operators, ["fd00:50::/64", "10.51.0.0/16"]);
 }
 
 #[tokio::test]

@@ -105,6 +105,12 @@ async fn a_refusal_says_why_in_json() {
         ("GET", "/v1/routes?prefix=10.0.0.0/8&address=10.0.0.1", 400, "exclude each other"),
         ("GET", "/v1/routes?detail=perhaps", 400, "perhaps"),
         ("GET", "/v1/fib?prefix=10.0.0.0/8", 400, "takes no query"),
+        ("POST", "/v1/networks/add", 400, "no network is named"),
+        ("POST", "/v1/networks/add?prefix=10.50.0.0", 400, "no length"),
+        ("POST", "/v1/networks/add?prefix=10.50.0.1/16", 400, "bits set"),
+        ("POST", "/v1/networks/delete?net=10.50.0.0/16", 400, "`net` is not known"),
+        ("POST", "/v1/networks/delete?prefix=10.99.0.0/16", 404, "was not added"),
+        ("GET", "/v1/networks/add", 405, "does not take this method"),
         ("GET", "/v1/reload", 405, "does not take this method"),
         ("POST", "/v1/summary", 405, "does not take this method"),
         ("DELETE", "/metrics", 405, "does not take this method"),
@@ -175,9 +181,13 @@ async fn tcp_reads_and_never_writes() {
     };
     assert_eq!(ask("GET", "/v1/summary").await.0, 200);
     assert_eq!(ask("GET", "/metrics").await.0, 200);
-    let (status, body) = ask("POST", "/v1/reload").await;
-    assert_eq!(status, 403);
-    assert!(body.contains("Unix socket"), "{body}");
+    assert_eq!(ask("GET", "/v1/networks").await.0, 200);
+    let networks = "/v1/networks/add?prefix=10.50.0.0/16";
+    for path in ["/v1/reload", "/v1/neighbors/gw0/drain", networks, "/v1/networks/delete"] {
+        let (status, body) = ask("POST", path).await;
+        assert_eq!(status, 403, "{path}");
+        assert!(body.contains("Unix socket"), "{body}");
+    }
     stop.send(()).unwrap();
     serving.await.unwrap();
 }

@@ -50,6 +50,14 @@ fn neighbors() {
 }
 
 #[test]
+fn networks() {
+    looks("networks", |page, out| {
+        render::networks(page, &sample::networks(), out)?;
+        render::networks(page, &[], out)
+    });
+}
+
+#[test]
 fn bfd() {
     looks("bfd", |page, out| {
         render::bfd(page, &sample::bfd(), out)?;

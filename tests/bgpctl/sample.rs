@@ -2,9 +2,9 @@
 
 use starling::api::{
     Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, Graceful, How,
-    Kernel, KernelState, LastDown, Neighbor, Node, Origin, Path, PeerKind, PeerSummary, Place,
-    Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached, Ready,
-    Reason, Route, SessionState, Summary, TestedRoute, Transport, UsedHop,
+    Kernel, KernelState, LastDown, Neighbor, Network, Node, Origin, Path, PeerKind, PeerSummary,
+    Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached,
+    Ready, Reason, Route, SessionState, Summary, TestedRoute, Transport, UsedHop, Wish,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -202,6 +202,21 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         ..refused.clone()
     };
     vec![up, refused, dynamic]
+}
+
+pub(crate) fn networks() -> Vec<Network> {
+    let network = |prefix: &str, wish, announced, blackhole| Network {
+        prefix: prefix.parse().unwrap(),
+        wish,
+        announced,
+        blackhole,
+    };
+    vec![
+        network("10.50.0.0/16", Wish::Configured, true, false),
+        network("10.244.1.0/26", Wish::Configured, false, true),
+        network("10.244.2.9/32", Wish::Borrowed, true, false),
+        network("fd00:50::/64", Wish::Operator, true, false),
+    ]
 }
 
 pub(crate) fn bfd() -> Vec<BfdSession> {

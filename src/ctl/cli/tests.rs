@@ -82,6 +82,24 @@ fn a_prefix_with_host_bits_is_a_usage_error_that_helps() {
 }
 
 #[test]
+fn networks_are_prefixes_one_or_more() {
+    let nets = |text: &str| text.split(' ').map(|net| net.parse().unwrap()).collect();
+    let both = "10.50.0.0/16 fd00:50::/64";
+    assert_eq!(
+        command(&format!("net a {both}")),
+        Command::Network(Network::Add { prefixes: nets(both) })
+    );
+    assert_eq!(
+        command("network delete 10.50.0.0/16"),
+        Command::Network(Network::Delete { prefixes: nets("10.50.0.0/16") })
+    );
+    assert_eq!(command("network show"), Command::Network(Network::Show));
+    for bad in ["network add", "network add 10.50.0.1/16", "network add 10.50.0.0"] {
+        assert_eq!(parsed(bad).unwrap_err().exit_code(), 2, "{bad}");
+    }
+}
+
+#[test]
 fn a_policy_test_becomes_its_question() {
     let Command::Policy(Policy::Test(test)) = command(
         "pol te 10.0.0.0/8 --peer gw0 --in --community 65000:1 --community no-export \

@@ -7,6 +7,7 @@
 mod bfd;
 mod fib;
 mod neighbors;
+mod networks;
 mod nodes;
 mod policies;
 mod routes;
@@ -22,6 +23,7 @@ use crate::api::{ApiError, ReloadResult, Version};
 pub use bfd::bfd;
 pub use fib::FibTable;
 pub use neighbors::neighbors;
+pub use networks::networks;
 pub use nodes::nodes;
 pub use policies::{policies, policy_tests};
 pub use routes::{RouteBlocks, RouteTable};

@@ -6,14 +6,18 @@
 
 mod bfd;
 mod neighbors;
+mod networks;
 mod nodes;
 mod policies;
 mod reached;
 mod ready;
 mod routes;
 
+use std::sync::Arc;
+
+use ipnet::IpNet;
 use starling_bgp::types::Time;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::bfd::BfdHandle;
 use super::callers::Callers;
@@ -24,8 +28,8 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Neighbor, Node, Policy, PolicyQuery, PolicyTest, RangeSummary,
-    Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
+    ApiError, BfdSession, FibEntry, Neighbor, Network, Node, Policy, PolicyQuery, PolicyTest,
+    RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -38,6 +42,8 @@ pub struct View {
     bfd: BfdHandle,
     callers: Callers,
     supervisor: mpsc::Sender<Request>,
+    /// Held while the operator's networks change.
+    networks: Arc<Mutex<()>>,
 }
 
 impl View {
@@ -51,7 +57,8 @@ impl View {
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
     ) -> View {
-        View { clock, roster, rib, fib, bfd, callers, supervisor }
+        let networks = Arc::default();
+        View { clock, roster, rib, fib, bfd, callers, supervisor, networks }
     }
 
     fn roster(&self) -> Roster {
@@ -130,6 +137,18 @@ impl Backend for View {
 
     async fn steer(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
         self.steered(name, to).await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Refusal> {
+        self.all_networks().await
+    }
+
+    async fn change_networks(
+        &self,
+        prefixes: Vec<IpNet>,
+        add: bool,
+    ) -> Result<Vec<Network>, Refusal> {
+        self.changed_networks(prefixes, add).await
     }
 
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {

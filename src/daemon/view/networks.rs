@@ -1,0 +1,71 @@
+//! What this node originates, and the operator's part of it.
+//!
+//! The operator's networks are in the Rib alone: they outlive a reload, not the daemon.
+
+use ipnet::IpNet;
+use starling_bgp::msg::{OriginatedBy, RibIn};
+use starling_bgp::rib::Rib;
+
+use super::{Refusal, View, stopping};
+use crate::api::{ApiError, Network, Wish};
+use crate::daemon::rib::Control;
+
+impl View {
+    pub(super) async fn all_networks(&self) -> Result<Vec<Network>, Refusal> {
+        self.rib.ask(networks).await.ok_or_else(stopping)
+    }
+
+    pub(super) async fn changed_networks(
+        &self,
+        prefixes: Vec<IpNet>,
+        add: bool,
+    ) -> Result<Vec<Network>, Refusal> {
+        // One change at a time: each is made of what there was.
+        let _turn = self.networks.lock().await;
+        let had = self.rib.ask(|rib| rib.originated_by(OriginatedBy::Operator).to_vec());
+        let mut nets = had.await.ok_or_else(stopping)?;
+        if !add && let Some(unknown) = prefixes.iter().find(|prefix| !nets.contains(prefix)) {
+            return Err(Refusal::not_found(
+                ApiError::new(format!("{unknown} was not added by an operator"))
+                    .hint("`bgpctl network show` lists what is originated, and on whose wish"),
+            ));
+        }
+        nets.retain(|net| !prefixes.contains(net));
+        let verb = if add { "added" } else { "deleted" };
+        for prefix in &prefixes {
+            tracing::info!(%prefix, "network {verb} by the operator");
+        }
+        if add {
+            nets.extend(prefixes);
+            nets.sort_unstable();
+            nets.dedup();
+        }
+        let originate = RibIn::Originate(OriginatedBy::Operator, nets);
+        self.rib.control.send(Control::In(originate)).await.map_err(|_| stopping())?;
+        self.all_networks().await
+    }
+}
+
+fn networks(rib: &Rib) -> Vec<Network> {
+    let configured = rib.originated().iter().map(|own| Network {
+        prefix: own.prefix,
+        wish: Wish::Configured,
+        announced: own.announce,
+        blackhole: own.blackhole,
+    });
+    let wished = |by, wish| {
+        let network = move |prefix: &IpNet| Network {
+            prefix: *prefix,
+            wish,
+            announced: true,
+            blackhole: false,
+        };
+        rib.originated_by(by).iter().map(network)
+    };
+    let mut all: Vec<Network> = configured
+        .chain(wished(OriginatedBy::Operator, Wish::Operator))
+        .chain(wished(OriginatedBy::Borrowed, Wish::Borrowed))
+        .collect();
+    all.sort_by_key(|network| (network.prefix, network.wish));
+    all
+}
