@@ -42,15 +42,15 @@ mod route;
 pub use bfd::{BfdSession, BfdState};
 pub use network::{Network, Wish};
 pub use peer::{
-    Agreed, Authentication, Configured, Counters, Graceful, LastDown, Neighbor, PeerKind,
-    PeerSummary, RangeSummary, SessionState, Steer, Transport,
+    Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,
+    PeerKind, PeerSummary, RangeSummary, SessionState, Steer, Transport,
 };
 pub use policy::{
     Place, Policy, PolicyQuery, PolicyRule, PolicyStep, PolicyTest, PolicyUse, TestedRoute,
 };
 pub use route::{
-    FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
-    RouteQuery, UsedHop,
+    Change, FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
+    RouteQuery, Stale, UsedHop, Waits,
 };
 
 use serde::{Deserialize, Serialize};

@@ -224,6 +224,18 @@ pub struct Neighbor {
     pub last_down: Option<LastDown>,
     /// How often an Established session was lost.
     pub flaps: u64,
+    /// Paths from it that are kept and not used: import rejects them, or they are over the limit.
+    #[serde(default)]
+    pub filtered: u64,
+    /// Of those, what is over the limit.
+    #[serde(default)]
+    pub over_limit: u64,
+    /// Paths from it that it has not said again since its session ended or a refresh began.
+    #[serde(default)]
+    pub stale: u64,
+    /// How many prefixes it may send, for the families where there is a limit.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     /// What may come from it, in words.
     pub import: String,
     /// What goes to it, in words.
@@ -234,6 +246,34 @@ pub struct Neighbor {
     /// What leaves the session less than configured ("no ipv6: the neighbour does not offer
     /// it") and malformed messages that it survived (RFC 7606), latest last.
     pub notes: Vec<String>,
+}
+
+/// How many prefixes of a family a neighbour may send.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    /// "ipv4" or "ipv6".
+    pub family: String,
+    /// So many.
+    pub max: u32,
+    /// So many have come.
+    pub received: u32,
+    /// What happens to more.
+    pub action: LimitAction,
+    /// With `close`: when the session begins again; none: when the operator says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_s: Option<u64>,
+}
+
+/// What happens to prefixes over a limit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitAction {
+    /// They are used, and it is said.
+    Warn,
+    /// They are kept as filtered.
+    Drop,
+    /// The session ends.
+    Close,
 }
 
 /// What we offer a neighbour.

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use starling_bgp::attrs;
+use starling_bgp::rib::show;
 
 use super::{ApiError, SessionState};
 
@@ -49,12 +51,26 @@ pub struct Path {
     pub age_s: u64,
     /// It is the one in use.
     pub best: bool,
+    /// It carries traffic beside the one that is best.
+    #[serde(default)]
+    pub multipath: bool,
+    /// The identifier with which its neighbour sent it (RFC 7911); none where it sends none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_id: Option<u32>,
+    /// Its neighbour has not said it again since its session ended, or since it began to say
+    /// everything again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Stale>,
     /// Why it is best, or why it is not: the deciding step of RFC 4271 §9.1.2.2 in words.
     pub why: String,
     /// The import policy drops it, for this reason. Such a path is never best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filtered: Option<String>,
-    /// ORIGIN. This and the fields below: with `detail` only.
+    /// What import changed on it. This and the fields below: with `detail` only, and as used,
+    /// after import.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Change>,
+    /// ORIGIN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// LOCAL_PREF.
@@ -81,6 +97,40 @@ pub struct Path {
     pub other_attributes: Vec<String>,
 }
 
+/// How long a path is kept that its neighbour has not said again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stale {
+    /// What is waited for.
+    pub waits: Waits,
+    /// For how long yet: then it goes, or becomes stale for long where that was agreed.
+    pub left_s: u64,
+    /// It has been so for longer than a restart takes, and is the least preferred (RFC 9494).
+    pub long_lived: bool,
+}
+
+/// What a stale path waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waits {
+    /// Its neighbour's session.
+    Session,
+    /// Its neighbour's End-of-RIB (RFC 4724).
+    EndOfRib,
+    /// The end of a refresh (RFC 7313).
+    Refresh,
+}
+
+/// An attribute that import changed, in words; none: not there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// Its name ("LOCAL_PREF").
+    pub attribute: String,
+    /// As it came.
+    pub received: Option<String>,
+    /// As it is used.
+    pub used: Option<String>,
+}
+
 /// The ORIGIN attribute.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +141,26 @@ pub enum Origin {
     Egp,
     /// 2.
     Incomplete,
+}
+
+impl From<attrs::Origin> for Origin {
+    fn from(origin: attrs::Origin) -> Origin {
+        match origin {
+            attrs::Origin::Igp => Origin::Igp,
+            attrs::Origin::Egp => Origin::Egp,
+            attrs::Origin::Incomplete => Origin::Incomplete,
+        }
+    }
+}
+
+impl From<show::Waits> for Waits {
+    fn from(waits: show::Waits) -> Waits {
+        match waits {
+            show::Waits::Session => Waits::Session,
+            show::Waits::EndOfRib => Waits::EndOfRib,
+            show::Waits::Refresh => Waits::Refresh,
+        }
+    }
 }
 
 impl fmt::Display for Origin {

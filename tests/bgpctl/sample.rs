@@ -1,10 +1,11 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FibEntry, Graceful, How,
-    Kernel, KernelState, LastDown, Neighbor, Network, Node, Origin, Path, PeerKind, PeerSummary,
-    Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse, RangeSummary, Reach, Reached,
-    Ready, Reason, Route, SessionState, Summary, TestedRoute, Transport, UsedHop, Wish,
+    Agreed, Authentication, BfdSession, BfdState, Change, Configured, Counters, FibEntry, Graceful,
+    How, Kernel, KernelState, LastDown, Limit, LimitAction, Neighbor, Network, Node, Origin, Path,
+    PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
+    RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary, TestedRoute,
+    Transport, UsedHop, Waits, Wish,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -153,6 +154,25 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             ago_s: 200,
         }),
         flaps: 2,
+        filtered: 5,
+        over_limit: 2,
+        stale: 3,
+        limits: vec![
+            Limit {
+                family: "ipv4".to_owned(),
+                max: 10,
+                received: 12,
+                action: LimitAction::Drop,
+                restart_s: None,
+            },
+            Limit {
+                family: "ipv6".to_owned(),
+                max: 1000,
+                received: 0,
+                action: LimitAction::Close,
+                restart_s: Some(300),
+            },
+        ],
         import: "prefixes inside the pools 10.244.0.0/16 and fd00:244::/48".to_owned(),
         export: "own blocks".to_owned(),
         bfd: bfd().into_iter().next(),
@@ -181,6 +201,10 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             ttl_security: None,
             multihop: Some(3),
         },
+        filtered: 0,
+        over_limit: 0,
+        stale: 0,
+        limits: Vec::new(),
         import: "nothing: no import in the configuration (RFC 8212)".to_owned(),
         bfd: None,
         notes: Vec::new(),
@@ -280,8 +304,12 @@ fn path(from: &str, next_hop: &str, reached: Reached, why: &str) -> Path {
         reached,
         age_s: 192,
         best: true,
+        multipath: false,
+        path_id: None,
+        stale: None,
         why: why.to_owned(),
         filtered: None,
+        changed: Vec::new(),
         origin: None,
         local_pref: None,
         med: None,
@@ -403,6 +431,16 @@ pub(crate) fn routes() -> Vec<Route> {
             Out,
             Some("kept out of the kernel by policy no-pods, rule 1"),
         ),
+        route(
+            "10.244.6.0/26",
+            Path {
+                path_id: Some(7),
+                stale: Some(Stale { waits: Waits::Session, left_s: 118, long_lived: false }),
+                ..path("server2", "10.1.5.11", direct(), "only path")
+            },
+            Installed,
+            None,
+        ),
     ]
 }
 
@@ -434,9 +472,35 @@ pub(crate) fn detailed() -> Vec<Route> {
     third.from = "transit".to_owned();
     third.why = "the import policy drops it".to_owned();
     third.filtered = Some("the AS path holds our own AS 64512".to_owned());
-    contested.paths.extend([second, third]);
+    let changed = |attribute: &str, received: Option<&str>, used: Option<&str>| Change {
+        attribute: attribute.to_owned(),
+        received: received.map(str::to_owned),
+        used: used.map(str::to_owned),
+    };
+    let beside = Path {
+        from: "server3".to_owned(),
+        best: false,
+        multipath: true,
+        path_id: Some(2),
+        stale: Some(Stale { waits: Waits::EndOfRib, left_s: 90, long_lived: false }),
+        why: "used beside the best; not best: higher address than that of server2".to_owned(),
+        changed: vec![
+            changed("LOCAL_PREF", Some("50"), Some("100")),
+            changed("COMMUNITIES", None, Some("64512:100 no-export")),
+            changed("MULTI_EXIT_DISC", Some("30"), None),
+        ],
+        ..contested.paths[0].clone()
+    };
+    let forgotten = Path {
+        from: "server4".to_owned(),
+        stale: Some(Stale { waits: Waits::Session, left_s: 3500, long_lived: true }),
+        why: "not best: long-lived stale, unlike the path of server2".to_owned(),
+        ..second.clone()
+    };
+    contested.paths.extend([beside, second, forgotten, third]);
     let diseased = routes.remove(6);
-    vec![contested, diseased]
+    let kept_out = routes.remove(9);
+    vec![contested, diseased, kept_out]
 }
 
 pub(crate) fn nodes() -> Vec<Node> {

@@ -14,6 +14,7 @@ mod borrowed;
 mod disease;
 mod kernel;
 mod mesh;
+mod networks;
 mod refused;
 mod reload;
 mod restart;

@@ -6,7 +6,10 @@ use super::summary::state_style;
 use super::table::{Cell, Column, Table};
 use super::text::{age, clean, field};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
-use crate::api::{Agreed, Authentication, Configured, Counters, Graceful, Neighbor, SessionState};
+use crate::api::{
+    Agreed, Authentication, Configured, Counters, Graceful, Limit, LimitAction, Neighbor,
+    SessionState,
+};
 
 /// A block for each of `neighbors`.
 ///
@@ -65,9 +68,11 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     }
     let draining = "traffic is being taken off it (GRACEFUL_SHUTDOWN, RFC 8326)";
     field(page, "drain", if n.draining { draining } else { "" }, WARN, out)?;
-    let prefixes =
-        format!("{} received, {} accepted, {} sent", peer.received, peer.accepted, peer.sent);
-    field(page, "prefixes", &prefixes, PLAIN, out)?;
+    field(page, "prefixes", &prefixes(n), PLAIN, out)?;
+    for limit in &n.limits {
+        let style = if limit.received > limit.max { WARN } else { PLAIN };
+        field(page, "limit", &allowance(limit), style, out)?;
+    }
     field(page, "import", &n.import, PLAIN, out)?;
     field(page, "export", &n.export, PLAIN, out)?;
     if let Some(session) = &n.bfd {
@@ -79,6 +84,36 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let last = n.last_received_s.map(|ago| format!("received {} ago", age(ago)));
     field(page, "last message", last.as_deref().unwrap_or(""), PLAIN, out)?;
     messages(page, n, out)
+}
+
+/// How many came and went, and what became of them where that is not the usual.
+fn prefixes(n: &Neighbor) -> String {
+    let peer = &n.summary;
+    let over = match n.over_limit {
+        0 => String::new(),
+        over => format!(" ({over} of them over the limit)"),
+    };
+    let mut words = vec![
+        format!("{} received", peer.received),
+        format!("{} accepted", peer.accepted),
+        format!("{} filtered{over}", n.filtered),
+    ];
+    words.extend((n.stale > 0).then(|| format!("{} stale", n.stale)));
+    words.push(format!("{} sent", peer.sent));
+    words.join(", ")
+}
+
+/// What a neighbour may send.
+fn allowance(limit: &Limit) -> String {
+    let then = match (limit.action, limit.restart_s) {
+        (LimitAction::Warn, _) => "more is used and said".to_owned(),
+        (LimitAction::Drop, _) => "more is filtered".to_owned(),
+        (LimitAction::Close, Some(idle)) => format!("more ends the session for {}", age(idle)),
+        (LimitAction::Close, None) => {
+            "more ends the session until `bgpctl neighbor … up`".to_owned()
+        }
+    };
+    format!("{}: {} of {}, {then}", limit.family, limit.received, limit.max)
 }
 
 /// How the connection is made and protected; nothing where it is nothing special.

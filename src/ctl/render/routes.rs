@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::table::{Cell, Column, Table};
 use super::text::{Notes, age, clean, field};
 use super::{BAD, BOLD, FAINT, GOOD, Listing, PLAIN, Page, WARN};
-use crate::api::{How, Kernel, KernelState, Path, Reached, Route, UsedHop};
+use crate::api::{Change, How, Kernel, KernelState, Path, Reached, Route, Stale, UsedHop, Waits};
 
 /// The table of `show routes`.
 pub struct RouteTable {
@@ -59,10 +59,14 @@ impl RouteTable {
                 kernel,
             ];
         };
-        let why = match (&path.filtered, path.best) {
-            (Some(filter), _) => Cell::styled(format!("filtered: {filter}"), WARN),
-            (None, false) => Cell::styled(format!("not used: {}", path.why), WARN),
-            (None, true) => Cell::new(&path.why),
+        let why = match (&path.filtered, path.best, &path.stale) {
+            (Some(filter), ..) => Cell::styled(format!("filtered: {filter}"), WARN),
+            (None, false, _) => Cell::styled(format!("not used: {}", path.why), WARN),
+            (None, true, Some(old)) => {
+                self.notes.add(&prefix, &format!("stale: {}", waiting(old)));
+                Cell::styled(format!("stale; {}", path.why), WARN)
+            }
+            (None, true, None) => Cell::new(&path.why),
         };
         let [next_hop, reached, from] = match route.next_hops.len() {
             0 | 1 => [
@@ -161,9 +165,10 @@ impl RouteBlocks {
             let verdict = match (&path.filtered, path.best) {
                 (Some(_), _) => format!("{WARN}filtered{WARN:#}"),
                 (None, true) => format!("{GOOD}best{GOOD:#}"),
+                (None, false) if path.multipath => format!("{GOOD}beside the best{GOOD:#}"),
                 (None, false) => format!("{FAINT}not best{FAINT:#}"),
             };
-            writeln!(out, "  {verdict}, from {}, {} ago", clean(&path.from), age(path.age_s))?;
+            writeln!(out, "  {verdict}, from {}, {} ago", clean(&named(path)), age(path.age_s))?;
             attributes(page, path, out)?;
         }
         Ok(())
@@ -193,12 +198,18 @@ fn attributes(page: &Page, path: &Path, out: &mut impl Write) -> io::Result<()> 
     let mut line = |label, text: &str| field(page, label, text, PLAIN, out);
     line("why", &path.why)?;
     line("filtered", path.filtered.as_deref().unwrap_or(""))?;
+    if let Some(stale) = &path.stale {
+        field(page, "stale", &waiting(stale), WARN, out)?;
+    }
+    let mut line = |label, text: &str| field(page, label, text, PLAIN, out);
     line("next hop", &path.next_hop.map(|a| a.to_string()).unwrap_or_default())?;
     line("reached", &format!("{}: {}", way(&path.reached), path.reached.why))?;
     if let Some(warning) = &path.reached.warning {
         field(page, "warning", warning, WARN, out)?;
     }
     let mut line = |label, text: &str| field(page, label, text, PLAIN, out);
+    let changes: Vec<String> = path.changed.iter().map(change).collect();
+    line("import", &changes.join("; "))?;
     let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
     line("origin", &path.origin.map(|o| o.to_string()).unwrap_or_default())?;
     line(
@@ -215,6 +226,35 @@ fn attributes(page: &Page, path: &Path, out: &mut impl Write) -> io::Result<()> 
     line("large", &path.large_communities.join(" "))?;
     line("extended", &path.extended_communities.join(" "))?;
     line("other", &path.other_attributes.join("; "))
+}
+
+/// Who announced it, and as which of several.
+fn named(path: &Path) -> String {
+    match path.path_id {
+        Some(id) => format!("{} (path {id})", path.from),
+        None => path.from.clone(),
+    }
+}
+
+/// What a stale path waits for, and for how long.
+fn waiting(stale: &Stale) -> String {
+    let waits = match stale.waits {
+        Waits::Session => "its session has ended",
+        Waits::EndOfRib => "its neighbour is back and has not said it again yet",
+        Waits::Refresh => "its neighbour is saying everything again, not yet this",
+    };
+    let long = if stale.long_lived { "long-lived, behind all others: " } else { "" };
+    format!("{long}{waits}; kept for {} more at most", age(stale.left_s))
+}
+
+fn change(change: &Change) -> String {
+    let attribute = &change.attribute;
+    match (&change.received, &change.used) {
+        (None, Some(used)) => format!("{attribute} set to {used}"),
+        (Some(received), None) => format!("{attribute} {received} removed"),
+        (Some(received), Some(used)) => format!("{attribute} {received} made {used}"),
+        (None, None) => attribute.clone(),
+    }
 }
 
 /// Who announced it, the first of several by name.

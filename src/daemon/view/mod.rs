@@ -5,6 +5,7 @@
 //! small that routing does not notice; a slow reader slows its own answer alone.
 
 mod bfd;
+mod changes;
 mod neighbors;
 mod networks;
 mod nodes;

@@ -1,16 +1,17 @@
 //! Neighbours: what their tasks say of themselves, beside what the Rib counts.
 
-use starling_bgp::msg::{Export, RibIn};
+use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::{PeerStatus, State};
-use starling_bgp::types::{Families, PeerId};
+use starling_bgp::types::{Families, Family, PeerId};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
 use crate::api::{
-    Agreed, Authentication, Configured, Graceful, LastDown, Neighbor, PeerSummary, Steer, Transport,
+    Agreed, Authentication, Configured, Graceful, LastDown, Limit, Neighbor, PeerSummary, Steer,
+    Transport,
 };
 use crate::daemon::control::Backend;
 use crate::daemon::events;
@@ -112,7 +113,7 @@ impl View {
     }
 
     fn describe(&self, report: &Report<'_>) -> Neighbor {
-        let Report { plan, status, notes, .. } = report;
+        let Report { plan, status, notes, counts, .. } = report;
         let last_down = status.last_down.as_ref().map(|(reason, at)| LastDown {
             text: events::words(reason, &plan.transport),
             ago_s: self.seconds_since(*at),
@@ -156,12 +157,16 @@ impl View {
             offered: status.offered.iter().map(ToString::to_string).collect(),
             offers: status.capabilities.iter().map(ToString::to_string).collect(),
             held: report.held,
-            draining: report.counts.draining,
+            draining: counts.draining,
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
             last_down,
             flaps: u64::from(status.flaps),
+            filtered: both(counts.received).saturating_sub(both(counts.accepted)),
+            over_limit: both(counts.over),
+            stale: both(counts.stale),
+            limits: limits(counts),
             import: import(plan),
             export: match plan.export {
                 Export::Own => "own blocks".to_owned(),
@@ -239,6 +244,22 @@ fn import(plan: &PeerPlan) -> String {
         true => format!("within {within}"),
         false => format!("within {within}, but not {}", list(&plan.import.except)),
     }
+}
+
+fn limits(counts: &PeerCounts) -> Vec<Limit> {
+    let families = [Family::Ipv4, Family::Ipv6].into_iter().zip(counts.received);
+    let limits = families.zip(counts.limits).filter_map(|(of, limit)| Some((of, limit?)));
+    limits
+        .map(|((family, received), limit)| {
+            let (action, restart) = match limit.action {
+                LimitAction::Warn => (crate::api::LimitAction::Warn, None),
+                LimitAction::Drop => (crate::api::LimitAction::Drop, None),
+                LimitAction::Close { restart } => (crate::api::LimitAction::Close, restart),
+            };
+            let restart_s = restart.map(|restart| restart.as_secs());
+            Limit { family: family.to_string(), max: limit.max, received, action, restart_s }
+        })
+        .collect()
 }
 
 fn families(families: Families) -> Vec<String> {

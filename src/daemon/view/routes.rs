@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use starling_bgp::attrs::{AttrSet, Origin};
-use starling_bgp::rib::show::{PathView, RouteFilter, RouteView};
+use starling_bgp::attrs::AttrSet;
+use starling_bgp::rib::show::{PathView, RouteFilter, RouteView, StaleView};
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::attr;
 use starling_fib::Fib;
@@ -13,8 +13,9 @@ use starling_fib::table::{Entry, EntryState};
 use starling_fib::types::{How, NextHop, Resolution};
 use starling_fib::view;
 
+use super::changes::changes;
 use super::{Refusal, View, no_such_neighbor, reached, stopping};
-use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery, UsedHop};
+use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery, Stale, UsedHop};
 use crate::daemon::bridge;
 use crate::daemon::control::rows::{self, CHUNK};
 use crate::daemon::control::{Rows, RowsSender};
@@ -127,6 +128,10 @@ impl View {
             },
             age_s: self.seconds_since(path.received),
             best: path.best,
+            multipath: path.multipath,
+            path_id: Some(path.path_id).filter(|id| *id != 0),
+            stale: path.stale.map(|stale| self.stale(stale)),
+            changed: Vec::new(),
             why: path.why.clone(),
             filtered: path.filtered.clone(),
             origin: None,
@@ -142,11 +147,8 @@ impl View {
             return bare;
         }
         Path {
-            origin: Some(match attrs.origin() {
-                Origin::Igp => crate::api::Origin::Igp,
-                Origin::Egp => crate::api::Origin::Egp,
-                Origin::Incomplete => crate::api::Origin::Incomplete,
-            }),
+            changed: path.used.as_ref().map_or_else(Vec::new, |used| changes(&path.attrs, used)),
+            origin: Some(attrs.origin().into()),
             local_pref: attrs.local_pref(),
             med: attrs.med(),
             as_path: Some(attrs.as_path().to_string()),
@@ -159,6 +161,14 @@ impl View {
                 .collect(),
             other_attributes: others(attrs),
             ..bare
+        }
+    }
+
+    fn stale(&self, stale: StaleView) -> Stale {
+        Stale {
+            waits: stale.waits.into(),
+            left_s: stale.until.since(self.clock.now()).as_secs(),
+            long_lived: stale.long_lived,
         }
     }
 
