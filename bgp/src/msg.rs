@@ -262,6 +262,8 @@ pub struct RibConfig {
     pub kernel_rules: Arc<Policy>,
     /// LOCAL_PREF carries the kernel's metric as Calico has it since 3.32: 2147483647 less it.
     pub metric_in_local_pref: bool,
+    /// LOCAL_PREF of what we originate; `None`: the default of 100.
+    pub local_pref: Option<u32>,
 }
 
 impl Default for RibConfig {
@@ -279,6 +281,7 @@ impl Default for RibConfig {
             always_compare_med: false,
             kernel_rules: Arc::default(),
             metric_in_local_pref: false,
+            local_pref: None,
         }
     }
 }

@@ -210,6 +210,11 @@ impl NodePlan {
             max_paths: self.choice.max_paths,
             always_compare_med: self.choice.always_compare_med,
             metric_in_local_pref: self.choice.metric_from_local_pref,
+            // Calico takes it back apart: 2147483647 less the kernel's metric.
+            local_pref: self
+                .choice
+                .metric_from_local_pref
+                .then(|| (i32::MAX as u32).saturating_sub(self.fib.metric)),
         }
     }
 }

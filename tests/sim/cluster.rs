@@ -30,6 +30,7 @@ use ipnet::IpNet;
 use starling_bgp::msg::Slot;
 use starling_bgp::peer::Peer;
 use starling_bgp::rib::Rib;
+use starling_bgp::rib::show::RouteFilter;
 use starling_bgp::session::Forwarding;
 use starling_bgp::types::Time;
 use starling_config::NodePlan;
@@ -217,6 +218,15 @@ impl Cluster {
     /// Whether the node has pods, by its own configuration.
     pub fn has_blocks(&self, node: NodeIx) -> bool {
         !self.nodes[node].settings.bare.contains(&node)
+    }
+
+    /// How many paths a node knows to the IPv4 pods of another.
+    pub fn paths(&self, node: NodeIx, other: NodeIx) -> usize {
+        let [block, _] = topology::blocks(other);
+        let filter = RouteFilter { prefix: Some(block), ..RouteFilter::default() };
+        let daemon = self.nodes[node].daemon.as_ref().expect("it runs");
+        let (routes, _) = daemon.rib.routes(&filter, None, 1);
+        routes.first().map_or(0, |route| route.paths.len())
     }
 
     /// Ends of sessions that are up now.

@@ -72,6 +72,39 @@ fn reflectors_come_and_go() {
 }
 
 #[test]
+fn every_reflected_path_is_told_and_one_is_enough() {
+    let settings = reflected(23, 3).with(|settings| {
+        settings.add_paths = true;
+        settings.graceful = Some((20, 0));
+    });
+    play("reflectors, add-path", &seeds(840..846), |seed, figures| {
+        let mut cluster = started(seed, 23, &settings, SECOND);
+        converge(&mut cluster, 15 * SECOND);
+        cluster.run(10 * SECOND);
+        let paths = cluster.paths(20, 10);
+        // Each reflector passes on what the client told it, and what the two others pass on.
+        assert!(paths >= 3, "node20 knows {paths} paths to the pods of node10");
+        cluster.blackholes.settle(cluster.now);
+        cluster.crash(1);
+        cluster.run(3 * SECOND);
+        cluster.start(1);
+        cluster.run(30 * SECOND);
+        cluster.stop(10);
+        let begin = cluster.now;
+        cluster.run(25 * SECOND);
+        assert_eq!(
+            cluster.paths(20, 10),
+            0,
+            "all of them go, {:?} later",
+            cluster.now.since(begin)
+        );
+        figures.time("node10 forgotten", converge(&mut cluster, SECOND));
+        let holes = cluster.blackholes.settle(cluster.now);
+        assert_eq!(holes.times, 0, "{holes}");
+    });
+}
+
+#[test]
 fn a_reflector_that_restarts_gracefully_is_not_missed() {
     let settings = reflected(22, 2).with(|settings| settings.graceful = Some((20, 0)));
     play("reflectors restart", &seeds(820..826), |seed, _| {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub reflectors: BTreeSet<NodeIx>,
     /// Whether every node is every other's neighbour, reflectors or not.
     pub mesh: bool,
+    /// Whether sessions carry several paths for a prefix (RFC 7911).
+    pub add_paths: bool,
     /// For how long the routes of a daemon that is away stay, and for how long after that as stale
     /// ones (RFC 4724, 9494), in seconds; `None`: they go at once.
     pub graceful: Option<(u64, u64)>,
@@ -42,8 +44,9 @@ impl Settings {
     /// Names the first nodes.
     pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
         let (members, none) = ((0..nodes).collect(), BTreeSet::new());
-        let (bare, reflectors, graceful) = (none.clone(), none, None);
-        Arc::new(Settings { members, ipip, bare, reflectors, mesh: true, graceful })
+        let (bare, reflectors, mesh) = (none.clone(), none, true);
+        let (add_paths, graceful) = (false, None);
+        Arc::new(Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful })
     }
 
     /// For how long the routes of a daemon that is away stay.
@@ -106,7 +109,7 @@ fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
 
 /// The file that users would write.
 fn toml(settings: &Settings) -> String {
-    let Settings { members, ipip, bare, reflectors, mesh, graceful } = settings;
+    let Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful } = settings;
     let restart = match graceful {
         None => "graceful-restart = false".to_owned(),
         Some((restart, 0)) => format!("restart-time = \"{restart}s\""),
@@ -114,8 +117,9 @@ fn toml(settings: &Settings) -> String {
             format!("restart-time = \"{restart}s\"\nlong-lived = \"{stale}s\"")
         }
     };
+    let paths = if *add_paths { "both" } else { "none" };
     let mut toml = format!(
-        "[cluster]\nasn = 64512\nmesh = {mesh}\n{restart}\n\n\
+        "[cluster]\nasn = 64512\nmesh = {mesh}\nadd-paths = \"{paths}\"\n{restart}\n\n\
          [timers]\nhold = \"{HOLD}s\"\nsettle = \"15s\"\n\n\
          [[pool]]\ncidr = \"10.244.0.0/14\"\nipip = \"{ipip}\"\n\n\
          [[pool]]\ncidr = \"fd00:244::/32\"\n"

@@ -284,8 +284,18 @@ impl AttrSet {
 impl AttrSet {
     /// The set of a route that this node originates: ORIGIN IGP, an empty AS_PATH.
     pub fn originated(next_hop: impl Into<NextHop>) -> AttrSet {
-        let bytes = [TRANSITIVE, code::ORIGIN, 1, 0, TRANSITIVE, code::AS_PATH, 0];
-        AttrSet::from_canonical(next_hop, Box::new(bytes))
+        AttrSet::originated_at(next_hop, None)
+    }
+
+    /// The same with a LOCAL_PREF, if one is given.
+    pub fn originated_at(next_hop: impl Into<NextHop>, local_pref: Option<u32>) -> AttrSet {
+        let mut out = Canonical::with_capacity(14);
+        out.attr(TRANSITIVE, code::ORIGIN, &[Origin::Igp as u8]);
+        out.attr(TRANSITIVE, code::AS_PATH, &[]);
+        if let Some(value) = local_pref {
+            out.local_pref(value);
+        }
+        AttrSet::from_canonical(next_hop, out.finish())
     }
 
     /// The set as an internal neighbour gets it: with LOCAL_PREF (RFC 4271 §5.1.5), all else as

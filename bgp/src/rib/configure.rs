@@ -75,6 +75,13 @@ impl Rib {
         let originated = |c: Option<&RibConfig>| c.map(|c| c.originate.clone()).unwrap_or_default();
         let (before, after) = (originated(old.as_ref()), originated(self.config.as_ref()));
         self.originate_configured(now, &before, &after);
+        let local_pref = |c: &RibConfig| c.local_pref;
+        if old
+            .as_ref()
+            .is_some_and(|old| Some(old.local_pref) != self.config.as_ref().map(local_pref))
+        {
+            self.originate_anew(now, &after);
+        }
 
         for id in self.peers.ids() {
             self.regroup(id);

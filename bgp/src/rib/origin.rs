@@ -57,6 +57,17 @@ impl Rib {
         }
     }
 
+    /// What is originated carries another LOCAL_PREF: all of it is originated anew.
+    pub(super) fn originate_anew(&mut self, now: Time, configured: &[Originated]) {
+        self.originate_configured(now, configured, &[]);
+        self.originate_configured(now, &[], configured);
+        for by in [OriginatedBy::Operator, OriginatedBy::Borrowed] {
+            let nets = self.origins.of(by).to_vec();
+            self.originate_for(now, by, Vec::new());
+            self.originate_for(now, by, nets);
+        }
+    }
+
     fn originate(&mut self, now: Time, source: SourceId, old: &[IpNet], new: &[IpNet]) {
         self.originate_family::<V4>(now, source, old, new);
         self.originate_family::<V6>(now, source, old, new);
@@ -73,10 +84,11 @@ impl Rib {
         if old == new {
             return;
         }
-        let Rib { tables, peers, sets, nexthops, sources, .. } = self;
+        let Rib { config, tables, peers, sets, nexthops, sources, .. } = self;
+        let local_pref = config.as_ref().and_then(|config| config.local_pref);
         let counts = &mut peers.own;
         let mut intake = Intake { counts, sets, nexthops, sources };
-        receive::originate::<P>(now, source, &old, &new, tables, &mut intake);
+        receive::originate::<P>(now, source, local_pref, (&old, &new), tables, &mut intake);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What we originate, and what of it neighbours and the kernel hear.
 
-use crate::msg::{Export, FibBest, Originated, OriginatedBy, RibIn};
+use crate::msg::{Export, FibBest, Originated, OriginatedBy, RibConfig, RibIn};
 use crate::rib::fixture::*;
 use crate::rib::show::{RouteFilter, Wish};
 use crate::types::PeerId;
@@ -77,4 +77,21 @@ fn one_wish_does_not_end_another() {
     world.say(RibIn::Configure(Box::new(none)));
     assert!(world.heard(1, NET).is_some());
     assert!(world.fib.is_empty());
+}
+
+#[test]
+fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
+    let mut world = world(true, true);
+    world.say(RibIn::Originate(OriginatedBy::Operator, vec![net("10.50.0.0/16")]));
+    let said = |world: &mut World, prefix| world.heard(1, prefix).unwrap().local_pref();
+    assert_eq!(said(&mut world, NET), Some(100));
+    let with = RibConfig { local_pref: Some(2_147_482_623), ..configured(true, true) };
+    world.say(RibIn::Configure(Box::new(with)));
+    for prefix in [NET, "10.50.0.0/16"] {
+        assert_eq!(said(&mut world, prefix), Some(2_147_482_623), "{prefix}");
+    }
+    assert_eq!(world.heard(3, NET).unwrap().local_pref(), None, "it stays in our AS");
+    assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
+    world.say(RibIn::Configure(Box::new(configured(true, true))));
+    assert_eq!(said(&mut world, "10.50.0.0/16"), Some(100));
 }

@@ -379,8 +379,8 @@ fn withdraw<P: Keyed>(
 pub(crate) fn originate<P: Keyed>(
     now: Time,
     source: SourceId,
-    old: &[P],
-    new: &[P],
+    local_pref: Option<u32>,
+    (old, new): (&[P], &[P]),
     tables: &mut Tables,
     intake: &mut Intake<'_>,
 ) {
@@ -394,7 +394,7 @@ pub(crate) fn originate<P: Keyed>(
         Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
         Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let attr = intake.sets.intern(AttrSet::originated(unspecified));
+    let attr = intake.sets.intern(AttrSet::originated_at(unspecified, local_pref));
     let (since, verdict) = (seconds(now), Verdict::Accepted);
     for prefix in new.iter().filter(|p| old.binary_search(p).is_err()) {
         let route = Route { source, received: attr, used: attr, since, verdict };
