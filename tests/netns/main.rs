@@ -12,6 +12,7 @@
 mod bfd;
 mod borrowed;
 mod disease;
+mod equal;
 mod kernel;
 mod mesh;
 mod networks;

@@ -15,7 +15,7 @@ const CROSS: [&str; 3] = [
     "10.244.3.0/26 via 10.50.1.3 dev tunl0 proto bird onlink",
 ];
 
-fn stand_in(netns: &Netns) -> Result {
+pub fn stand_in(netns: &Netns) -> Result {
     netns.ip_line("tuntap add dev tunl0 mode tun")?;
     netns.ip_line("link set tunl0 mtu 1480 up").map(drop)
 }

@@ -308,6 +308,12 @@ impl Cluster {
         &self.nodes
     }
 
+    /// The gateway between the racks, if there are several: `net<rack>` in each.
+    #[must_use]
+    pub fn gateway(&self) -> Option<&Netns> {
+        self.gateway.as_ref()
+    }
+
     /// Pings from the pod's address of every node to that of every other.
     ///
     /// # Errors
