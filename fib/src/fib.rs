@@ -25,12 +25,13 @@ use ipnet::IpNet;
 
 use crate::borrowed::Borrowed;
 use crate::learn::World;
+use crate::nexthops::Context;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{
     Cost, FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp,
 };
-use crate::want::{Context, Wants};
+use crate::want::Wants;
 
 /// What the kernel is doing for us.
 #[derive(Debug)]
@@ -115,12 +116,12 @@ impl Fib {
             FibIn::Track(next_hops) => {
                 for next_hop in next_hops {
                     if let Some((wants, context)) = self.wants_and_context() {
-                        wants.track(next_hop, context);
+                        wants.nexthops.track(next_hop, context);
                     }
                 }
             }
             FibIn::Untrack(next_hops) => {
-                next_hops.into_iter().for_each(|next_hop| self.wants.untrack(next_hop));
+                next_hops.into_iter().for_each(|next_hop| self.wants.nexthops.untrack(next_hop));
             }
             FibIn::Settled => {
                 self.settled = true;
@@ -262,7 +263,7 @@ impl Fib {
         }
         let name = |index| self.world.links.get(&index).map_or("", |link| &link.name);
         let cost = |(metric, device)| Cost { metric, device: name(device).to_owned() };
-        let costs = self.wants.untold().into_iter();
+        let costs = self.wants.nexthops.untold().into_iter();
         let costs: Vec<_> = costs.map(|(hop, way)| (hop, way.map(cost))).collect();
         if !costs.is_empty() {
             out.push(FibOut::Nexthops(costs));

@@ -4,7 +4,7 @@
 //! that talks to the kernel, [`mem`] an in-memory kernel for the simulator.
 //!
 //! ```text
-//!   FibIn ──► fib ──► want     what the Rib wants, each next hop resolved (resolve, underlay)
+//!   FibIn ──► fib ──► want     what the Rib wants, its next hops (nexthops, resolve, underlay)
 //!              │ └──► learn    what the kernel told: interfaces, others' routes, ours (have)
 //!              └────► plan     want against have, prefix by prefix ──► FibOut::Apply
 //! ```
@@ -16,6 +16,7 @@ pub mod have;
 pub mod learn;
 pub mod mem;
 pub mod netlink;
+pub mod nexthops;
 pub mod plan;
 pub mod resolve;
 pub mod retry;

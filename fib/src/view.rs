@@ -74,7 +74,7 @@ impl Fib {
 
     /// Tracked next hops and the cost to them; `None`: unreachable.
     pub fn nexthops(&self) -> impl Iterator<Item = (NextHop, Option<u32>)> {
-        self.wants.tracked()
+        self.wants.nexthops.tracked()
     }
 
     /// The tunnel device.

@@ -1,10 +1,10 @@
 //! What the Rib wants, and what its next hops come to.
 //!
-//! In: best routes, next hops to track, and the world when it changes. Out: the desired kernel
-//! route of a prefix ([`Wants::desired`]), costs for the Rib, and which prefixes a change
-//! concerns. Prefixes are many, [`Via`]s few and next hops fewer: a next hop is resolved once per
-//! [`Class`], prefixes look the answer up, and two indices, from next hop to vias and from via to
-//! prefixes, find whom a change concerns.
+//! In: best routes, and the world when it changes. Out: the desired kernel route of a prefix
+//! ([`Wants::desired`]), and which prefixes a change concerns. Prefixes are many, [`Via`]s few and
+//! next hops ([`Nexthops`]) fewer: a next hop is resolved once per [`Class`], prefixes look the
+//! answer up, and two indices, from next hop to vias and from via to prefixes, find whom a change
+//! concerns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -13,66 +13,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::learn::World;
+use crate::nexthops::{Context, Nexthops};
 use crate::plan::Desired;
-use crate::resolve::{Class, Fate, Resolved, loops, resolve_reached};
-use crate::tunnel::Device;
+use crate::resolve::{Class, Fate, loops};
 use crate::types::{
     Encap, FibConfig, Hop, How, KernelRoute, Kind, NextHop, Report, Resolution, RouteKey, Target,
     Via,
 };
-use crate::underlay::{Reach, host};
-
-/// What resolution is asked of.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// What the kernel told.
-    pub world: &'a World,
-    /// How to program.
-    pub config: &'a FibConfig,
-    /// Whether the tunnel may be used.
-    pub device: &'a Device,
-}
-
-/// One next hop as one class of routes sees it.
-#[derive(Clone, Debug)]
-struct View {
-    /// How many vias use it for this class.
-    users: usize,
-    resolved: Resolved,
-    /// Network D's disease was reported and is not cured.
-    sick: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Nexthop {
-    reach: Reach,
-    tracked: bool,
-    /// The cost and interface that the Rib was told last.
-    told: Option<Option<(u32, u32)>>,
-    /// Those that name it.
-    vias: BTreeSet<Arc<Via>>,
-    views: BTreeMap<Class, View>,
-    was_sick: bool,
-}
-
-impl Nexthop {
-    fn new(next_hop: NextHop, context: Context<'_>) -> Nexthop {
-        Nexthop {
-            reach: context.world.reach(next_hop, context.config),
-            tracked: false,
-            told: None,
-            vias: BTreeSet::new(),
-            views: BTreeMap::new(),
-            was_sick: false,
-        }
-    }
-
-    /// Whether the Rib waits for a cost that it was not told.
-    fn has_news(&self) -> bool {
-        self.tracked && self.told != Some(self.reach.way())
-    }
-}
+use crate::underlay::host;
 
 /// Who leads where a via leads.
 #[derive(Clone, Default, Debug)]
@@ -91,12 +39,8 @@ pub struct Wants {
     vias: Vias,
     /// How many of them policy wants encapsulated.
     encapsulated: usize,
-    nexthops: BTreeMap<NextHop, Nexthop>,
-    /// Next hops whose views changed: their health is to be looked at.
-    touched: BTreeSet<NextHop>,
-    /// Next hops of whose cost there may be news for the Rib: looking at all of them after each
-    /// message would make a mesh's start quadratic.
-    asked: BTreeSet<NextHop>,
+    /// What they lead by.
+    pub nexthops: Nexthops,
 }
 
 impl Wants {
@@ -163,47 +107,6 @@ impl Wants {
         self.routes.is_empty()
     }
 
-    /// The Rib wants to hear about this next hop, now and at every change.
-    pub fn track(&mut self, next_hop: NextHop, context: Context<'_>) {
-        let nexthop =
-            self.nexthops.entry(next_hop).or_insert_with(|| Nexthop::new(next_hop, context));
-        nexthop.tracked = true;
-        nexthop.told = None;
-        self.asked.insert(next_hop);
-    }
-
-    /// No longer.
-    pub fn untrack(&mut self, next_hop: NextHop) {
-        if let Some(nexthop) = self.nexthops.get_mut(&next_hop) {
-            nexthop.tracked = false;
-            nexthop.told = None;
-            self.forget_unused(next_hop);
-        }
-    }
-
-    /// Costs and interfaces that the Rib does not know yet, counted as told.
-    pub fn untold(&mut self) -> Vec<(NextHop, Option<(u32, u32)>)> {
-        let mut news = Vec::new();
-        for next_hop in std::mem::take(&mut self.asked) {
-            let nexthop = self.nexthops.get_mut(&next_hop).filter(|nexthop| nexthop.tracked);
-            let Some(nexthop) = nexthop else { continue };
-            let way = nexthop.reach.way();
-            if nexthop.told != Some(way) {
-                nexthop.told = Some(way);
-                news.push((next_hop, way));
-            }
-        }
-        news
-    }
-
-    /// Tracked next hops and their costs.
-    pub fn tracked(&self) -> impl Iterator<Item = (NextHop, Option<u32>)> {
-        self.nexthops
-            .iter()
-            .filter(|(_, nexthop)| nexthop.tracked)
-            .map(|(next_hop, nexthop)| (*next_hop, nexthop.reach.cost()))
-    }
-
     /// Resolves every next hop anew; adds to `concerned` the prefixes whose answer changed.
     pub fn resolve_all(&mut self, context: Context<'_>, concerned: &mut BTreeSet<IpNet>) {
         self.resolve_from(.., context, concerned);
@@ -227,23 +130,20 @@ impl Wants {
         context: Context<'_>,
         concerned: &mut BTreeSet<IpNet>,
     ) {
-        for (next_hop, nexthop) in self.nexthops.range_mut(range) {
-            if resolve(*next_hop, nexthop, context) {
-                let users = nexthop.vias.iter().filter_map(|via| self.vias.get(via));
+        let (routes, all) = (&self.routes, &self.vias);
+        self.nexthops.resolve(range, context, |next_hop, vias, changed| {
+            if changed {
+                let users = vias.iter().filter_map(|via| all.get(via));
                 concerned.extend(users.flat_map(|users| &users.prefixes));
-                self.touched.insert(*next_hop);
             }
             // A prefix that its next hop lies in depends on the underlay's own match too (`loops`).
             let around = |length| Some(IpNet::new(next_hop.address, length).ok()?.trunc());
             let around = (0..=host(next_hop.address).max_prefix_len()).filter_map(around);
-            concerned.extend(around.filter(|prefix| match self.routes.get(prefix) {
-                Some(Target::Via(via)) => nexthop.vias.contains(via),
+            concerned.extend(around.filter(|prefix| match routes.get(prefix) {
+                Some(Target::Via(via)) => vias.contains(via),
                 _ => false,
             }));
-            if nexthop.has_news() {
-                self.asked.insert(*next_hop);
-            }
-        }
+        });
     }
 
     /// Sorts every prefix into its class anew, after the pools changed, and resolves everything.
@@ -254,24 +154,10 @@ impl Wants {
                 *users.classes.entry(class_of(*prefix, via, context)).or_default() += 1;
             }
         }
-        for (next_hop, nexthop) in &mut self.nexthops {
-            let old = std::mem::take(&mut nexthop.views);
-            nexthop.was_sick |= old.values().any(|view| view.sick);
-            nexthop.reach = context.world.reach(*next_hop, context.config);
-            let users = nexthop.vias.iter().filter_map(|via| self.vias.get(via));
-            for class in users.flat_map(|users| users.classes.keys()) {
-                let view = nexthop.views.entry(*class).or_insert_with(|| View {
-                    users: 0,
-                    resolved: resolved(*class, *next_hop, &nexthop.reach, context),
-                    sick: old.get(class).is_some_and(|view| view.sick),
-                });
-                view.users += 1;
-            }
-            self.touched.insert(*next_hop);
-            if nexthop.has_news() {
-                self.asked.insert(*next_hop);
-            }
-        }
+        let vias = &self.vias;
+        self.nexthops.reclassify(context, |via| {
+            vias.get(via).into_iter().flat_map(|users| users.classes.keys().copied())
+        });
     }
 
     /// The kernel route that a wanted prefix should have; nothing for one that is not wanted.
@@ -295,10 +181,10 @@ impl Wants {
         let class = class_of(prefix, via, context);
         let mut hops: Vec<Hop> = Vec::with_capacity(via.hops.len());
         for &next_hop in &via.hops {
-            let Some(view) = self.view(next_hop, class) else { continue };
+            let Some(resolved) = self.nexthops.resolved(next_hop, class) else { continue };
             let looping =
                 || loops(prefix, class, next_hop.address, context.world, context.config).is_some();
-            match &view.resolved.fate {
+            match &resolved.fate {
                 Fate::Hold => return Desired::Hold,
                 Fate::Drop => {}
                 Fate::Write(_) if looping() => {}
@@ -335,12 +221,12 @@ impl Wants {
         via.hops
             .iter()
             .filter_map(|next_hop| {
-                let view = self.view(*next_hop, class)?;
+                let resolved = self.nexthops.resolved(*next_hop, class)?;
                 let address = next_hop.address;
                 let resolution = match loops(prefix, class, address, context.world, context.config)
                 {
                     Some(why) => Resolution { how: How::Unreachable, why },
-                    None => view.resolved.resolution.clone(),
+                    None => resolved.resolution.clone(),
                 };
                 Some((Some(*next_hop), resolution))
             })
@@ -349,50 +235,14 @@ impl Wants {
 
     /// Who has caught network D's disease since the last time, and who is cured.
     pub fn health(&mut self, context: Context<'_>) -> Vec<Report> {
-        let mut reports = Vec::new();
-        for next_hop in std::mem::take(&mut self.touched) {
-            let Some(nexthop) = self.nexthops.get_mut(&next_hop) else { continue };
-            let before = nexthop.was_sick || nexthop.views.values().any(|view| view.sick);
-            let Nexthop { views, vias, .. } = nexthop;
-            for (class, view) in views.iter_mut() {
-                let was = view.sick;
-                view.sick = match &view.resolved.resolution.how {
-                    How::Gateway { is_peer: false, .. } => view.users > 0,
-                    // No answer is no cure.
-                    How::Unreachable => was && view.users > 0,
-                    _ => false,
-                };
-                if was || !view.sick {
-                    continue;
-                }
-                let example = vias
-                    .iter()
-                    .filter_map(|via| Some((via, self.vias.get(via)?)))
-                    .flat_map(|(via, users)| users.prefixes.iter().map(move |prefix| (via, prefix)))
-                    .find(|(via, prefix)| class_of(**prefix, via, context) == *class);
-                if let (How::Gateway { gateway, .. }, Some((_, prefix))) =
-                    (&view.resolved.resolution.how, example)
-                {
-                    reports.push(Report::Disease {
-                        next_hop,
-                        gateway: *gateway,
-                        prefix: *prefix,
-                        why: format!("{prefix}: {}", view.resolved.resolution.why),
-                    });
-                }
-            }
-            views.retain(|_, view| view.users > 0);
-            nexthop.was_sick = false;
-            if before && !views.values().any(|view| view.sick) {
-                reports.push(Report::Cured { next_hop });
-            }
-            self.forget_unused(next_hop);
-        }
-        reports
-    }
-
-    fn view(&self, next_hop: NextHop, class: Class) -> Option<&View> {
-        self.nexthops.get(&next_hop)?.views.get(&class)
+        let all = &self.vias;
+        self.nexthops.health(|vias, class| {
+            vias.iter()
+                .filter_map(|via| Some((via, all.get(via)?)))
+                .flat_map(|(via, users)| users.prefixes.iter().map(move |prefix| (via, *prefix)))
+                .find(|(via, prefix)| class_of(*prefix, via, context) == class)
+                .map(|(_, prefix)| prefix)
+        })
     }
 
     fn share(&self, via: Arc<Via>) -> Arc<Via> {
@@ -412,18 +262,7 @@ impl Wants {
             return;
         }
         for next_hop in distinct(&via.hops) {
-            let nexthop =
-                self.nexthops.entry(next_hop).or_insert_with(|| Nexthop::new(next_hop, context));
-            nexthop.vias.insert(via.clone());
-            let view = nexthop.views.entry(class).or_insert_with(|| View {
-                users: 0,
-                resolved: resolved(class, next_hop, &nexthop.reach, context),
-                sick: false,
-            });
-            view.users += 1;
-            if view.users == 1 {
-                self.touched.insert(next_hop);
-            }
+            self.nexthops.enlist(next_hop, via, class, context);
         }
     }
 
@@ -444,25 +283,7 @@ impl Wants {
             self.encapsulated = self.encapsulated.saturating_sub(one);
         }
         for next_hop in distinct(&via.hops) {
-            let Some(nexthop) = self.nexthops.get_mut(&next_hop) else { continue };
-            if unused {
-                nexthop.vias.remove(via);
-            }
-            if let Some(view) = nexthop.views.get_mut(&class) {
-                view.users = view.users.saturating_sub(1);
-                if view.users == 0 {
-                    self.touched.insert(next_hop);
-                }
-            }
-        }
-    }
-
-    fn forget_unused(&mut self, next_hop: NextHop) {
-        let is_unused = |nexthop: &Nexthop| {
-            !nexthop.tracked && nexthop.vias.is_empty() && !self.touched.contains(&next_hop)
-        };
-        if self.nexthops.get(&next_hop).is_some_and(is_unused) {
-            self.nexthops.remove(&next_hop);
+            self.nexthops.release(next_hop, via, class, unused);
         }
     }
 }
@@ -498,21 +319,4 @@ fn merge(hops: &mut Vec<Hop>, hop: Hop) {
         Some(there) => there.weight = (there.weight + 1).min(256),
         None => hops.push(hop),
     }
-}
-
-/// Resolves one next hop anew for all who use it; whether some answer changed.
-fn resolve(next_hop: NextHop, nexthop: &mut Nexthop, context: Context<'_>) -> bool {
-    nexthop.reach = context.world.reach(next_hop, context.config);
-    let mut changed = false;
-    for (class, view) in &mut nexthop.views {
-        let now = resolved(*class, next_hop, &nexthop.reach, context);
-        changed |=
-            now.fate != view.resolved.fate || now.resolution.how != view.resolved.resolution.how;
-        view.resolved = now;
-    }
-    changed
-}
-
-fn resolved(class: Class, next_hop: NextHop, reach: &Reach, context: Context<'_>) -> Resolved {
-    resolve_reached(class, next_hop, reach, context.world, context.config, context.device)
 }
