@@ -156,6 +156,9 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
             (&server3.host, "tunl0", Look::Plain),
         ],
     );
+    if net.has_daemons() {
+        super::equal::play(&net, stage, CONFIG)?;
+    }
     // It lives in gw0's namespace, which ends it; a kept lab keeps it.
     frr.detach();
     Ok(net)

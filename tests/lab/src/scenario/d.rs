@@ -168,11 +168,7 @@ fn cure(net: &Topology, stage: &Stage) -> Result {
     }
     stage.step("the cure: ipip = \"always\", bgpctl reload");
     let cured = CONFIG.replace("ipip = \"never\"", "ipip = \"always\"");
-    std::fs::write(&net.config, cured).context("cannot edit the configuration")?;
-    for starling in net.nodes.iter().filter_map(|node| node.starling.as_ref()) {
-        starling.bgpctl(&["reload"])?;
-    }
-    Ok(())
+    net.reconfigure(&cured)
 }
 
 /// The TCP connections of a node's BGP sessions, each by its two ends.

@@ -9,6 +9,7 @@ mod a;
 mod b;
 mod c;
 mod d;
+mod equal;
 pub mod topology;
 mod wire;
 

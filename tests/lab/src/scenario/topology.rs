@@ -157,6 +157,18 @@ impl Topology {
         Ok(())
     }
 
+    /// Gives all nodes another configuration, by a reload.
+    ///
+    /// # Errors
+    /// When it cannot be written, or a daemon rejects it.
+    pub fn reconfigure(&self, config: &str) -> Result {
+        std::fs::write(&self.config, config).context("cannot edit the configuration")?;
+        for starling in self.nodes.iter().filter_map(|node| node.starling.as_ref()) {
+            starling.bgpctl(&["reload"])?;
+        }
+        Ok(())
+    }
+
     /// Writes the routes with `ip route replace`, as somebody without a daemon would.
     ///
     /// # Errors
@@ -309,7 +321,7 @@ impl Topology {
 }
 
 /// The routes with `proto bird` of a host, as `ip route` prints them.
-fn bird_routes(host: &Netns) -> Result<Vec<String>> {
+pub(super) fn bird_routes(host: &Netns) -> Result<Vec<String>> {
     Ok(routes(host, Family::V4, "proto bird")?.iter().map(ToString::to_string).collect())
 }
 
