@@ -118,7 +118,7 @@ fn a_reload_says_what_changes() {
         ("restart-time = \"60s\"", "restart-time: 120s -> 60s (the session"),
         ("add-paths = \"send\"", "add-paths: none -> send (the session"),
         ("role = \"peer\"", "role: none -> peer (the session"),
-        ("first-as = false", "first-as: true -> false (the session"),
+        ("first-as = false", "first-as: true -> false\n"),
         ("extended-messages = false", "extended-messages: true -> false (the session"),
         ("send-hold = \"60s\"", "send-hold: default -> 60s\n"),
     ] {
