@@ -1,5 +1,6 @@
 //! The built `bgpctl` against a daemon in memory: output, exit codes, what it says in trouble.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -190,7 +191,14 @@ async fn somebody_without_permission_is_told_whose_it_is() {
     } else {
         std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
-    let output = command.output().await.unwrap();
+    // A process that another test forked just now may hold the copy open for writing, until it
+    // executes what it is for.
+    let output = loop {
+        match command.output().await {
+            Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => tokio::task::yield_now().await,
+            output => break output.unwrap(),
+        }
+    };
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{err}");
     assert!(err.contains("its mode is") && err.contains("gid") && err.contains("sudo"), "{err}");

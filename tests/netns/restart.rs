@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use starling::api::SessionState;
+use starling::api::{Route, SessionState, Waits};
 use starling_lab::{Cluster, Family, Result, routes, wait_until};
 
 use crate::support::{SOON, cluster, established, logged, neighbour};
@@ -72,6 +72,11 @@ fn a_crash_keeps_the_routes_for_a_successor() -> Result {
             .and_then(|node| neighbour(node, "n1"))
             .is_ok_and(|peer| peer.state != SessionState::Established)
     })?;
+    let kept = ["show", "routes", "10.244.1.0/26"];
+    let kept: Vec<Route> = cluster.node(2)?.daemon()?.rows(&kept)?;
+    let stale = kept.first().and_then(|route| route.paths.first()?.stale);
+    let stale = stale.with_context(|| format!("not shown as stale: {kept:#?}"))?;
+    ensure!(stale.waits == Waits::Session && (1..=120).contains(&stale.left_s), "{stale:?}");
     comes_back_without_a_gap(&mut cluster)
 }
 
