@@ -163,7 +163,10 @@ fn own_changes_cannot_overrun() {
             .map(|n| RouteOp::Add(route(&prefix(n), &[via("10.1.5.11", left)])))
             .collect();
         assert_eq!(kernel.apply(&ops).await, []);
-        assert_eq!(news(&mut events).await, []);
+        // The interfaces' own link-local addresses may come late.
+        let mut news = news(&mut events).await;
+        news.retain(|event| !matches!(event, KernelEvent::Address(_)));
+        assert_eq!(news, []);
     });
 }
 

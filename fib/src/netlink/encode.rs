@@ -8,7 +8,10 @@
 //!   route of the same metric that is as able to have siblings as the new one, else the first of
 //!   that metric, and removes all siblings of what it replaced, so single, several hops and
 //!   blackhole replace each other. Several IPv6 hops are the exception to "one step": the kernel
-//!   puts the first in place of the old route, then adds the others; there is never no route.
+//!   puts the first in place of the old route, then adds the others; there is never no route. One
+//!   lookup that has picked the old route the moment it is let go may still fail: ENETUNREACH once
+//!   in some 200 000 replaces of IPv6 routes under constant lookups, 400 000 of IPv4 (Linux 6.18),
+//!   whatever replaces what, and none that asked again. No order of requests avoids that.
 //! * *Delete*: the kernel matches every part that is given, so protocol and type are, always: a
 //!   foreign route under our key does not match. For an IPv6 route of several hops none is named,
 //!   because naming hops deletes them one by one.
