@@ -18,6 +18,7 @@ mod connections;
 mod crossing;
 mod equal;
 mod frr;
+mod load;
 mod malformed;
 mod marks;
 mod paths;

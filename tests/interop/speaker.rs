@@ -115,6 +115,22 @@ impl Speaker {
 
     /// Announces prefixes.
     pub fn announce(&mut self, attributes: &[Attribute], prefixes: &[&str]) -> Result {
+        let mut nlri = Vec::new();
+        for prefix in prefixes {
+            let net: Ipv4Net = prefix.parse()?;
+            let octets = usize::from(net.prefix_len().div_ceil(8));
+            nlri.push(net.prefix_len());
+            nlri.extend(&net.network().octets()[..octets]);
+        }
+        self.announce_encoded(attributes, nlri)
+    }
+
+    /// Announces prefixes that are octets already.
+    pub fn announce_encoded(
+        &mut self,
+        attributes: &[Attribute],
+        nlri: impl IntoIterator<Item = u8>,
+    ) -> Result {
         let mut encoded = Vec::new();
         for Attribute { flags, code, value } in attributes {
             encoded.extend([*flags, *code, u8::try_from(value.len())?]);
@@ -123,12 +139,7 @@ impl Speaker {
         let mut body = vec![0, 0];
         body.extend(u16::try_from(encoded.len())?.to_be_bytes());
         body.extend(encoded);
-        for prefix in prefixes {
-            let net: Ipv4Net = prefix.parse()?;
-            let octets = usize::from(net.prefix_len().div_ceil(8));
-            body.push(net.prefix_len());
-            body.extend(&net.network().octets()[..octets]);
-        }
+        body.extend(nlri);
         self.send(UPDATE, &body)
     }
 
