@@ -102,7 +102,7 @@ impl Held {
 }
 
 /// Our routes.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub struct Have {
     routes: BTreeMap<RouteKey, Held>,
     shapes: BTreeSet<Arc<Shape>>,
@@ -158,7 +158,16 @@ impl Have {
                 *held = Held::Many(rest.into());
             }
         }
+        self.forget_shape(route);
         found
+    }
+
+    /// Drops what only this route, which is gone, had in common with others.
+    fn forget_shape(&mut self, route: &KernelRoute) {
+        let shape = Shape::of(route);
+        if self.shapes.get(&shape).is_some_and(|known| Arc::strong_count(known) == 1) {
+            self.shapes.remove(&shape);
+        }
     }
 
     /// Whether exactly this route is there.
@@ -214,9 +223,7 @@ impl Have {
 
     /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.
     pub fn uses(&self, device: u32) -> bool {
-        self.shapes.iter().any(|shape| {
-            Arc::strong_count(shape) > 1 && shape.hops.iter().any(|hop| hop.device == device)
-        })
+        self.shapes.iter().any(|shape| shape.hops.iter().any(|hop| hop.device == device))
     }
 
     /// The routes that `lost` says yes to, removed.
@@ -226,11 +233,6 @@ impl Have {
             self.remove(route);
         }
         taken
-    }
-
-    /// Forgets shapes that no route has any more.
-    pub fn tidy(&mut self) {
-        self.shapes.retain(|shape| Arc::strong_count(shape) > 1);
     }
 
     fn intern(&mut self, route: &KernelRoute) -> Arc<Shape> {
@@ -243,3 +245,6 @@ impl Have {
         shape
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Owner {
 }
 
 /// What the kernel told.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub struct World {
     /// Interfaces by index.
     pub(crate) links: BTreeMap<u32, Link>,

@@ -69,11 +69,6 @@ pub fn pool_of(pools: &[Pool], prefix: IpNet) -> Option<&Pool> {
         .max_by_key(|pool| pool.cidr.prefix_len())
 }
 
-/// The mode of the pool that decides for a prefix; `None`: outside every pool, or IPv6.
-pub fn mode_of(pools: &[Pool], prefix: IpNet) -> Option<Mode> {
-    pool_of(pools, prefix).map(|pool| pool.mode)
-}
-
 /// All that the mode table asks of a route, so that one answer serves all prefixes of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Class {

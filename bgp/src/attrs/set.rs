@@ -114,13 +114,6 @@ impl Rank {
         }
         rank
     }
-
-    /// LOCAL_PREF, path length and origin in one number: higher is better. Equal numbers leave
-    /// the rest of the steps to decide.
-    pub fn packed(&self) -> u64 {
-        let path = 0xffff - u64::from(self.path_len.min(0xffff));
-        u64::from(self.local_pref) << 32 | path << 16 | u64::from(2 - self.origin as u8)
-    }
 }
 
 /// One route's attributes.

@@ -18,8 +18,7 @@ use prefix_trie::joint::JointPrefixMap;
 use crate::have::same;
 use crate::learn::MAIN;
 use crate::types::{
-    Address, Dump, Hop, KernelEvent, KernelRoute, Kind, Link, OpFailure, RouteOp, TunnelError,
-    TunnelSpec,
+    Address, Dump, Hop, KernelEvent, KernelRoute, Link, OpFailure, RouteOp, TunnelError, TunnelSpec,
 };
 use crate::underlay::{host, is_link_local};
 
@@ -52,8 +51,6 @@ pub struct Kernel {
     events: Vec<KernelEvent>,
     /// What happens now is our own doing.
     silent: bool,
-    /// More waiting events than this are lost, as in a socket's receive buffer.
-    capacity: usize,
     ops: u64,
     op_faults: BTreeMap<u64, i32>,
     dump_faults: u32,
@@ -69,7 +66,6 @@ impl Default for Kernel {
             tables: BTreeMap::new(),
             events: Vec::new(),
             silent: false,
-            capacity: usize::MAX,
             ops: 0,
             op_faults: BTreeMap::new(),
             dump_faults: 0,
@@ -162,22 +158,6 @@ impl Kernel {
     /// The routes of a prefix in main.
     pub fn routes_to(&self, prefix: IpNet) -> Vec<KernelRoute> {
         self.tables.get(&MAIN).and_then(|table| table.get(&prefix)).cloned().unwrap_or_default()
-    }
-
-    /// The route in main that a packet to `address` takes: the longest match, of several metrics
-    /// the lowest that has a live interface.
-    pub fn route_for(&self, address: IpAddr) -> Option<&KernelRoute> {
-        self.route_for_in(MAIN, address)
-    }
-
-    /// The same in another table.
-    pub fn route_for_in(&self, table: u32, address: IpAddr) -> Option<&KernelRoute> {
-        let table = self.tables.get(&table)?;
-        let covering: Vec<&Vec<KernelRoute>> =
-            table.cover(&host(address)).map(|(_, routes)| routes).collect();
-        covering.into_iter().rev().flatten().find(|route| {
-            route.kind != Kind::Unicast || route.hops.iter().any(|hop| self.is_up(hop.device))
-        })
     }
 
     /// Whether `address` is one of this host's own.
@@ -298,13 +278,8 @@ impl Kernel {
     }
 
     fn say(&mut self, event: KernelEvent) {
-        if self.silent {
-            return;
-        }
-        if self.events.len() < self.capacity {
+        if !self.silent {
             self.events.push(event);
-        } else {
-            self.lose_events();
         }
     }
 }

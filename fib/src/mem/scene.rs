@@ -137,11 +137,6 @@ impl Kernel {
         self.events = vec![KernelEvent::Lost];
     }
 
-    /// How many events may wait before they are lost.
-    pub fn set_capacity(&mut self, events: usize) {
-        self.capacity = events;
-    }
-
     /// Whether the ipip module can be had.
     pub fn set_ipip(&mut self, has_ipip: bool) {
         self.has_ipip = has_ipip;

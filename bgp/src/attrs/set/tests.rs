@@ -63,20 +63,6 @@ fn accessors_find_everything() {
 }
 
 #[test]
-fn the_packed_rank_orders_like_its_parts() {
-    let base = Rank::default();
-    let worse = [
-        Rank { local_pref: 99, path_len: 0, origin: Origin::Igp, ..base },
-        Rank { path_len: 3, origin: Origin::Igp, ..base },
-        Rank { path_len: 2, origin: Origin::Incomplete, ..base },
-        Rank { path_len: 2, origin: Origin::Egp, ..base },
-        Rank { path_len: 2, origin: Origin::Igp, ..base },
-        Rank { local_pref: 101, path_len: u32::MAX, ..base },
-    ];
-    assert!(worse.is_sorted_by_key(Rank::packed));
-}
-
-#[test]
 fn equal_content_has_an_equal_hash_and_other_content_another() {
     assert_eq!(full().hash(), full().hash());
     let elsewhere = AttrSet::from_canonical(HERE, full().bytes().into());
