@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::attrs::AttrSet;
 use crate::msg::{Export, RibIn, RibOut};
 use crate::rib::fixture::*;
-use crate::types::{Asn, Family, PeerId};
+use crate::types::{Asn, Families, Family, PeerId};
 use crate::wire::community::Community;
 
 const OWN_BLOCK: &str = "10.9.0.0/26";
@@ -240,6 +240,26 @@ fn end_of_rib_waits_for_our_own_start_where_we_pass_on_what_others_say() {
     world.settle();
     assert!(world.drained[&PeerId(1)] && !world.drained[&PeerId(3)], "only 3 is woken");
     assert_eq!(world.drain(3).ends, [1, 1]);
+}
+
+/// RFC 4724 §4.1: two that start at once would wait for each other's End-of-RIB for ever. Ours does
+/// not wait; what a predecessor left in the kernel does, until the other has said its routes.
+#[test]
+fn end_of_rib_does_not_wait_for_who_starts_itself_and_the_sweep_does() {
+    let peers = vec![policy(1, Export::Own), policy(3, Export::All)];
+    let mut world = World::new(config(&[OWN_BLOCK], peers));
+    world.up(up(3, 65001));
+    for family in Family::ALL {
+        world.say(end_of_rib(3, family));
+    }
+    assert_eq!(world.drain(3).ends, [0, 0], "1 is not there yet");
+    world.up(back(1, 64512, Families::ALL));
+    assert_eq!(world.drain(3).ends, [1, 1]);
+    assert_eq!(world.settled, 0, "routes of 1 may lie in the kernel that it has yet to say");
+    for family in Family::ALL {
+        world.say(end_of_rib(1, family));
+    }
+    assert_eq!(world.settled, 1);
 }
 
 /// RFC 7313 §4: what is sent again is between two marks; but the first End-of-RIB goes first.
