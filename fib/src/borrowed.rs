@@ -58,7 +58,8 @@ fn is_borrowed(prefix: IpNet, routes: &[KernelRoute], world: &World, config: &Fi
         && routes.iter().any(|route| leads_to_pod(route, world, config))
 }
 
-fn leads_to_pod(route: &KernelRoute, world: &World, config: &FibConfig) -> bool {
+/// Whether a route of somebody else leads to a pod of this node.
+pub(crate) fn leads_to_pod(route: &KernelRoute, world: &World, config: &FibConfig) -> bool {
     let [hop] = route.hops.as_slice() else { return false };
     let Some(link) = world.link(hop.device) else { return false };
     let own =

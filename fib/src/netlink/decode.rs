@@ -50,21 +50,31 @@ impl Tables {
 
 /// Reads the payload of RTM_NEWROUTE or RTM_DELROUTE (struct rtmsg).
 pub(super) fn route(payload: &[u8], tables: Tables) -> Result<Option<KernelRoute>, DecodeError> {
+    let (header, _) = split::<12>(payload)?;
+    let [_, _, source_length, _, _, _, _, kind, flags @ ..] = *header;
+    let is_kept = source_length == 0
+        && u32::from_ne_bytes(flags) & libc::RTM_F_CLONED == 0
+        && !matches!(
+            kind,
+            libc::RTN_LOCAL | libc::RTN_BROADCAST | libc::RTN_ANYCAST | libc::RTN_MULTICAST
+        );
+    if !is_kept {
+        return Ok(None);
+    }
+    Ok(any_route(payload)?.filter(|route| tables.contains(route.key.table)))
+}
+
+/// The same of any route of IPv4 or IPv6, of whatever table and type, clones too.
+pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeError> {
     let (header, attributes) = split::<12>(payload)?;
-    let [family, length, source_length, tos, table, protocol, scope, kind, flags @ ..] = *header;
+    let [family, length, _, tos, table, protocol, scope, kind, flags @ ..] = *header;
     let flags = u32::from_ne_bytes(flags);
     let kind = match kind {
         libc::RTN_UNICAST => Kind::Unicast,
         libc::RTN_BLACKHOLE => Kind::Blackhole,
-        libc::RTN_LOCAL | libc::RTN_BROADCAST | libc::RTN_ANYCAST | libc::RTN_MULTICAST => {
-            return Ok(None);
-        }
         other => Kind::Other(other),
     };
-    if !matches!(family, AF_INET | AF_INET6)
-        || flags & libc::RTM_F_CLONED != 0
-        || source_length != 0
-    {
+    if !matches!(family, AF_INET | AF_INET6) {
         return Ok(None);
     }
     let mut destination =
@@ -87,9 +97,6 @@ pub(super) fn route(payload: &[u8], tables: Tables) -> Result<Option<KernelRoute
             libc::RTA_MULTIPATH => multipath(attribute.value(), &mut hops)?,
             _ => {}
         }
-    }
-    if !tables.contains(key_table) {
-        return Ok(None);
     }
     // IPv6 shows loopback as the device of routes that lead nowhere.
     if kind != Kind::Unicast {

@@ -15,6 +15,7 @@
 //! neither matters, is set up through that crate.
 
 mod apply;
+mod ask;
 #[cfg(test)]
 mod codec_tests;
 mod decode;
@@ -28,6 +29,7 @@ mod tunnel;
 
 use std::io;
 
+pub use ask::Asker;
 pub use events::Events;
 pub use task::{Command, News, run};
 
