@@ -14,6 +14,7 @@
 //! dump shows none. One limit: dumps show main and the configured table only, so what somebody
 //! else does in a former table of ours beside main, while we leave it, goes unseen.
 
+mod coupling;
 mod hear;
 mod write;
 
@@ -52,6 +53,7 @@ pub struct Fib {
     pub(crate) tunnel: Tunnel,
     pub(crate) device: Device,
     pub(crate) retry: Retry,
+    couple: coupling::Couple,
     borrowed: Borrowed,
     work: Work,
     reading: Reading,
@@ -90,6 +92,7 @@ impl Fib {
             tunnel: Tunnel::default(),
             device: Device::Pending("not configured yet".to_owned()),
             retry: Retry::default(),
+            couple: coupling::Couple::default(),
             borrowed: Borrowed::default(),
             work: Work::Idle,
             reading: Reading::default(),
@@ -128,6 +131,7 @@ impl Fib {
                 self.withdrawn.clear();
                 self.to_sweep = true;
             }
+            FibIn::Couple(coupling) => self.set_coupling(coupling, now, out),
             FibIn::Dumped(dump) => self.dumped(*dump, now, out),
             FibIn::DumpFailed(reason) => {
                 tracing::warn!(reason, "the kernel's table could not be read");
@@ -150,7 +154,8 @@ impl Fib {
         let idle = matches!(self.work, Work::Idle);
         let reading = self.reading.deadline().filter(|_| idle);
         let retry = self.retry.deadline().filter(|_| idle && self.sure);
-        [reading, retry, self.tunnel.deadline(&self.world)].into_iter().flatten().min()
+        let tunnel = self.tunnel.deadline(&self.world).filter(|_| self.is_coupled());
+        [reading, retry, tunnel].into_iter().flatten().min()
     }
 
     pub(crate) fn context(&self) -> Option<Context<'_>> {
@@ -242,10 +247,14 @@ impl Fib {
             return;
         }
         if self.sure {
-            if std::mem::take(&mut self.to_sweep) {
-                self.sweep();
+            if self.is_coupled() {
+                if std::mem::take(&mut self.to_sweep) {
+                    self.sweep();
+                }
+                self.apply(out);
+            } else {
+                self.flush(out);
             }
-            self.apply(out);
             let is_done = self.dirty.is_empty() && self.flying.is_empty();
             if is_done && self.reading.deadline().is_none() && self.world.is_former_gone() {
                 self.reading.eventually(now);

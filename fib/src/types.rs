@@ -362,6 +362,8 @@ pub enum FibIn {
     Untrack(Vec<NextHop>),
     /// Routes of a predecessor that nobody announced again may go.
     Settled,
+    /// The operator's: whether the kernel follows what is wanted.
+    Couple(Coupling),
     /// The answer to `FibOut::Dump`.
     Dumped(Box<Dump>),
     /// The dump failed or was interrupted; reason for people.
@@ -374,6 +376,20 @@ pub enum FibIn {
     TunnelDone(Result<(), TunnelError>),
     /// A deadline may have passed.
     Tick,
+}
+
+/// Whether the kernel follows what is wanted: the operator's word, good until the next one. A
+/// reload does not change it; a new daemon is coupled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Coupling {
+    /// It does.
+    #[default]
+    Coupled,
+    /// Nothing is written, neither routes nor the tunnel device; what is wanted goes on being
+    /// worked out.
+    Decoupled,
+    /// Every route of ours (our protocol, our table) is removed, then as [`Coupling::Decoupled`].
+    Flushed,
 }
 
 /// What the Rib wants to know of the way to a next hop.
@@ -499,4 +515,8 @@ pub enum Report {
     Adopted(usize),
     /// Leftover routes of a predecessor were removed.
     Swept(usize),
+    /// The operator has coupled or decoupled the kernel.
+    Coupling(Coupling),
+    /// All routes of ours were removed because the operator said so: so many.
+    Flushed(usize),
 }

@@ -13,7 +13,7 @@ use crate::learn::World;
 use crate::plan::Desired;
 use crate::resolve::resolve;
 use crate::tunnel::TunnelState;
-use crate::types::{Encap, How, KernelRoute, Kind, NextHop, Resolution, Target};
+use crate::types::{Coupling, Encap, How, KernelRoute, Kind, NextHop, Resolution, Target};
 
 /// A wanted route and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,7 +92,8 @@ impl Fib {
             reasons.push("the kernel's table is being read".to_owned());
         }
         let pending = self.pending();
-        if pending > 0 {
+        // Decoupled they wait for nobody but the operator, which is said apart.
+        if pending > 0 && self.coupling() == Coupling::Coupled {
             reasons.push(format!("{pending} prefixes wait to be written to the kernel"));
         }
         match self.tunnel_state() {

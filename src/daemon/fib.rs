@@ -3,7 +3,7 @@
 use starling_bgp::msg::{OriginatedBy, RibIn};
 use starling_fib::Fib;
 use starling_fib::netlink::{self, Command, News, Options};
-use starling_fib::types::{FibIn, Report, RouteOp};
+use starling_fib::types::{Coupling, FibIn, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
@@ -128,6 +128,19 @@ fn log(report: &Report) {
         }
         Report::Swept(routes) => {
             tracing::info!(routes, "removed a predecessor's routes that nobody announced again");
+        }
+        Report::Coupling(Coupling::Coupled) => {
+            tracing::info!("the kernel follows again: coupled by the operator");
+        }
+        Report::Coupling(Coupling::Decoupled) => tracing::warn!(
+            "decoupled by the operator: the kernel keeps what it has, until `bgpctl fib couple`"
+        ),
+        Report::Coupling(Coupling::Flushed) => tracing::warn!(
+            "the operator has all our routes removed from the kernel; none is written until \
+             `bgpctl fib couple`"
+        ),
+        Report::Flushed(routes) => {
+            tracing::warn!(routes, "our routes are gone from the kernel, as the operator wanted");
         }
     }
 }

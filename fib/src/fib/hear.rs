@@ -69,7 +69,8 @@ impl Fib {
     }
 
     pub(super) fn drifted(&mut self, prefix: IpNet, now: Duration, out: &mut Vec<FibOut>) {
-        let Some(config) = &self.config else { return };
+        // What nobody puts back is nobody's trespass.
+        let Some(config) = self.config.as_ref().filter(|_| self.is_coupled()) else { return };
         let key = self.wants.key_of(prefix, config);
         let wanted = self.wants.contains(prefix);
         let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
@@ -194,7 +195,9 @@ impl Fib {
     pub(super) fn review_tunnel(&mut self, fresh: bool, now: Duration, out: &mut Vec<FibOut>) {
         if let Some(config) = &self.config {
             let demanded = self.wants.encapsulates();
-            self.tunnel.review(config, &self.world, demanded, fresh, now, out);
+            if self.is_coupled() {
+                self.tunnel.review(config, &self.world, demanded, fresh, now, out);
+            }
             self.device = self.tunnel.device(config, &self.world);
         }
     }

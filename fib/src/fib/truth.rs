@@ -62,6 +62,7 @@ enum Deed {
     FailDumps(u32),
     Lose,
     Ipip(bool),
+    Couple(Coupling),
     Pass(u64),
     Serve,
     Hear,
@@ -112,6 +113,12 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (1..3_u32).prop_map(Deed::FailDumps),
         1 => Just(Deed::Lose),
         1 => any::<bool>().prop_map(Deed::Ipip),
+        2 => prop_oneof![
+            3 => Just(Coupling::Coupled),
+            2 => Just(Coupling::Decoupled),
+            1 => Just(Coupling::Flushed),
+        ]
+        .prop_map(Deed::Couple),
         3 => (1..3000_u64).prop_map(Deed::Pass),
         12 => Just(Deed::Serve),
         8 => Just(Deed::Hear),
@@ -242,6 +249,7 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         Deed::FailDumps(n) => kernel.fail_dumps(n),
         Deed::Lose => kernel.lose_events(),
         Deed::Ipip(has) => kernel.set_ipip(has),
+        Deed::Couple(coupling) => rig.tell(FibIn::Couple(coupling)),
         Deed::Pass(millis) => {
             rig.now += Duration::from_millis(millis);
             rig.tell(FibIn::Tick);
@@ -380,6 +388,7 @@ proptest! {
         rig.kernel.heal();
         rig.kernel.set_ipip(true);
         rig.tell(FibIn::Settled);
+        rig.tell(FibIn::Couple(Coupling::Coupled));
         rig.pass(Duration::from_secs(400));
 
         let expected = oracle(&mut rig, &wanted);

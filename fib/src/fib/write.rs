@@ -14,7 +14,7 @@ use crate::types::{FibOut, OpFailure, Report, RouteOp};
 
 /// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
 /// small and that other news is heard between two batches of a full table.
-const BATCH: usize = 16 * 1024;
+pub(super) const BATCH: usize = 16 * 1024;
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
@@ -42,7 +42,10 @@ impl Fib {
             match op {
                 RouteOp::Add(new) => self.world.wrote(None, Some(new)),
                 RouteOp::Replace { old, new } => self.world.wrote(Some(old), Some(new)),
-                RouteOp::Delete(old) => self.world.wrote(Some(old), None),
+                RouteOp::Delete(old) => {
+                    self.removed(prefix);
+                    self.world.wrote(Some(old), None);
+                }
             }
             if let (RouteOp::Delete(_), true) = (op, self.sweeping.remove(&prefix)) {
                 self.swept += 1;
