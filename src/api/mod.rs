@@ -23,6 +23,7 @@
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
+//! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
@@ -34,12 +35,14 @@
 //! table is not complete.
 
 mod bfd;
+mod fib;
 pub mod network;
 mod peer;
 pub mod policy;
 mod route;
 
 pub use bfd::{BfdSession, BfdState};
+pub use fib::FibCoupling;
 pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,

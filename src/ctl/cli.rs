@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ipnet::IpNet;
 
+use super::fib::Fib;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
 /// Where the daemon listens unless told otherwise.
@@ -63,6 +64,9 @@ pub enum Command {
     /// What this node originates; add to it while the daemon runs.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Network(Network),
+    /// The kernel's routes as a whole: whether they follow what is wanted.
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Fib(Fib),
     /// Policies: which rule decides.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Policy(Policy),

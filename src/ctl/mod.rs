@@ -13,6 +13,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod fib;
 pub mod render;
 
 use std::ffi::OsString;
@@ -82,6 +83,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             .await?;
             return Ok(0);
         }
+        Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,

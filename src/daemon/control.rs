@@ -9,6 +9,7 @@
 //! A handler never waits without end: what the backend has not answered in time becomes a 503, so
 //! that a probe notices a stuck daemon instead of hanging on it.
 
+mod fib;
 pub mod listen;
 mod networks;
 pub mod rows;
@@ -24,10 +25,11 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use ipnet::IpNet;
+use starling_fib::types::Coupling;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Live, Neighbor, Network, Node, Policy, PolicyQuery, PolicyTest,
-    Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version,
+    ApiError, BfdSession, FibCoupling, FibEntry, Live, Neighbor, Network, Node, Policy,
+    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -79,6 +81,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
     /// Wanted against present, in order of prefix.
     fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
+    /// Has the kernel follow what is wanted, or not, or gives it up; how it stands then.
+    fn couple(&self, to: Coupling) -> impl Future<Output = Result<FibCoupling, Refusal>> + Send;
     /// The policies that are asked here, by name.
     fn policies(&self) -> impl Future<Output = Result<Vec<Policy>, Refusal>> + Send;
     /// Which rules decide about a route; [`Refusal::not_found`] where there is none to judge.
@@ -133,14 +137,14 @@ pub fn router<B: Backend>(backend: B) -> Router {
     let session = [post(down::<B>), post(up::<B>)];
     let traffic = [post(drain::<B>), post(undrain::<B>)];
     let originated = [post(networks::add::<B>), post(networks::delete::<B>)];
-    routes(post(reload::<B>), session, traffic, originated).with_state(backend)
+    routes(post(reload::<B>), session, traffic, originated, true).with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let refused = || post(only_on_the_unix_socket);
     let two = || [refused(), refused()];
-    routes(refused(), two(), two(), two()).with_state(backend)
+    routes(refused(), two(), two(), two(), false).with_state(backend)
 }
 
 fn routes<B: Backend>(
@@ -148,6 +152,7 @@ fn routes<B: Backend>(
     [down, up]: [MethodRouter<B>; 2],
     [drain, undrain]: [MethodRouter<B>; 2],
     [add, delete]: [MethodRouter<B>; 2],
+    may_change: bool,
 ) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
@@ -164,7 +169,8 @@ fn routes<B: Backend>(
         .route("/v1/networks/delete", delete)
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
-        .route("/v1/fib", get(fib::<B>))
+        .route("/v1/fib", get(fib_table::<B>))
+        .merge(fib::routes(may_change))
         .route("/v1/policies", get(policies::<B>))
         .route("/v1/policy/test", get(policy_test::<B>))
         .route("/v1/reload", reload)
@@ -269,7 +275,7 @@ async fn nodes<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Respo
     in_time(ANSWER, backend.nodes()).await.map(|nodes| json(StatusCode::OK, &nodes))
 }
 
-async fn fib<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+async fn fib_table<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     in_time(ANSWER, backend.fib()).await.map(rows::response)
 }
 
@@ -326,6 +332,7 @@ async fn unknown_path(uri: Uri) -> Refusal {
 async fn wrong_method(uri: Uri) -> Refusal {
     let path = uri.path();
     let steers = path == "/v1/reload"
+        || path.starts_with("/v1/fib/")
         || ["/down", "/up", "/drain", "/undrain", "/add", "/delete"]
             .iter()
             .any(|verb| path.ends_with(verb));

@@ -171,6 +171,9 @@ impl Scrape {
             entries.get_or_create(&ByState { state: state.to_string() }).set(signed(count));
         }
         registry.register("fib_routes", "Destinations by their state in the kernel", entries);
+        let follows = !self.summary.ready.reasons.iter().any(|reason| reason.code == "decoupled");
+        let help = "0 while the operator has decoupled the kernel (bgpctl fib decouple, flush)";
+        registry.register("fib_coupled", help, gauge(u64::from(follows)));
     }
 }
 

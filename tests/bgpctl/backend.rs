@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, FibEntry, Neighbor, Network, Node, PeerSummary, Policy, PolicyQuery,
-    PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Wish,
+    ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, PeerSummary, Policy,
+    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
+use starling_fib::types::Coupling;
 
 use crate::sample;
 
@@ -138,6 +139,10 @@ impl Backend for Memory {
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
         Ok(in_memory(sample::fib()))
+    }
+
+    async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {
+        Ok(sample::coupling(to))
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

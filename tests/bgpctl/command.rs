@@ -7,7 +7,10 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use starling::api::{FibEntry, Network, Policy, PolicyTest, Route, Summary, Version, Wish};
+use starling::api::{
+    FibCoupling, FibEntry, Network, Policy, PolicyTest, Route, Summary, Version, Wish,
+};
+use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -91,6 +94,28 @@ async fn networks_come_and_go_while_the_daemon_runs() {
     let operators = left.iter().filter(|net| net.wish == Wish::Operator);
     let operators: Vec<String> = operators.map(|net| net.prefix.to_string()).collect();
     assert_eq!(operators, ["fd00:50::/64", "10.51.0.0/16"]);
+}
+
+#[tokio::test]
+async fn a_flush_is_for_those_who_mean_it() {
+    let daemon = Daemon::start().await;
+    // Standard input is no terminal here: nobody can be asked.
+    let (code, out, err) = run(&daemon.socket, "fib flush").await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("--yes"), "{err}");
+    let (code, out, _) = run(&daemon.socket, "fib fl --yes --json").await;
+    assert_eq!(code, 0);
+    let stands: FibCoupling = serde_json::from_str(&out).unwrap();
+    assert_eq!(stands, sample::coupling(Coupling::Flushed));
+    for (line, says) in [
+        ("fib flush -y", "3 routes of ours were removed"),
+        ("fib decouple", "nothing is written to the kernel any more"),
+        ("fib couple", "the kernel follows"),
+    ] {
+        let (code, out, err) = run(&daemon.socket, line).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        assert!(out.contains(says), "{line}: {out}");
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,8 @@ async fn a_refusal_says_why_in_json() {
         ("POST", "/v1/networks/add?prefix=10.50.0.1/16", 400, "bits set"),
         ("POST", "/v1/networks/delete?net=10.50.0.0/16", 400, "`net` is not known"),
         ("POST", "/v1/networks/delete?prefix=10.99.0.0/16", 404, "was not added"),
+        ("GET", "/v1/fib/flush", 405, "does not take this method"),
+        ("POST", "/v1/fib/couple?now", 400, "takes no query"),
         ("GET", "/v1/networks/add", 405, "does not take this method"),
         ("GET", "/v1/reload", 405, "does not take this method"),
         ("POST", "/v1/summary", 405, "does not take this method"),
@@ -183,7 +185,15 @@ async fn tcp_reads_and_never_writes() {
     assert_eq!(ask("GET", "/metrics").await.0, 200);
     assert_eq!(ask("GET", "/v1/networks").await.0, 200);
     let networks = "/v1/networks/add?prefix=10.50.0.0/16";
-    for path in ["/v1/reload", "/v1/neighbors/gw0/drain", networks, "/v1/networks/delete"] {
+    for path in [
+        "/v1/reload",
+        "/v1/neighbors/gw0/drain",
+        networks,
+        "/v1/networks/delete",
+        "/v1/fib/couple",
+        "/v1/fib/decouple",
+        "/v1/fib/flush",
+    ] {
         let (status, body) = ask("POST", path).await;
         assert_eq!(status, 403, "{path}");
         assert!(body.contains("Unix socket"), "{body}");

@@ -4,8 +4,9 @@
 
 use std::io;
 
-use starling::api::{ApiError, FibEntry, ReloadResult, Route, Version};
+use starling::api::{ApiError, FibCoupling, FibEntry, ReloadResult, Route, Version};
 use starling::ctl::render::{self, Listing, Page};
+use starling_fib::types::Coupling;
 
 use crate::sample;
 
@@ -94,6 +95,17 @@ fn fib() {
         let mut table = render::FibTable::new(page);
         table.rows(&sample::fib(), out)?;
         table.finish(out)
+    });
+}
+
+#[test]
+fn coupling() {
+    looks("coupling", |page, out| {
+        for to in [Coupling::Coupled, Coupling::Decoupled, Coupling::Flushed] {
+            render::coupling(page, &sample::coupling(to), out)?;
+        }
+        let busy = FibCoupling { coupled: true, differing: 12, removed: None };
+        render::coupling(page, &busy, out)
     });
 }
 

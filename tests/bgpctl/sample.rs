@@ -1,12 +1,13 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Authentication, BfdSession, BfdState, Change, Configured, Counters, FibEntry, Graceful,
-    How, Kernel, KernelState, LastDown, Limit, LimitAction, Neighbor, Network, Node, Origin, Path,
-    PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
-    RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary, TestedRoute,
-    Transport, UsedHop, Waits, Wish,
+    Agreed, Authentication, BfdSession, BfdState, Change, Configured, Counters, FibCoupling,
+    FibEntry, Graceful, How, Kernel, KernelState, LastDown, Limit, LimitAction, Neighbor, Network,
+    Node, Origin, Path, PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest,
+    PolicyUse, RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary,
+    TestedRoute, Transport, UsedHop, Waits, Wish,
 };
+use starling_fib::types::Coupling;
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
     PeerSummary {
@@ -226,6 +227,14 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         ..refused.clone()
     };
     vec![up, refused, dynamic]
+}
+
+pub(crate) fn coupling(to: Coupling) -> FibCoupling {
+    match to {
+        Coupling::Coupled => FibCoupling { coupled: true, differing: 0, removed: None },
+        Coupling::Decoupled => FibCoupling { coupled: false, differing: 1, removed: None },
+        Coupling::Flushed => FibCoupling { coupled: false, differing: 3, removed: Some(3) },
+    }
 }
 
 pub(crate) fn networks() -> Vec<Network> {

@@ -13,6 +13,7 @@ mod bfd;
 mod borrowed;
 mod disease;
 mod equal;
+mod fib;
 mod kernel;
 mod mesh;
 mod networks;

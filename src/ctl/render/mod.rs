@@ -5,6 +5,7 @@
 //! came from a peer or a file is freed of control characters on its way.
 
 mod bfd;
+mod coupling;
 mod fib;
 mod neighbors;
 mod networks;
@@ -21,6 +22,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::api::{ApiError, ReloadResult, Version};
 pub use bfd::bfd;
+pub use coupling::coupling;
 pub use fib::FibTable;
 pub use neighbors::neighbors;
 pub use networks::networks;

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod changes;
+mod fib;
 mod neighbors;
 mod networks;
 mod nodes;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use starling_bgp::types::Time;
+use starling_fib::types::Coupling;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::bfd::BfdHandle;
@@ -29,8 +31,8 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Neighbor, Network, Node, Policy, PolicyQuery, PolicyTest,
-    RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
+    ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, Policy, PolicyQuery,
+    PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
 };
 
 /// The daemon, as the control API sees it.
@@ -162,6 +164,10 @@ impl Backend for View {
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
         Ok(self.fib_rows())
+    }
+
+    async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {
+        self.coupled(to).await
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

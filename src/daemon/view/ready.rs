@@ -1,8 +1,9 @@
 //! Whether the node does its job: its kernel holds what it should, and somebody is heard.
 
 use starling_fib::tunnel::TunnelState;
-use starling_fib::types::TunnelError;
+use starling_fib::types::{Coupling, TunnelError};
 
+use super::fib::decoupled;
 use super::{Refusal, View, stopping};
 use crate::api::{PeerSummary, Ready, Reason, SessionState};
 use crate::daemon::roster::Roster;
@@ -11,7 +12,7 @@ use crate::daemon::roster::Roster;
 const NAMED: usize = 10;
 
 impl View {
-    /// Not ready: the kernel's table is not as wanted, the tunnel that a pool needs is not to be
+    /// Not ready: the kernel does not follow or is not as wanted, the tunnel that a pool needs is not to be
     /// had, or not one session of several configured ones is up. A single neighbour that is down
     /// is a reason to look, not to take the node out.
     pub(super) async fn readiness(
@@ -19,9 +20,14 @@ impl View {
         roster: &Roster,
         peers: &[PeerSummary],
     ) -> Result<Ready, Refusal> {
-        let answer = self.fib.ask(|fib| (fib.healthy(), fib.tunnel_state())).await;
-        let (healthy, tunnel) = answer.ok_or_else(stopping)?;
-        let mut reasons = Vec::new();
+        let answer = self.fib.ask(|fib| {
+            let coupling = fib.coupling();
+            // To compare everything is dear: only where it is told.
+            let differing = if coupling == Coupling::Coupled { 0 } else { fib.differing() };
+            (fib.healthy(), fib.tunnel_state(), decoupled(coupling, differing))
+        });
+        let (healthy, tunnel, decoupled) = answer.await.ok_or_else(stopping)?;
+        let mut reasons: Vec<Reason> = decoupled.into_iter().collect();
         if let Err(words) = healthy {
             reasons.extend(words.into_iter().map(|text| kernel_reason(text, &tunnel)));
         }
