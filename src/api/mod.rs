@@ -17,7 +17,7 @@
 //! | `GET /v1/summary` | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
-//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
+//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain`, `…/refresh` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
 //! | `GET /v1/networks` | array of [`Network`], what this node originates |
 //! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |

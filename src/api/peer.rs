@@ -363,6 +363,8 @@ pub enum Steer {
         /// Which of the two.
         on: bool,
     },
+    /// It is asked for its routes again (RFC 2918).
+    Refresh,
 }
 
 /// Messages by kind.

@@ -52,7 +52,8 @@ pub enum Command {
     /// Show what the daemon knows.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Show(Show),
-    /// End the session with a neighbour, let it begin again, or take traffic off it.
+    /// End the session with a neighbour, let it begin again, take traffic off it, or ask it for
+    /// its routes again.
     #[command(alias = "neighbour", arg_required_else_help = true)]
     Neighbor {
         /// Its name or address.
@@ -94,6 +95,8 @@ pub enum Steering {
         #[arg(long)]
         off: bool,
     },
+    /// It is asked for its routes again while the session stays (ROUTE-REFRESH, RFC 2918).
+    Refresh,
 }
 
 /// What is done about networks.

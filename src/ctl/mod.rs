@@ -161,6 +161,7 @@ async fn steer(
         Steering::Up => format!("{path}/up"),
         Steering::Drain { off: false } => format!("{path}/drain"),
         Steering::Drain { off: true } => format!("{path}/undrain"),
+        Steering::Refresh => format!("{path}/refresh"),
     };
     let body = client.post(&path).await?;
     let neighbor: Neighbor = client::read(&body)?;

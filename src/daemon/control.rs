@@ -13,6 +13,7 @@ mod fib;
 pub mod listen;
 mod networks;
 pub mod rows;
+mod steer;
 
 use std::future::Future;
 use std::time::Duration;
@@ -56,8 +57,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The neighbour of this name or address; [`Refusal::not_found`] where there is none.
     fn neighbor(&self, name: &str) -> impl Future<Output = Result<Neighbor, Refusal>> + Send;
     /// Ends the session with a neighbour, with these words for it, until it is let up again; or
-    /// lets it up; or takes traffic off it. As the neighbour is then; [`Refusal::not_found`] where
-    /// there is none.
+    /// lets it up; or takes traffic off it; or asks it for its routes again. As the neighbour is
+    /// then; [`Refusal::not_found`] where there is none, [`Refusal::conflict`] where it cannot be
+    /// asked.
     fn steer(
         &self,
         name: &str,
@@ -120,6 +122,11 @@ impl Refusal {
         Refusal { status: StatusCode::NOT_FOUND, body }
     }
 
+    /// 409: not as things stand.
+    pub fn conflict(body: ApiError) -> Refusal {
+        Refusal { status: StatusCode::CONFLICT, body }
+    }
+
     /// 503: the daemon cannot answer now.
     pub fn unavailable(body: ApiError) -> Refusal {
         Refusal { status: StatusCode::SERVICE_UNAVAILABLE, body }
@@ -134,8 +141,8 @@ impl IntoResponse for Refusal {
 
 /// Everything: for the Unix socket, which only root and its group can open.
 pub fn router<B: Backend>(backend: B) -> Router {
-    let session = [post(down::<B>), post(up::<B>)];
-    let traffic = [post(drain::<B>), post(undrain::<B>)];
+    let session = [post(steer::down::<B>), post(steer::up::<B>), post(steer::refresh::<B>)];
+    let traffic = [post(steer::drain::<B>), post(steer::undrain::<B>)];
     let originated = [post(networks::add::<B>), post(networks::delete::<B>)];
     routes(post(reload::<B>), session, traffic, originated, true).with_state(backend)
 }
@@ -144,12 +151,13 @@ pub fn router<B: Backend>(backend: B) -> Router {
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let refused = || post(only_on_the_unix_socket);
     let two = || [refused(), refused()];
-    routes(refused(), two(), two(), two(), false).with_state(backend)
+    let three = [refused(), refused(), refused()];
+    routes(refused(), three, two(), two(), false).with_state(backend)
 }
 
 fn routes<B: Backend>(
     reload: MethodRouter<B>,
-    [down, up]: [MethodRouter<B>; 2],
+    [down, up, refresh]: [MethodRouter<B>; 3],
     [drain, undrain]: [MethodRouter<B>; 2],
     [add, delete]: [MethodRouter<B>; 2],
     may_change: bool,
@@ -162,6 +170,7 @@ fn routes<B: Backend>(
         .route("/v1/bfd", get(bfd::<B>))
         .route("/v1/neighbors/{name}/down", down)
         .route("/v1/neighbors/{name}/up", up)
+        .route("/v1/neighbors/{name}/refresh", refresh)
         .route("/v1/neighbors/{name}/drain", drain)
         .route("/v1/neighbors/{name}/undrain", undrain)
         .route("/v1/networks", get(networks::all::<B>))
@@ -207,59 +216,6 @@ async fn neighbor<B: Backend>(
 
 async fn bfd<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     in_time(ANSWER, backend.bfd()).await.map(|sessions| json(StatusCode::OK, &sessions))
-}
-
-async fn down<B: Backend>(
-    State(backend): State<B>,
-    name: Result<Path<String>, PathRejection>,
-    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    let mut reason = String::new();
-    for (key, value) in pairs {
-        match key.as_str() {
-            "reason" => reason = value,
-            _ => {
-                return Err(Refusal::bad_request(
-                    ApiError::new(format!("`{key}` is not known here")).hint("known is reason="),
-                ));
-            }
-        }
-    }
-    steer(&backend, name, Steer::Down { reason }).await
-}
-
-async fn up<B: Backend>(
-    State(backend): State<B>,
-    name: Result<Path<String>, PathRejection>,
-    _: NoQuery,
-) -> Result<Response, Refusal> {
-    steer(&backend, name, Steer::Up).await
-}
-
-async fn drain<B: Backend>(
-    State(backend): State<B>,
-    name: Result<Path<String>, PathRejection>,
-    _: NoQuery,
-) -> Result<Response, Refusal> {
-    steer(&backend, name, Steer::Drain { on: true }).await
-}
-
-async fn undrain<B: Backend>(
-    State(backend): State<B>,
-    name: Result<Path<String>, PathRejection>,
-    _: NoQuery,
-) -> Result<Response, Refusal> {
-    steer(&backend, name, Steer::Drain { on: false }).await
-}
-
-async fn steer<B: Backend>(
-    backend: &B,
-    name: Result<Path<String>, PathRejection>,
-    to: Steer,
-) -> Result<Response, Refusal> {
-    let Path(name) = name.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    in_time(ANSWER, backend.steer(&name, to)).await.map(|one| json(StatusCode::OK, &one))
 }
 
 async fn routes_table<B: Backend>(
@@ -333,7 +289,7 @@ async fn wrong_method(uri: Uri) -> Refusal {
     let path = uri.path();
     let steers = path == "/v1/reload"
         || path.starts_with("/v1/fib/")
-        || ["/down", "/up", "/drain", "/undrain", "/add", "/delete"]
+        || ["/down", "/up", "/refresh", "/drain", "/undrain", "/add", "/delete"]
             .iter()
             .any(|verb| path.ends_with(verb));
     let hint = if steers { "use POST" } else { "use GET" };

@@ -55,6 +55,8 @@ pub enum Command {
     Down(String),
     /// The operator lets it begin again.
     Up,
+    /// The operator wants its routes again.
+    Refresh,
     /// Say this to the neighbour, which shall forget us, then end the task.
     Retire(Notification),
     /// The daemon stops and shall be back: say what does not cost our routes, then end the task.
@@ -200,6 +202,7 @@ impl Pump {
                 self.held = false;
                 self.handle(PeerIn::Start, out);
             }
+            Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::BfdDown(loss) => self.handle(PeerIn::BfdDown(loss), out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),

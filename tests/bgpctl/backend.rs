@@ -66,6 +66,7 @@ impl Backend for Memory {
             Steer::Drain { on } => return Ok(Neighbor { draining: on, ..neighbor }),
             Steer::Down { reason } => (true, Some(format!("held down: {reason}"))),
             Steer::Up => (false, None),
+            Steer::Refresh => return Ok(neighbor),
         };
         Ok(Neighbor { held, summary: PeerSummary { reason, ..neighbor.summary }, ..neighbor })
     }

@@ -185,15 +185,17 @@ async fn tcp_reads_and_never_writes() {
     assert_eq!(ask("GET", "/metrics").await.0, 200);
     assert_eq!(ask("GET", "/v1/networks").await.0, 200);
     let networks = "/v1/networks/add?prefix=10.50.0.0/16";
-    for path in [
+    let steered = ["down", "up", "refresh", "drain", "undrain"];
+    let steered = steered.map(|verb| format!("/v1/neighbors/gw0/{verb}"));
+    let others = [
         "/v1/reload",
-        "/v1/neighbors/gw0/drain",
         networks,
         "/v1/networks/delete",
         "/v1/fib/couple",
         "/v1/fib/decouple",
         "/v1/fib/flush",
-    ] {
+    ];
+    for path in others.into_iter().chain(steered.iter().map(String::as_str)) {
         let (status, body) = ask("POST", path).await;
         assert_eq!(status, 403, "{path}");
         assert!(body.contains("Unix socket"), "{body}");

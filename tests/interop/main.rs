@@ -14,6 +14,7 @@ mod bfd;
 mod bird;
 mod capabilities;
 mod collision;
+mod commands;
 mod connections;
 mod crossing;
 mod equal;

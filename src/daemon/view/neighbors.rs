@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
 use crate::api::{
-    Agreed, Authentication, Configured, Graceful, LastDown, Limit, Neighbor, PeerSummary, Steer,
-    Transport,
+    Agreed, ApiError, Authentication, Configured, Graceful, LastDown, Limit, Neighbor, PeerSummary,
+    Steer, Transport,
 };
 use crate::daemon::control::Backend;
 use crate::daemon::events;
@@ -39,7 +39,8 @@ impl View {
     }
 
     pub(super) async fn steered(&self, name: &str, to: Steer) -> Result<Neighbor, Refusal> {
-        let summary = self.neighbor(name).await?.summary;
+        let before = self.neighbor(name).await?;
+        let summary = &before.summary;
         let roster = self.roster();
         let mut peers = roster.peers.iter();
         let link = &summary.interface;
@@ -60,6 +61,11 @@ impl View {
             Steer::Up => {
                 tracing::info!(peer = %plan.name, "let up by the operator");
                 Command::Up
+            }
+            Steer::Refresh => {
+                refreshable(&before)?;
+                tracing::info!(peer = %plan.name, "asked for its routes again by the operator");
+                Command::Refresh
             }
         };
         handle.commands.send(command).await.map_err(|_| stopping())?;
@@ -189,6 +195,22 @@ struct Report<'a> {
     status: PeerStatus,
     notes: Vec<String>,
     counts: PeerCounts,
+}
+
+/// Whether a neighbour can be asked for its routes again.
+fn refreshable(neighbor: &Neighbor) -> Result<(), Refusal> {
+    let name = &neighbor.summary.name;
+    match &neighbor.agreed {
+        Some(agreed) if agreed.route_refresh => Ok(()),
+        Some(_) => Err(Refusal::conflict(
+            ApiError::new(format!("{name} does not offer route refresh (RFC 2918)"))
+                .hint("`bgpctl neighbor … down` and `… up` make the session anew"),
+        )),
+        None => Err(Refusal::conflict(ApiError::new(format!(
+            "there is no session with {name}: its state is {}",
+            neighbor.summary.state
+        )))),
+    }
 }
 
 async fn ask(handle: &PeerHandle) -> Option<oneshot::Receiver<peer::Report>> {

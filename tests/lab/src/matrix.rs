@@ -43,6 +43,7 @@ pub enum Feature {
     TwoOctetSpeaker,
     ExtendedMessages,
     ShutdownText,
+    OurShutdownText,
     SendHoldTimer,
     Gtsm,
     Multihop,
@@ -77,7 +78,7 @@ pub enum Feature {
 
 impl Feature {
     /// All rows.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::OverIpv4,
         Self::OverIpv6,
         Self::ExtendedNextHop,
@@ -86,6 +87,7 @@ impl Feature {
         Self::TwoOctetSpeaker,
         Self::ExtendedMessages,
         Self::ShutdownText,
+        Self::OurShutdownText,
         Self::SendHoldTimer,
         Self::Gtsm,
         Self::Multihop,
@@ -130,6 +132,7 @@ impl Feature {
             Self::TwoOctetSpeaker => "a speaker of 2-octet AS numbers (AS_TRANS, AS4_PATH)",
             Self::ExtendedMessages => "extended messages (RFC 8654)",
             Self::ShutdownText => "words at the end of a session, its own (RFC 9003)",
+            Self::OurShutdownText => "words at the end of a session, ours",
             Self::SendHoldTimer => "a peer that reads nothing is given up (RFC 9687)",
             Self::Gtsm => "TTL security (RFC 5082)",
             Self::Multihop => "eBGP multihop",

@@ -75,6 +75,10 @@ impl Speaker for Running {
         self.bird.birdc_text(&format!("restart {} \"{words}\"", name(neighbor))).map(drop)
     }
 
+    fn farewell(&self, neighbor: IpAddr) -> Result<String> {
+        self.bird.birdc(&format!("show protocols all {}", name(neighbor)))
+    }
+
     fn log(&self) -> String {
         self.bird.log()
     }

@@ -181,6 +181,12 @@ impl Speaker for Running {
         Err(NotOffered { software: Software::ExaBgp, what }.into())
     }
 
+    fn farewell(&self, _neighbor: IpAddr) -> Result<String> {
+        // It takes a NOTIFICATION that has words for one that it cannot read.
+        let what = "reader of words at the end of a session";
+        Err(NotOffered { software: Software::ExaBgp, what }.into())
+    }
+
     fn log(&self) -> String {
         self.proc.log()
     }

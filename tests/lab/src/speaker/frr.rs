@@ -122,6 +122,11 @@ impl Speaker for Running {
         self.frr.configure(&[router, format!("no neighbor {neighbor} shutdown")])
     }
 
+    fn farewell(&self, neighbor: IpAddr) -> Result<String> {
+        let all = self.json(&format!("show bgp neighbors {neighbor} json"))?;
+        Ok(all.to_string())
+    }
+
     fn log(&self) -> String {
         self.frr.log()
     }

@@ -121,6 +121,10 @@ impl Speaker for Running {
         self.gobgp(&["neighbor", &neighbor.to_string(), "reset", "--reason", words]).map(drop)
     }
 
+    fn farewell(&self, _neighbor: IpAddr) -> Result<String> {
+        Ok(self.proc.log())
+    }
+
     fn log(&self) -> String {
         self.proc.log()
     }

@@ -163,6 +163,13 @@ pub trait Speaker: fmt::Debug + Send {
     /// [`NotOffered`] when it has no words to send.
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result;
 
+    /// What it shows of the end of its last session with the neighbour: the neighbour's words
+    /// (RFC 9003) among its own. Empty while it shows nothing of the kind.
+    ///
+    /// # Errors
+    /// [`NotOffered`] when it shows none; when it does not answer.
+    fn farewell(&self, neighbor: IpAddr) -> Result<String>;
+
     /// What it has logged.
     fn log(&self) -> String;
 

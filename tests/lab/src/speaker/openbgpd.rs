@@ -106,6 +106,11 @@ impl Speaker for Running {
         self.bgpctl(&["neighbor", &neighbor.to_string(), "clear", words]).map(drop)
     }
 
+    fn farewell(&self, neighbor: IpAddr) -> Result<String> {
+        let told = self.json(&["show", "neighbor", &neighbor.to_string()])?;
+        Ok(told.to_string())
+    }
+
     fn log(&self) -> String {
         self.proc.log()
     }
