@@ -17,7 +17,7 @@ export RUST_LIB_BACKTRACE = 0
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test check fuzz matrix soak
+.PHONY: help build lab lab-down test test-loss check fuzz matrix soak
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -45,6 +45,10 @@ matrix: build ## Write README's matrix of features and peers anew, from the test
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
 	@$(ROOT) $(LAB) matrix prune
+
+test-loss: build ## Count the packets lost while things happen, beside BIRD; JSON=1, UPDATE_LOSS=1 for README
+	@$(ROOT) tests/vm/install lab
+	@$(ROOT) cargo test --quiet --test loss -- $(if $(filter-out 0,$(JSON)),--json)
 
 soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no session may be lost
 	@$(ROOT) tests/vm/install lab

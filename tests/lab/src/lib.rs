@@ -35,6 +35,7 @@ pub mod scenario;
 pub mod speaker;
 mod starling;
 mod switch;
+mod traffic;
 pub mod vm;
 mod wait;
 
@@ -52,6 +53,7 @@ pub use route::{Family, Nexthop, Route, Via, routes};
 pub use rustix::process::Signal;
 pub use starling::{Binaries, Starling};
 pub use switch::Switch;
+pub use traffic::{End, Lost, Traffic};
 pub use wait::{wait_for, wait_until};
 
 /// What went wrong, in words that name the command, the namespace and the expectation.

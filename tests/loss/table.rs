@@ -1,0 +1,184 @@
+//! What was seen, as the table of README, and as JSON.
+//!
+//! A row is an event; its columns are the packets sent while it went on and those that were
+//! lost, with Starling and with BIRD in its place. Where a gap is told, it is the longest time in
+//! which one flow had nothing through.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use starling_lab::{Lost, Result};
+
+/// What came of an event.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub lost: Lost,
+    /// It was not over yet when the measuring ended.
+    pub unfinished: bool,
+    /// In words, who lost what: for a person that looks for the reason.
+    pub who: String,
+}
+
+/// What Starling may lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// Nothing.
+    Nothing,
+    /// What is sent in such a time.
+    Gap(Duration),
+}
+
+/// A row.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub event: &'static str,
+    pub allowed: Allowed,
+    pub starling: Option<Seen>,
+    pub bird: Option<Seen>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    event: &'a str,
+    starling: Option<Figures>,
+    bird: Option<Figures>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    sent: usize,
+    lost: usize,
+    longest_gap_ms: u128,
+    unfinished: bool,
+}
+
+impl From<&Seen> for Figures {
+    fn from(seen: &Seen) -> Self {
+        let Lost { sent, lost, gap } = seen.lost;
+        Self { sent, lost, longest_gap_ms: gap.as_millis(), unfinished: seen.unfinished }
+    }
+}
+
+/// A row an object, a line each.
+pub fn json(rows: &[Row]) -> Result<String> {
+    let mut text = String::new();
+    for row in rows {
+        let [starling, bird] =
+            [&row.starling, &row.bird].map(|seen| seen.as_ref().map(Figures::from));
+        writeln!(text, "{}", serde_json::to_string(&Json { event: row.event, starling, bird })?)?;
+    }
+    Ok(text)
+}
+
+fn duration(gap: Duration) -> String {
+    match gap.as_millis() {
+        ms @ 0..1000 => format!("{ms} ms"),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
+fn cells(seen: Option<&Seen>) -> [String; 2] {
+    let Some(Seen { lost: Lost { sent, lost, gap }, unfinished, .. }) = seen else {
+        return [String::new(), "–".to_owned()];
+    };
+    let least = if *unfinished { "≥ " } else { "" };
+    let lost = match lost {
+        0 => "0".to_owned(),
+        lost => format!("{least}{lost} ({least}{})", duration(*gap)),
+    };
+    [sent.to_string(), lost]
+}
+
+/// The table in Markdown, every column as wide as its widest cell.
+pub fn markdown(rows: &[Row]) -> String {
+    let head = ["event", "sent", "lost with Starling", "sent", "lost with BIRD"];
+    let mut lines = vec![head.map(str::to_owned)];
+    for row in rows {
+        let [a, b] = cells(row.starling.as_ref());
+        let [c, d] = cells(row.bird.as_ref());
+        lines.push([row.event.to_owned(), a, b, c, d]);
+    }
+    let mut text = String::new();
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    for (number, line) in lines.iter().enumerate() {
+        for (at, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width - cell.chars().count());
+            let cell = if at == 0 { format!("{cell}{pad}") } else { format!("{pad}{cell}") };
+            text += &format!("| {cell} ");
+        }
+        text += "|\n";
+        if number == 0 {
+            for (at, width) in widths.iter().enumerate() {
+                let dashes = "-".repeat(width + 1);
+                text += &if at == 0 { format!("|{dashes}-") } else { format!("|{dashes}:") };
+            }
+            text += "|\n";
+        }
+    }
+    text
+}
+
+/// What Starling lost where it must not, in words.
+pub fn faults(rows: &[Row]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for row in rows {
+        let Some(seen) = &row.starling else { continue };
+        let Lost { sent, lost, gap } = seen.lost;
+        let good = match row.allowed {
+            Allowed::Nothing => lost == 0,
+            Allowed::Gap(most) => gap <= most,
+        };
+        if !good {
+            let (event, allowed, who) = (row.event, row.allowed, &seen.who);
+            faults.push(format!("{event}: lost {lost} of {sent}, allowed is {allowed:?}: {who}"));
+        }
+    }
+    faults
+}
+
+const BEGIN: &str = "<!-- loss: `UPDATE_LOSS=1 make test-loss` writes it -->\n";
+const END: &str = "<!-- end of loss -->\n";
+
+fn readme() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+fn split(page: &str) -> Result<(&str, &str, &str)> {
+    let (before, rest) = page.split_once(BEGIN).context("README has no mark of the losses")?;
+    let (table, after) = rest.split_once(END).context("README's table of losses has no end")?;
+    Ok((before, table, after))
+}
+
+/// Puts the table into README.
+pub fn write(rows: &[Row]) -> Result {
+    let page = std::fs::read_to_string(readme())?;
+    let (before, _, after) = split(&page)?;
+    let table = markdown(rows);
+    std::fs::write(readme(), format!("{before}{BEGIN}{table}{END}{after}"))?;
+    Ok(())
+}
+
+/// README tells of the events that were seen, and promises of Starling what was seen.
+pub fn compare(rows: &[Row]) -> Result {
+    let page = std::fs::read_to_string(readme())?;
+    let (_, table, _) = split(&page)?;
+    let cell = |line: &str, at: usize| line.split('|').nth(at).map(|cell| cell.trim().to_owned());
+    let told: Vec<&str> = table.lines().skip(2).collect();
+    let events: Vec<Option<String>> = told.iter().map(|line| cell(line, 1)).collect();
+    let seen: Vec<_> = rows.iter().map(|row| Some(row.event.to_owned())).collect();
+    let hint = "UPDATE_LOSS=1 make test-loss writes it";
+    ensure!(events == seen, "README's table has {events:?}, the events are {seen:?}: {hint}");
+    for (line, row) in told.iter().zip(rows) {
+        let (told, seen) = (cell(line, 3), row.starling.as_ref());
+        let broken = told.as_deref() == Some("0") && seen.is_some_and(|seen| seen.lost.lost > 0);
+        ensure!(!broken, "README promises that Starling loses nothing: {}; {hint}", row.event);
+    }
+    Ok(())
+}
