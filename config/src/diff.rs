@@ -304,6 +304,9 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] pod-interfaces", (&from.pod_interfaces, &to.pod_interfaces), false, |v| {
         list(v)
     });
+    all.put("[kernel] audit", (&from.audit, &to.audit), false, |v| {
+        v.map_or("only when asked".to_owned(), |v| format!("every {v:?}"))
+    });
     routing::node(&mut all, old, new);
     all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);

@@ -227,13 +227,21 @@ pub struct Kernel {
     pub metric: u32,
     /// Which interfaces lead to local pods: names, `*` stands for any characters.
     pub pod_interfaces: Vec<String>,
+    /// How often the kernel's table is audited; `None`: only when somebody asks.
+    pub audit: Option<Duration>,
 }
 
 impl Default for Kernel {
     /// What BIRD does: protocol 12, table main, the kernel's own metric; pods as Calico names
     /// their interfaces.
     fn default() -> Kernel {
-        Kernel { protocol: 12, table: 254, metric: 0, pod_interfaces: vec!["cali*".to_owned()] }
+        Kernel {
+            protocol: 12,
+            table: 254,
+            metric: 0,
+            pod_interfaces: vec!["cali*".to_owned()],
+            audit: Some(Duration::from_secs(60)),
+        }
     }
 }
 

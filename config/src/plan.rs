@@ -240,6 +240,7 @@ impl Config {
             peers: peers.iter().map(|peer| peer.address).collect(),
             blocks: node.blocks.clone(),
             pod_interfaces: self.kernel.pod_interfaces.clone(),
+            audit: self.kernel.audit,
         };
         NodePlan {
             name: node.name.clone(),

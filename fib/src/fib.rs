@@ -14,6 +14,7 @@
 //! dump shows none. One limit: dumps show main and the configured table only, so what somebody
 //! else does in a former table of ours beside main, while we leave it, goes unseen.
 
+mod audit;
 mod coupling;
 mod hear;
 mod write;
@@ -57,6 +58,7 @@ pub struct Fib {
     borrowed: Borrowed,
     work: Work,
     reading: Reading,
+    auditor: audit::Auditor,
     /// What the kernel holds is known: ops may be planned.
     sure: bool,
     dirty: BTreeSet<IpNet>,
@@ -96,6 +98,7 @@ impl Fib {
             borrowed: Borrowed::default(),
             work: Work::Idle,
             reading: Reading::default(),
+            auditor: audit::Auditor::default(),
             sure: false,
             dirty: BTreeSet::new(),
             flying: BTreeMap::new(),
@@ -143,9 +146,13 @@ impl Fib {
             FibIn::Events(events) => self.events(events, now, out),
             FibIn::Applied(failures) => self.applied(failures, now, out),
             FibIn::TunnelDone(result) => self.tunnel.done(result, out),
+            FibIn::Audit => self.auditor.ask(now),
+            FibIn::Part(part) => self.audit_part(&part),
+            FibIn::PartsDone(result) => self.audit_read(result, now, out),
             FibIn::Tick => {}
         }
         self.advance(now, out);
+        self.audit(now, out);
     }
 
     /// When to send `Tick` at the latest; it may change with every `handle`. A tick too many is
@@ -155,7 +162,7 @@ impl Fib {
         let reading = self.reading.deadline().filter(|_| idle);
         let retry = self.retry.deadline().filter(|_| idle && self.sure);
         let tunnel = self.tunnel.deadline(&self.world).filter(|_| self.is_coupled());
-        [reading, retry, tunnel].into_iter().flatten().min()
+        [reading, retry, tunnel, self.audit_deadline()].into_iter().flatten().min()
     }
 
     pub(crate) fn context(&self) -> Option<Context<'_>> {
@@ -189,6 +196,7 @@ impl Fib {
             self.config = Some(config);
             return self.resolve_all();
         }
+        self.auditor.configure(config.audit, now);
         let new_owner = self.world.identify(&config);
         let table = self.config.as_ref().map(|config| config.table);
         if table != Some(config.table) {
@@ -213,6 +221,7 @@ impl Fib {
     fn want(&mut self, changes: Vec<RouteChange>) {
         for RouteChange { prefix, target } in changes {
             let prefix = prefix.trunc();
+            self.touch(prefix);
             let gone = target.is_none();
             let Some((wants, context)) = self.wants_and_context() else { return };
             if wants.set(prefix, target, context) || gone {

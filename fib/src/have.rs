@@ -6,6 +6,7 @@
 //! one key (IPv4 `append`, or another tos); each is kept, so that each can be removed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -68,6 +69,22 @@ pub fn same(a: &KernelRoute, b: &KernelRoute) -> bool {
         && a.tos == b.tos
         && a.source == b.source
         && same_hops(&a.hops, &b.hops)
+}
+
+/// A hash of all that [`same`] compares: the same routes have the same one.
+pub fn fingerprint(route: &KernelRoute) -> u64 {
+    let mut hasher = DefaultHasher::default();
+    let KernelRoute { key, protocol, kind, scope, tos, source, hops } = route;
+    (key, protocol, kind, scope, tos, source).hash(&mut hasher);
+    match hops.as_slice() {
+        several @ [_, _, ..] => {
+            let mut several = several.to_vec();
+            several.sort_unstable();
+            several.hash(&mut hasher);
+        }
+        one => one.hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
@@ -212,6 +229,12 @@ impl Have {
         let last = |prefix| RouteKey { prefix, table: u32::MAX, metric: u32::MAX };
         let from = after.map_or(Bound::Unbounded, |prefix| Bound::Excluded(last(prefix)));
         self.routes.range((from, Bound::Unbounded)).map(|(key, _)| key.prefix)
+    }
+
+    /// How many routes are in a table.
+    pub fn count(&self, table: u32) -> usize {
+        let of_table = self.routes.iter().filter(|(key, _)| key.table == table);
+        of_table.map(|(_, held)| held.shapes().len()).sum()
     }
 
     /// rtm_protocol and table of every route.

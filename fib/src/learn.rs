@@ -96,6 +96,11 @@ impl World {
         !former.is_empty() && self.have.owners().all(is_now)
     }
 
+    /// Whether we were somebody else before, whose routes may still be there.
+    pub fn is_former_left(&self) -> bool {
+        self.owners.len() > 1
+    }
+
     /// Forgets who we were before: what carries those marks from now on is somebody else's.
     pub fn forget_former(&mut self) {
         self.owners.truncate(1);
@@ -316,12 +321,35 @@ impl World {
         table == MAIN || self.owners.iter().any(|owner| owner.table == table)
     }
 
-    fn knows(&self, route: &KernelRoute) -> bool {
+    pub(crate) fn knows(&self, route: &KernelRoute) -> bool {
         self.have.holds(route)
             || self
                 .others
                 .get(&route.key.prefix)
                 .is_some_and(|routes| routes.iter().any(|other| same(other, route)))
+    }
+
+    /// How many routes are known in main and `table`, ours in `table` only.
+    pub(crate) fn known(&self, table: u32) -> usize {
+        self.have.count(table) + self.others.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Of those the ones to a prefix.
+    pub(crate) fn known_at(&self, prefix: IpNet, table: u32) -> impl Iterator<Item = KernelRoute> {
+        let ours = self.have.of(prefix).filter(move |route| route.key.table == table);
+        ours.chain(self.others_to(prefix).iter().cloned())
+    }
+
+    /// Whether exactly these interfaces and addresses are known.
+    pub(crate) fn has_interfaces(&self, links: &[Link], addresses: &[Address]) -> bool {
+        let known = self.addresses.values().map(BTreeSet::len).sum::<usize>();
+        links.len() == self.links.len()
+            && links.iter().all(|link| self.links.get(&link.index) == Some(link))
+            && addresses.len() == known
+            && addresses.iter().all(|address| {
+                let places = self.addresses.get(&address.address.addr());
+                places.is_some_and(|places| places.contains(address))
+            })
     }
 
     fn note(&self, route: &KernelRoute, news: &mut News) {

@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod borrowed;
 pub mod fib;
 pub mod have;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::Fib;
+use crate::audit::Audit;
 use crate::learn::MAIN;
 use crate::mem::Kernel;
 use crate::types::*;
@@ -36,6 +37,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         peers: Vec::new(),
         blocks: Vec::new(),
         pod_interfaces: vec!["cali*".to_owned()],
+        audit: None,
     }
 }
 
@@ -63,6 +65,7 @@ pub(crate) struct Rig {
     pub(crate) borrowed: Option<Vec<IpNet>>,
     pub(crate) applied: Vec<RouteOp>,
     pub(crate) dumps: usize,
+    pub(crate) audits: Vec<Result<Audit, String>>,
 }
 
 impl Rig {
@@ -78,6 +81,7 @@ impl Rig {
             borrowed: None,
             applied: Vec::new(),
             dumps: 0,
+            audits: Vec::new(),
         };
         // What happened before the daemon came is in no event.
         rig.kernel.take_events();
@@ -146,6 +150,18 @@ impl Rig {
                 };
                 self.tell(answer);
             }
+            Some(FibOut::Read) => {
+                let table = self.config.table;
+                let answer = self.kernel.dump().map(|mut dump| {
+                    dump.routes.retain(|r| r.key.table == MAIN || r.key.table == table);
+                    dump
+                });
+                if let Ok(dump) = &answer {
+                    self.tell(FibIn::Part(Box::new(dump.clone())));
+                }
+                self.tell(FibIn::PartsDone(answer.map(|_| ())));
+            }
+            Some(FibOut::Audited(audit)) => self.audits.push(audit),
             Some(FibOut::Tunnel(spec)) => {
                 let result = self.kernel.tunnel(&spec);
                 self.tell(FibIn::TunnelDone(result));

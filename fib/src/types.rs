@@ -15,8 +15,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
+
+use crate::audit::Audit;
 
 /// Whether traffic to a pool's prefixes is encapsulated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -72,6 +75,8 @@ pub struct FibConfig {
     pub blocks: Vec<IpNet>,
     /// Which interfaces lead to local pods: names, `*` stands for any characters.
     pub pod_interfaces: Vec<String>,
+    /// How often the kernel's table is audited; `None`: only when somebody asks.
+    pub audit: Option<Duration>,
 }
 
 /// The tunnel device as configured.
@@ -374,6 +379,12 @@ pub enum FibIn {
     Applied(Vec<OpFailure>),
     /// The answer to `FibOut::Tunnel`.
     TunnelDone(Result<(), TunnelError>),
+    /// Compare the kernel's table with what is known and wanted, and answer `Audited`.
+    Audit,
+    /// Of the answer to `FibOut::Read`: a part. Interfaces and addresses are all in the first one.
+    Part(Box<Dump>),
+    /// The end of that answer, or why it broke off.
+    PartsDone(Result<(), String>),
     /// A deadline may have passed.
     Tick,
 }
@@ -408,6 +419,11 @@ pub enum FibOut {
     Apply(Vec<RouteOp>),
     /// Read everything and answer `Dumped` or `DumpFailed`.
     Dump,
+    /// Read everything in parts and answer `Part`s, then `PartsDone`; beside whatever else is
+    /// asked, which must not wait for it.
+    Read,
+    /// The answer to `FibIn::Audit`: what it came to, or why there is none.
+    Audited(Result<Audit, String>),
     /// Make and set up the tunnel device (load the module, up, MTU, address); answer
     /// `TunnelDone`.
     Tunnel(TunnelSpec),
@@ -490,6 +506,15 @@ pub enum Report {
         /// Which.
         prefix: IpNet,
         /// What was found.
+        what: String,
+    },
+    /// An audit found the kernel other than its news had said. It is read again and put right.
+    Unheard {
+        /// How many destinations (and interfaces) differ.
+        differences: usize,
+        /// The first of them.
+        first: Option<IpNet>,
+        /// What is there.
         what: String,
     },
     /// The kernel holds a foreign route under our key: it is left alone and ours is not there.

@@ -5,7 +5,7 @@ mod netns;
 use netns::pump::{Daemon, config, to, until};
 use netns::*;
 use starling_fib::netlink::Command;
-use starling_fib::types::{Mode, Report, Target};
+use starling_fib::types::{FibIn, Mode, Report, Target};
 
 /// Network B's mode table, a reload that moves a pool into the tunnel, and a stop that leaves all.
 #[test]
@@ -70,6 +70,62 @@ fn a_frozen_pump_leaves_the_kernel_as_it_is() {
         assert_eq!(daemon.ask(|fib| fib.view().count()).await, 0);
         daemon.stop().await;
         until(&wanted).await;
+    });
+}
+
+/// Everything that the kernel shows is what it had told, also after others worked in it.
+#[test]
+fn an_audit_of_the_real_kernel_finds_nothing() {
+    in_netns("an_audit_of_the_real_kernel_finds_nothing", || async {
+        let (left, right) = two_underlays();
+        ip("route add default via 10.1.5.1");
+        ip("-6 route add 2001:db8:1::/48 nexthop via fd00:5::1 nexthop via fd00:6::1");
+        ip("route add 10.9.0.0/16 nexthop via 10.1.5.9 weight 3 nexthop via 10.1.6.9");
+        let daemon = Daemon::start();
+        daemon.tell(config(&[])).await;
+        daemon.tell(FibIn::Settled).await;
+        daemon.want("10.244.0.0/26", Some(Target::Own)).await;
+        daemon.want("10.244.1.0/26", to("10.1.5.11")).await;
+        daemon.want("fd00:244::/64", to("fd00:5::11")).await;
+        until(&[
+            route("10.244.0.0/26", &[]),
+            route("10.244.1.0/26", &[via("10.1.5.11", left)]),
+            route("fd00:244::/64", &[via("fd00:5::11", left)]),
+        ])
+        .await;
+        let found = daemon.audit().await;
+        assert!(found.is_clean() && found.compared == 3, "{found:?}");
+        ip("route add 10.8.0.0/16 via 10.1.6.8");
+        ip("route replace 10.9.0.0/16 via 10.1.6.7");
+        ip("address add 10.1.7.10/24 dev right");
+        ip("link set right mtu 1400");
+        ip("link set left-far down");
+        ip("link set left-far up");
+        ip("route del 10.244.1.0/26");
+        ip("link del right");
+        let found = daemon.audit().await;
+        assert!(found.is_clean() && found.compared == 3, "{found:?}");
+        let _ = right;
+        daemon.stop().await;
+    });
+}
+
+/// A program that hears nothing of it puts a route in and takes one out: with news from nowhere
+/// else, only the audit can know.
+#[test]
+fn an_audit_counts_what_is_missing_wrong_and_extra() {
+    in_netns("an_audit_counts_what_is_missing_wrong_and_extra", || async {
+        two_underlays();
+        let mut daemon = Daemon::start();
+        daemon.tell(config(&[])).await;
+        ip("route add 10.244.1.0/26 via 10.1.5.99 proto static");
+        ip("route add 10.244.2.0/26 via 10.1.5.98 proto bird");
+        daemon.want("10.244.1.0/26", to("10.1.5.11")).await;
+        daemon.report(|report| matches!(report, Report::Occupied { .. })).await;
+        let found = daemon.audit().await;
+        // Somebody's place, and a leftover of whoever wrote with our protocol.
+        assert_eq!((found.missing, found.wrong, found.extra, found.unheard), (1, 0, 1, 0));
+        daemon.stop().await;
     });
 }
 

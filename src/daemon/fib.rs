@@ -2,6 +2,7 @@
 
 use starling_bgp::msg::{OriginatedBy, RibIn};
 use starling_fib::Fib;
+use starling_fib::audit::Audit;
 use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{Coupling, FibIn, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,17 @@ impl FibHandle {
         if self.commands.send(Command::Freeze).await.is_err() {
             tracing::debug!("the Fib has ended");
         }
+    }
+
+    /// Has the kernel's table audited: what that came to, or why it came to nothing.
+    ///
+    /// # Errors
+    /// The table changes too fast, cannot be read, or the daemon is stopping.
+    pub async fn audit(&self) -> Result<Audit, String> {
+        let stopping = || "the daemon is stopping".to_owned();
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Audit(answer)).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())?
     }
 
     /// Asks the Fib; `None` if it has ended.
@@ -114,6 +126,12 @@ fn log(report: &Report) {
         Report::Drift { prefix, what } => {
             tracing::warn!(%prefix, "somebody else changed a route of ours, put back: {what}");
         }
+        Report::Unheard { differences, first, what } => tracing::error!(
+            differences,
+            first = first.map(tracing::field::display),
+            "an audit found the kernel other than its news had said ({what}): everything is read \
+             again and put right; where this repeats, something is wrong with starlingd"
+        ),
         Report::Occupied { key, protocol } => tracing::warn!(
             prefix = %key.prefix, protocol,
             "a route that is not ours sits under our key; it is left alone, and ours is not there"

@@ -33,6 +33,9 @@ pub(super) fn kernel(raw: &Raw, problems: &mut Problems) -> Kernel {
     if let Some(patterns) = table.pod_interfaces.value() {
         kernel.pod_interfaces = patterns.iter().map(|pattern| pattern.value.0.clone()).collect();
     }
+    if let Some(audit) = table.audit.value() {
+        kernel.audit = (!audit.is_zero()).then_some(*audit);
+    }
     kernel
 }
 

@@ -115,7 +115,7 @@ const PEER: Keys = &[
     "strict-role",
 ];
 const KERNEL: Keys =
-    &["protocol", "table", "metric", "policy", "pod-interfaces", "metric-from-local-pref"];
+    &["protocol", "table", "metric", "policy", "pod-interfaces", "metric-from-local-pref", "audit"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -247,6 +247,7 @@ pub(crate) struct Kernel {
     pub(crate) pod_interfaces: Field<Vec<Sp<DevicePattern>>>,
     pub(crate) policy: Field<Vec<Sp<Name>>>,
     pub(crate) metric_from_local_pref: Field<bool>,
+    pub(crate) audit: Field<Duration>,
 }
 
 #[derive(Debug)]
@@ -373,6 +374,7 @@ impl Raw {
                     policy: s.one_or_list("policy"),
                     pod_interfaces: s.list("pod-interfaces"),
                     metric_from_local_pref: s.one("metric-from-local-pref"),
+                    audit: s.one("audit"),
                 };
                 self.kernel.replace(kernel).map(|b| b.at)
             }

@@ -92,6 +92,8 @@ impl Fib {
             self.flying.insert(*prefix, true);
         }
         if !batch.is_empty() {
+            let flying: Vec<IpNet> = self.flying.keys().copied().collect();
+            flying.into_iter().for_each(|prefix| self.touch(prefix));
             let ops = batch.into_ops();
             self.work = Work::Applying(ops.clone());
             out.push(FibOut::Apply(ops));

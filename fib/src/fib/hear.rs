@@ -19,6 +19,7 @@ impl Fib {
     pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
         let Work::Dumping(since) = std::mem::replace(&mut self.work, Work::Idle) else { return };
         self.reading.succeeded();
+        self.auditor.spoil();
         let first = !self.world.read;
         let before = self.world.replace(dump);
         let mut news = News::default();
@@ -97,6 +98,7 @@ impl Fib {
         for event in events {
             if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
                 let prefix = route.key.prefix;
+                self.touch(prefix);
                 if self.flying.contains_key(&prefix) {
                     self.deferred.push(event);
                     continue;
@@ -148,6 +150,7 @@ impl Fib {
     pub(super) fn heed(&mut self, news: News, now: Duration, out: &mut Vec<FibOut>) {
         if news.lost {
             self.sure = false;
+            self.auditor.spoil();
             self.reading.soon(now);
         } else if news.doubt {
             self.reading.eventually(now);
@@ -160,6 +163,7 @@ impl Fib {
             }
         }
         if news.interfaces {
+            self.auditor.spoil();
             if let Work::Applying(_) = self.work {
                 // What is being written may have been flushed again: find out.
                 self.sure = false;

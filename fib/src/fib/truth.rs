@@ -13,6 +13,7 @@ use crate::learn::MAIN;
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, ip, net, pool, route};
 use crate::types::*;
+use crate::view::KernelState;
 
 const PREFIXES: [&str; 7] = [
     "10.240.1.0/26",
@@ -45,7 +46,12 @@ enum Deed {
     Own(usize),
     Drop(usize),
     Settled,
-    Configure { never: bool, protocol: u8, table: u32, metric: u32 },
+    Configure {
+        never: bool,
+        protocol: u8,
+        table: u32,
+        metric: u32,
+    },
     Link(u32, bool),
     Carrier(u32, bool),
     Mtu(u32),
@@ -63,6 +69,9 @@ enum Deed {
     Lose,
     Ipip(bool),
     Couple(Coupling),
+    Audit,
+    /// Something happens of which no news ever comes.
+    Unheard(usize, u8),
     Pass(u64),
     Serve,
     Hear,
@@ -119,6 +128,8 @@ fn deed() -> impl Strategy<Value = Deed> {
             1 => Just(Coupling::Flushed),
         ]
         .prop_map(Deed::Couple),
+        1 => Just(Deed::Audit),
+        1 => (0..PREFIXES.len(), 0..4_u8).prop_map(|(p, what)| Deed::Unheard(p, what)),
         3 => (1..3000_u64).prop_map(Deed::Pass),
         12 => Just(Deed::Serve),
         8 => Just(Deed::Hear),
@@ -250,6 +261,23 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         Deed::Lose => kernel.lose_events(),
         Deed::Ipip(has) => kernel.set_ipip(has),
         Deed::Couple(coupling) => rig.tell(FibIn::Couple(coupling)),
+        Deed::Audit => rig.tell(FibIn::Audit),
+        Deed::Unheard(..) if table != MAIN => {}
+        Deed::Unheard(prefix, what) => {
+            let heard = kernel.take_events();
+            match what {
+                0 => drop(kernel.append(somebodys(prefix, metric, 4, table))),
+                1 => drop(kernel.append(somebodys(prefix, metric + 1, protocol, table))),
+                2 => drop(kernel.replace(somebodys(prefix, metric, protocol, table))),
+                _ => {
+                    for route in kernel.routes_to(net(PREFIXES[prefix])) {
+                        let _ = kernel.delete(&route);
+                    }
+                }
+            }
+            kernel.take_events();
+            kernel.requeue(heard);
+        }
         Deed::Pass(millis) => {
             rig.now += Duration::from_millis(millis);
             rig.tell(FibIn::Tick);
@@ -390,6 +418,9 @@ proptest! {
         rig.tell(FibIn::Settled);
         rig.tell(FibIn::Couple(Coupling::Coupled));
         rig.pass(Duration::from_secs(400));
+        // What no news told, an audit finds.
+        rig.tell(FibIn::Audit);
+        rig.pass(Duration::from_secs(400));
 
         let expected = oracle(&mut rig, &wanted);
         let others: Vec<RouteKey> = rig
@@ -411,6 +442,17 @@ proptest! {
         let mut there = rig.ours();
         there.sort_by_key(|route| route.key);
         prop_assert_eq!(known, there);
+        let occupied: usize = rig
+            .fib
+            .view()
+            .filter(|view| matches!(view.state, KernelState::Occupied(_)))
+            .count();
+        rig.audits.clear();
+        rig.tell(FibIn::Audit);
+        rig.pass(Duration::from_secs(100));
+        let found = rig.audits.pop().unwrap().unwrap();
+        prop_assert_eq!((found.wrong, found.extra, found.unheard), (0, 0, 0), "{:?}", found);
+        prop_assert_eq!(found.missing, occupied, "{:?}", found);
         rig.applied.clear();
         rig.tell(FibIn::Events(vec![KernelEvent::Lost]));
         rig.pass(Duration::from_secs(100));

@@ -105,6 +105,7 @@ impl Fib {
             let before = batch.len();
             let verdict = self.plan(prefix, &mut batch, out);
             if batch.len() > before {
+                self.touch(prefix);
                 self.flying.insert(prefix, verdict != Verdict::Ops);
             } else {
                 self.retry.settled(prefix);

@@ -137,6 +137,12 @@ impl Kernel {
         self.events = vec![KernelEvent::Lost];
     }
 
+    /// Events that were taken wait again, before those that came since.
+    pub fn requeue(&mut self, mut events: Vec<KernelEvent>) {
+        events.append(&mut self.events);
+        self.events = events;
+    }
+
     /// Whether the ipip module can be had.
     pub fn set_ipip(&mut self, has_ipip: bool) {
         self.has_ipip = has_ipip;

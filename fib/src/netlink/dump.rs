@@ -15,6 +15,7 @@ use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use tokio::sync::mpsc;
 
 use super::NetlinkError;
 use super::decode::{self, Tables};
@@ -23,6 +24,8 @@ use crate::types::Dump;
 
 /// How often an interrupted part is read before giving up.
 const ATTEMPTS: usize = 8;
+/// Routes of one part of a stream, about.
+const MOST_ROUTES: usize = 4096;
 /// The kernel answers while it is asked; this long only if something is very wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,20 +59,67 @@ impl Reader {
     /// Reads everything, routes of `tables` only.
     pub(super) async fn dump(&mut self, tables: Tables) -> Result<Dump, NetlinkError> {
         let mut dump = self.interfaces().await?;
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            for table in tables.iter().map(Some).take(if self.strict { 2 } else { 1 }) {
-                let request = routes(family, table.filter(|_| self.strict));
-                let decode = of_family(family, |payload| decode::route(payload, tables));
-                match self.part("routes", request, decode, decode::collect).await {
-                    Ok(found) if dump.routes.is_empty() => dump.routes = found,
-                    Ok(found) => dump.routes.extend(found),
-                    // So the kernel says that the table does not exist yet.
-                    Err(NetlinkError::Refused { errno: libc::ENOENT, .. }) => {}
-                    Err(error) => return Err(error),
-                }
+        for (family, request) in self.route_parts(tables) {
+            let decode = of_family(family, |payload| decode::route(payload, tables));
+            match self.part("routes", request, decode, decode::collect).await {
+                Ok(found) if dump.routes.is_empty() => dump.routes = found,
+                Ok(found) => dump.routes.extend(found),
+                Err(error) if is_no_table(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(dump)
+    }
+
+    /// The same in parts that are handed over as they come, so that they never are in memory at
+    /// once: the kernel makes up the next only when there is room for it. Interfaces and addresses
+    /// are in the first. Nothing is read again: an interruption ends it.
+    pub(super) async fn stream(
+        &mut self,
+        tables: Tables,
+        sink: &mpsc::Sender<Dump>,
+    ) -> Result<(), NetlinkError> {
+        let mut part = self.interfaces().await?;
+        for (family, request) in self.route_parts(tables) {
+            let decode = of_family(family, |payload| decode::route(payload, tables));
+            let mut request = NetlinkMessage::from(request);
+            request.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+            let mut answer = self.begin("routes", &mut request)?;
+            loop {
+                match self.more(&mut answer, &decode, decode::collect, &mut part.routes).await {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(error) if is_no_table(&error) => break,
+                    Err(error) => return Err(error),
+                }
+                if part.routes.len() > MOST_ROUTES {
+                    // The last one may be a piece of a route (`decode::collect`).
+                    let piece = part.routes.pop();
+                    let whole = std::mem::take(&mut part);
+                    part.routes.extend(piece);
+                    if sink.send(whole).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        // Whoever hung up does not want it.
+        let _ = sink.send(part).await;
+        Ok(())
+    }
+
+    /// The requests that together ask for all routes of `tables`.
+    fn route_parts(&self, tables: Tables) -> Vec<(AddressFamily, RouteNetlinkMessage)> {
+        let strict = self.strict;
+        let tables: Vec<Option<u32>> = tables
+            .iter()
+            .map(|table| strict.then_some(table))
+            .take(if strict { 2 } else { 1 })
+            .collect();
+        [AddressFamily::Inet, AddressFamily::Inet6]
+            .into_iter()
+            .flat_map(|family| tables.iter().map(move |table| (family, routes(family, *table))))
+            .collect()
     }
 
     /// Reads one part whole, again if it was interrupted.
@@ -98,49 +148,82 @@ impl Reader {
         decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
         collect: impl Fn(&mut Vec<T>, T),
     ) -> Result<Vec<T>, NetlinkError> {
-        let failed = |source| NetlinkError::Socket { what, source };
+        let mut answer = self.begin(what, request)?;
+        let mut found = Vec::new();
+        while !self.more(&mut answer, &decode, &collect, &mut found).await? {}
+        Ok(found)
+    }
+
+    /// Asks for a part.
+    fn begin(
+        &mut self,
+        what: &'static str,
+        request: &mut NetlinkMessage<RouteNetlinkMessage>,
+    ) -> Result<Answer, NetlinkError> {
         let sequence = self.socket.take_sequence(1);
         request.header.sequence_number = sequence;
         request.finalize();
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
-        self.socket.send(&bytes).map_err(failed)?;
+        self.socket.send(&bytes).map_err(|source| NetlinkError::Socket { what, source })?;
+        Ok(Answer { what, sequence, interrupted: false })
+    }
 
-        let mut found = Vec::new();
-        let mut interrupted = false;
-        loop {
-            let received = tokio::time::timeout(PATIENCE, self.socket.receive()).await;
-            let messages =
-                received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(failed)?;
-            for message in messages {
-                let message = message
-                    .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
-                // The rest of an earlier dump that ended in an error.
-                if message.sequence != sequence {
-                    continue;
+    /// Reads some of the answer into `found`; whether that was the last of it.
+    async fn more<T>(
+        &mut self,
+        answer: &mut Answer,
+        decode: impl Fn(&[u8]) -> Result<Option<T>, DecodeError>,
+        collect: impl Fn(&mut Vec<T>, T),
+        found: &mut Vec<T>,
+    ) -> Result<bool, NetlinkError> {
+        let what = answer.what;
+        let failed = |source| NetlinkError::Socket { what, source };
+        let received = tokio::time::timeout(PATIENCE, self.socket.receive()).await;
+        let messages =
+            received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(failed)?;
+        for message in messages {
+            let message = message
+                .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+            // The rest of an earlier dump that ended in an error.
+            if message.sequence != answer.sequence {
+                continue;
+            }
+            answer.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+            if let Some(verdict) = message.verdict() {
+                if verdict.errno != 0 {
+                    let (errno, reason) = (verdict.errno, verdict.reason);
+                    return Err(NetlinkError::Refused { what, errno, reason });
                 }
-                interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
-                if let Some(verdict) = message.verdict() {
-                    if verdict.errno != 0 {
-                        let (errno, reason) = (verdict.errno, verdict.reason);
-                        return Err(NetlinkError::Refused { what, errno, reason });
-                    }
-                    if message.is_done() {
-                        return match interrupted {
-                            true => Err(NetlinkError::Interrupted { what, attempts: 1 }),
-                            false => Ok(found),
-                        };
-                    }
-                    continue;
+                if message.is_done() {
+                    return match answer.interrupted {
+                        true => Err(NetlinkError::Interrupted { what, attempts: 1 }),
+                        false => Ok(true),
+                    };
                 }
-                match decode(message.payload) {
-                    Ok(Some(value)) => collect(&mut found, value),
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, what, "skipped a message of a dump"),
-                }
+                continue;
+            }
+            match decode(message.payload) {
+                Ok(Some(value)) => collect(found, value),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, what, "skipped a message of a dump"),
             }
         }
+        Ok(false)
     }
+}
+
+/// The answer to a dump request, as far as it came.
+struct Answer {
+    what: &'static str,
+    sequence: u32,
+    /// The kernel said that its tables changed meanwhile.
+    interrupted: bool,
+}
+
+/// So the kernel says that a table does not exist yet.
+fn is_no_table(error: &NetlinkError) -> bool {
+    matches!(error, NetlinkError::Refused { errno: libc::ENOENT, .. })
 }
 
 /// A kernel without IPv6 answers a dump of it with all families: keeps those of `family`, which is

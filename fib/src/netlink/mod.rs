@@ -35,6 +35,7 @@ pub use task::{Command, News, run};
 
 use crate::types::{Dump, OpFailure, RouteOp, TunnelError, TunnelSpec};
 use decode::Tables;
+use tokio::sync::mpsc;
 
 /// How to open the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,6 +117,16 @@ impl Netlink {
         self.reader.dump(Tables::new(table)).await
     }
 
+    /// A reader of its own for [`Auditor::stream`], which may take long.
+    ///
+    /// # Errors
+    ///
+    /// A socket cannot be had.
+    pub fn auditor() -> Result<Auditor, NetlinkError> {
+        let failed = |source| NetlinkError::Socket { what: "audits", source };
+        Ok(Auditor(dump::Reader::open().map_err(failed)?))
+    }
+
     /// The interfaces and their addresses; no routes.
     ///
     /// # Errors
@@ -141,5 +152,24 @@ impl Netlink {
     /// There is no IPIP, or the device's name is taken, or the kernel refuses.
     pub async fn tunnel(&mut self, spec: &TunnelSpec) -> Result<(), TunnelError> {
         self.tunnel.ensure(spec).await
+    }
+}
+
+/// Reads the kernel's table for an audit, beside everything else.
+pub struct Auditor(dump::Reader);
+
+impl Auditor {
+    /// Everything, with the routes of main and of `table`, in parts as `sink` takes them;
+    /// interfaces and addresses are in the first.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or says that its tables changed meanwhile.
+    pub async fn stream(
+        &mut self,
+        table: u32,
+        sink: &mpsc::Sender<Dump>,
+    ) -> Result<(), NetlinkError> {
+        self.0.stream(Tables::new(table), sink).await
     }
 }

@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::forwarding::Forwarding;
-use super::{Netlink, NetlinkError, Options};
+use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
-use crate::types::{Cost, FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
+use crate::audit::Audit;
+use crate::types::{Cost, Dump, FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
 
 /// Commands taken from the channel before the Fib is told.
 const INBOX: usize = 1024;
@@ -25,6 +26,8 @@ const RT_TABLE_MAIN: u32 = 254;
 pub enum Command {
     /// A message for the Fib. Answers of the kernel are the pump's own to give.
     Fib(FibIn),
+    /// Audits the kernel's table and answers what that came to, or why it came to nothing.
+    Audit(oneshot::Sender<Result<Audit, String>>),
     /// A look at the Fib, after all that was sent before.
     Query(Box<dyn FnOnce(&Fib) + Send>),
     /// From here on the kernel is left as it is. Said before the sessions are closed at the end:
@@ -64,11 +67,16 @@ pub async fn run(
     let (requests, to_do) = mpsc::unbounded_channel();
     let (done, mut answers) = mpsc::unbounded_channel();
     tokio::spawn(serve(kernel, to_do, done));
+    let (to_read, reads) = mpsc::unbounded_channel();
+    let (read, mut parts) = mpsc::channel(1);
+    tokio::spawn(serve_audits(Netlink::auditor()?, reads, read));
     let mut pump = Pump {
         fib: Fib::new(),
         begun: Instant::now(),
         table: RT_TABLE_MAIN,
         requests,
+        to_read,
+        auditing: Vec::new(),
         under_way: 0,
         frozen: false,
         news,
@@ -87,6 +95,7 @@ pub async fn run(
                 pump.under_way = pump.under_way.saturating_sub(1);
                 pump.tell(answer);
             }
+            Some(part) = parts.recv() => pump.tell(part),
             happened = events.next(pump.table) => pump.tell(FibIn::Events(happened?)),
             () = sleep_until(pump.begun, deadline) => pump.tell(FibIn::Tick),
         }
@@ -123,11 +132,41 @@ async fn serve(
     }
 }
 
+/// The other side of audits: reads the table beside what else the kernel does, one part at a time.
+async fn serve_audits(
+    mut auditor: Auditor,
+    mut requests: mpsc::UnboundedReceiver<u32>,
+    answers: mpsc::Sender<FibIn>,
+) {
+    while let Some(table) = requests.recv().await {
+        let (sink, mut parts) = mpsc::channel::<Dump>(1);
+        let pass_on = async {
+            while let Some(part) = parts.recv().await {
+                // The pump has ended: the next request will not come.
+                let _ = answers.send(FibIn::Part(Box::new(part))).await;
+            }
+        };
+        let read = async {
+            let result = auditor.stream(table, &sink).await;
+            drop(sink);
+            result
+        };
+        let (result, ()) = tokio::join!(read, pass_on);
+        let result = result.map_err(|error| error.to_string());
+        if answers.send(FibIn::PartsDone(result)).await.is_err() {
+            return;
+        }
+    }
+}
+
 struct Pump {
     fib: Fib,
     begun: Instant,
     table: u32,
     requests: mpsc::UnboundedSender<Request>,
+    to_read: mpsc::UnboundedSender<u32>,
+    /// Who waits for an audit.
+    auditing: Vec<oneshot::Sender<Result<Audit, String>>>,
     /// Requests not yet answered.
     under_way: usize,
     /// Nothing is asked of the kernel any more.
@@ -150,6 +189,11 @@ impl Pump {
             match command {
                 Command::Fib(input) => self.tell(input),
                 Command::Query(look) => look(&self.fib),
+                Command::Audit(_) if self.frozen => {}
+                Command::Audit(answer) => {
+                    self.auditing.push(answer);
+                    self.tell(FibIn::Audit);
+                }
                 Command::Freeze => self.frozen = true,
             }
         }
@@ -175,6 +219,16 @@ impl Pump {
             match wanted {
                 FibOut::Apply(ops) => self.request(Request::Apply(ops)),
                 FibOut::Dump => self.request(Request::Dump(self.table)),
+                FibOut::Read => {
+                    // The reader is gone when the daemon goes down.
+                    let _ = self.to_read.send(self.table);
+                }
+                FibOut::Audited(result) => {
+                    for answer in self.auditing.drain(..) {
+                        // Whoever hung up does not want it.
+                        let _ = answer.send(result.clone());
+                    }
+                }
                 FibOut::Tunnel(spec) => self.request(Request::Tunnel(spec)),
                 FibOut::Nexthops(costs) => self.say(News::Nexthops(costs)),
                 FibOut::Borrowed(addresses) => self.say(News::Borrowed(addresses)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use starling_fib::Fib;
+use starling_fib::audit::Audit;
 use starling_fib::netlink::{Command, NetlinkError, News, Options, run};
 use starling_fib::types::{
     FibConfig, FibIn, KernelRoute, Mode, Pool, Report, RouteChange, Target, TunnelConfig,
@@ -52,6 +53,14 @@ impl Daemon {
         answered.await.expect("an answer")
     }
 
+    /// What an audit comes to.
+    pub async fn audit(&self) -> Audit {
+        let (answer, answered) = oneshot::channel();
+        assert!(self.commands.send(Command::Audit(answer)).await.is_ok(), "the pump stopped");
+        let answer = tokio::time::timeout(PATIENCE, answered).await.expect("an end");
+        answer.expect("an answer").expect("an audit")
+    }
+
     /// Waits for a report.
     pub async fn report(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
         let found = async {
@@ -93,6 +102,7 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
         peers: Vec::new(),
         blocks: Vec::new(),
         pod_interfaces: vec!["cali*".to_owned()],
+        audit: None,
     }))
 }
 

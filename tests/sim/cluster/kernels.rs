@@ -32,6 +32,7 @@ pub(super) struct Asked {
 enum Request {
     Apply(Vec<RouteOp>),
     Dump,
+    Read,
     Tunnel(TunnelSpec),
 }
 
@@ -44,6 +45,8 @@ impl Cluster {
         let request = match message {
             FibOut::Apply(ops) => Request::Apply(ops),
             FibOut::Dump => Request::Dump,
+            FibOut::Read => Request::Read,
+            FibOut::Audited(_) => return,
             FibOut::Tunnel(spec) => Request::Tunnel(spec),
             FibOut::Nexthops(costs) => {
                 let input = bridge::costs(costs);
@@ -81,6 +84,14 @@ impl Cluster {
                 Ok(dump) => FibIn::Dumped(Box::new(dump)),
                 Err(reason) => FibIn::DumpFailed(reason),
             },
+            Request::Read => {
+                let answer = host.kernel.dump();
+                if let Ok(dump) = &answer {
+                    let input = FibIn::Part(Box::new(dump.clone()));
+                    self.queue.put(arrives, Event::ToFib { node, life, input });
+                }
+                FibIn::PartsDone(answer.map(|_| ()))
+            }
             Request::Tunnel(spec) => {
                 let result = host.kernel.tunnel(&spec);
                 self.kernel_changed(node);
