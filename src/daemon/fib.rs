@@ -2,7 +2,6 @@
 
 use starling_bgp::msg::{OriginatedBy, RibIn};
 use starling_fib::Fib;
-use starling_fib::audit::Audit;
 use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{Coupling, FibIn, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
@@ -30,17 +29,6 @@ impl FibHandle {
         if self.commands.send(Command::Freeze).await.is_err() {
             tracing::debug!("the Fib has ended");
         }
-    }
-
-    /// Has the kernel's table audited: what that came to, or why it came to nothing.
-    ///
-    /// # Errors
-    /// The table changes too fast, cannot be read, or the daemon is stopping.
-    pub async fn audit(&self) -> Result<Audit, String> {
-        let stopping = || "the daemon is stopping".to_owned();
-        let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Audit(answer)).await.map_err(|_| stopping())?;
-        answered.await.map_err(|_| stopping())?
     }
 
     /// Asks the Fib; `None` if it has ended.
