@@ -6,7 +6,7 @@ use super::channel::Channel;
 use super::judged::Judged;
 use super::key::GroupKey;
 use super::rules::Learned;
-use super::{Feed, Lent};
+use super::{Feed, Lent, Offer};
 use crate::attrs::{AttrId, AttrSet};
 use crate::rib::sets::Sets;
 use crate::rib::source::SourceId;
@@ -91,7 +91,7 @@ impl Group {
         &mut self,
         dest: u32,
         prefix: P,
-        routes: &[Feed],
+        offer: Offer<'_>,
         lent: &mut Lent<'_>,
     ) {
         let family = P::FAMILY;
@@ -100,18 +100,19 @@ impl Group {
         }
         match self.key.paths(family) {
             None => {
-                let count = if self.key.best_external { routes.len() } else { 1 };
+                let routes = if self.key.best_external { offer.all } else { offer.best.as_slice() };
                 let chosen = routes
                     .iter()
-                    .take(count)
                     .find_map(|route| Some((self.judge(prefix, route, lent)?, route.peer)));
                 self.say(family, dest, chosen, lent.sets);
             }
-            Some(limit) => self.feed_paths(dest, prefix, routes, limit, lent),
+            Some(1) => self.feed_paths(dest, prefix, offer.best.as_slice(), 1, lent),
+            Some(limit) => self.feed_paths(dest, prefix, offer.all, limit, lent),
         }
     }
 
     /// The best `limit` of the paths that may go out do, each in its own slot; others do not.
+    /// (Where one path is all that goes, it is the one in use or none: the caller sees to that.)
     fn feed_paths<P: Keyed>(
         &mut self,
         dest: u32,

@@ -106,6 +106,17 @@ pub struct Sending {
     pub by_default: bool,
 }
 
+/// What may be told of a destination; nothing if it has no path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    /// The path in use, if that one may be told: all that a plain neighbour ever hears of
+    /// (RFC 4271 §9.2).
+    pub(crate) best: Option<Feed>,
+    /// For who takes more than that: if [`Exports::wants_all`] every usable path that may be told,
+    /// in the order of the decision, else `best`.
+    pub(crate) all: &'a [Feed],
+}
+
 /// A path that may be told to somebody.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Feed {
@@ -229,18 +240,17 @@ impl Exports {
         self.groups.iter().any(|group| group.key.wants_all())
     }
 
-    /// The paths of a destination are new: the best one, and if [`Exports::wants_all`] the others
-    /// behind it in the order of the decision; none if there is none any more.
+    /// The paths of a destination are new.
     #[inline]
     pub(crate) fn feed<P: Keyed>(
         &mut self,
         dest: u32,
         prefix: P,
-        routes: &[Feed],
+        offer: Offer<'_>,
         lent: &mut Lent<'_>,
     ) {
         for group in &mut self.groups {
-            group.feed(dest, prefix, routes, lent);
+            group.feed(dest, prefix, offer, lent);
         }
     }
 
@@ -390,12 +400,14 @@ fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
     for id in 0..table.end() {
         let Some(dest) = table.get(id) else { continue };
         feeds.clear();
+        let best = dest.best().and_then(|best| ranking.feed(best));
         match group.key.wants_all() {
             true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
-            false => feeds.extend(dest.best().and_then(|best| ranking.feed(best))),
+            false => feeds.extend(best),
         }
         let Ranking { peers, nexthops, .. } = *ranking;
-        group.feed(id, dest.prefix, &feeds, &mut Lent { peers, sets, nexthops });
+        let offer = Offer { best, all: &feeds };
+        group.feed(id, dest.prefix, offer, &mut Lent { peers, sets, nexthops });
     }
 }
 

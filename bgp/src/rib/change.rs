@@ -9,7 +9,7 @@ use super::peers::Peers;
 use super::sets::Sets;
 use super::source::{SourceId, Sources};
 use super::table::{Keyed, Table, Tables, slot_of};
-use crate::export::{Exports, Feed, Lent};
+use crate::export::{Exports, Feed, Lent, Offer};
 use crate::msg::{FibRoute, Hop, RibConfig};
 
 /// What it takes to put the paths to a destination in order.
@@ -142,16 +142,19 @@ impl Change<'_> {
             let best = ranking.best(dest.paths.as_slice(), sets, &mut hops);
             let was = dest.best();
             feeds.clear();
-            if all {
-                ranking.feeds(dest.paths.as_slice(), sets, &mut feeds);
-            } else if best != was || *refeed {
-                feeds.extend(best.and_then(|b| {
+            let mut told = None;
+            if all || best != was || *refeed {
+                told = best.and_then(|b| {
                     let feed = match last {
                         Some((source, feed)) if source == b.source => feed,
                         _ => last.insert((b.source, ranking.feed(b))).1,
                     };
                     Some(Feed { attr: b.attr, ..feed? })
-                }));
+                });
+                match all {
+                    true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
+                    false => feeds.extend(told),
+                }
             }
             let more = kernel.intern(&hops);
             if best != was || more != more_was {
@@ -180,7 +183,8 @@ impl Change<'_> {
                 table.set_more(id, more);
             }
             if all || best != was || *refeed {
-                exports.feed(id, prefix, &feeds, &mut Lent { peers, sets, nexthops });
+                let offer = Offer { best: told, all: &feeds };
+                exports.feed(id, prefix, offer, &mut Lent { peers, sets, nexthops });
             }
             if table.get(id).is_some_and(|d| d.is_empty()) {
                 forget_if_unused(table, id, exports);

@@ -1,6 +1,7 @@
 //! RFC 7911: several paths for a prefix, and what becomes of best paths that may not be told.
 
 use super::*;
+use crate::msg::{Originated, PeerUp};
 use crate::types::Families;
 
 /// Peers 3, 4 and 5 (AS 65001 to 65003) bring paths; 1, over iBGP, has path identifiers for IPv4
@@ -125,5 +126,45 @@ fn best_external() {
         assert_eq!(told, wanted.then(|| vec![65001]));
         world.say(withdraw(3, &[net(N1)]));
         assert_eq!(world.heard(1, N1), None);
+    }
+}
+
+/// RFC 4271 §9.2: a plain neighbour is told the route in use or nothing, also while somebody else
+/// is told every path. In use here: a blackhole of our own that is told to nobody.
+#[test]
+fn the_second_best_goes_only_where_it_was_asked_for() {
+    for companion in ["none", "best external", "two paths"] {
+        let mut peers: Vec<_> = (1..5).map(|p| policy(p, Export::All)).collect();
+        peers[0].1.best_external = companion == "best external";
+        peers[0].1.add_path = 2;
+        // One path is the one in use, as if there were no identifiers.
+        peers[3].1.add_path = 1;
+        let mut config = config(&[], peers);
+        let sink = Originated { prefix: net(N1), announce: false, blackhole: true };
+        config.originate = vec![sink];
+        let mut world = World::new(config);
+        let with_ids = |mut session: PeerUp| {
+            session.negotiated.add_path_send = Families::from_iter([Family::Ipv4]);
+            session
+        };
+        world.up(match companion {
+            "two paths" => with_ids(up(1, 64512)),
+            _ => up(1, 64512),
+        });
+        for session in [up(2, 64512), up(3, 65001), with_ids(up(4, 64512))] {
+            world.up(session);
+        }
+        bring(&mut world, 3, &[65001]);
+        let told = match companion {
+            "two paths" => world.drain(1).paths.len(),
+            _ => world.drain(1).routes.len(),
+        };
+        assert_eq!(told, usize::from(companion != "none"), "{companion}");
+        assert_eq!(world.heard(2, N1), None, "{companion}");
+        assert!(world.drain(4).paths.is_empty(), "{companion}");
+        // Who comes later is told the same.
+        world.down(2);
+        world.up(up(2, 64512));
+        assert_eq!(world.heard(2, N1), None, "{companion}");
     }
 }
