@@ -142,7 +142,7 @@ fn any_rank() -> impl Strategy<Value = Rank> {
 }
 
 /// The RFC's text, one sentence a line.
-pub(in crate::rib) fn oracle(all: &[Candidate<'_>]) -> Option<PeerId> {
+pub(in crate::rib) fn oracle(all: &[Candidate<'_>]) -> Option<(PeerId, u32)> {
     let mut left: Vec<&Candidate<'_>> = all.iter().collect();
     fn keep_lowest<K: Ord>(left: &mut Vec<&Candidate<'_>>, key: impl Fn(&Candidate<'_>) -> K) {
         if let Some(low) = left.iter().map(|c| key(c)).min() {
@@ -161,7 +161,8 @@ pub(in crate::rib) fn oracle(all: &[Candidate<'_>]) -> Option<PeerId> {
     keep_lowest(&mut left, |c| c.rank.originator.unwrap_or(c.router_id));
     keep_lowest(&mut left, |c| c.rank.cluster_len);
     keep_lowest(&mut left, |c| c.address);
-    left.first().map(|c| c.peer)
+    keep_lowest(&mut left, |c| (c.peer, c.path_id));
+    left.first().map(|c| (c.peer, c.path_id))
 }
 
 /// Those that are left behind the interior cost, likewise.
@@ -175,7 +176,7 @@ pub(in crate::rib) fn equals_oracle<'a>(all: &[Candidate<'a>]) -> Vec<Candidate<
         let favoured = Candidate { rank: &rank, address, ..blind(one) };
         let mut others: Vec<Candidate<'_>> = all.to_vec();
         others[at] = favoured;
-        if oracle(&others) == Some(one.peer) {
+        if oracle(&others) == Some((one.peer, one.path_id)) {
             equal.push(*one);
         }
     }
@@ -204,7 +205,7 @@ proptest! {
                 ..candidate(rank, peer)
             })
             .collect();
-        let best = oracle(&candidates);
+        let best = oracle(&candidates).map(|(peer, _)| peer);
         prop_assert_eq!(select(&candidates).map(|at| candidates[at].peer), best);
         let turn = turn.min(candidates.len());
         candidates.rotate_left(turn);

@@ -137,9 +137,17 @@ pub(crate) fn announce(peer: u32, attrs: &Attrs, nets: &[IpNet]) -> RibIn {
 
 /// Announces a prefix with a set that the tests made.
 pub(crate) fn announce_set(peer: u32, set: AttrSet, prefix: IpNet) -> RibIn {
+    path(peer, None, Some(set), prefix)
+}
+
+/// Announces a path to a prefix with a set that the tests made; withdraws it without one.
+pub(crate) fn path(peer: u32, path_id: Option<u32>, set: Option<AttrSet>, prefix: IpNet) -> RibIn {
     let mut batch = RouteBatch::new(PeerId(peer));
-    batch.attrs.push(set);
-    push(&mut batch, &[prefix], Some(0));
+    let attrs = set.is_some().then_some(0);
+    batch.attrs.extend(set);
+    push(&mut batch, &[prefix], attrs);
+    batch.v4_ids.extend(path_id.filter(|_| prefix.addr().is_ipv4()));
+    batch.v6_ids.extend(path_id.filter(|_| prefix.addr().is_ipv6()));
     RibIn::Routes(Box::new(batch))
 }
 
@@ -181,7 +189,7 @@ pub(crate) struct Told {
     pub(crate) octets: usize,
     /// The marks of RFC 7313: family, subtype, and how many routes there were.
     pub(crate) marks: Vec<(Family, u8, usize)>,
-    /// IPv4 routes by path identifier, where the session has them (RFC 7911).
+    /// Routes by path identifier, where the session has them (RFC 7911).
     pub(crate) paths: BTreeMap<(IpNet, u32), AttrSet>,
 }
 
@@ -229,18 +237,20 @@ impl Told {
                 Family::Ipv6 => batch.v6[range].iter().map(|p| p.net()).collect(),
             }
         };
+        let ids = |family| match family {
+            Family::Ipv4 => &batch.v4_ids,
+            Family::Ipv6 => &batch.v6_ids,
+        };
         match *op {
-            Op::Announce { family: Family::Ipv4, attrs, start, end }
-                if !batch.v4_ids.is_empty() =>
-            {
-                let ids = &batch.v4_ids[start as usize..end as usize];
-                for (net, id) in nets(Family::Ipv4, start, end).into_iter().zip(ids) {
+            Op::Announce { family, attrs, start, end } if !ids(family).is_empty() => {
+                let ids = &ids(family)[start as usize..end as usize];
+                for (net, id) in nets(family, start, end).into_iter().zip(ids) {
                     self.paths.insert((net, *id), batch.attrs[attrs as usize].clone());
                 }
             }
-            Op::Withdraw { family: Family::Ipv4, start, end } if !batch.v4_ids.is_empty() => {
-                let ids = &batch.v4_ids[start as usize..end as usize];
-                for (net, id) in nets(Family::Ipv4, start, end).into_iter().zip(ids) {
+            Op::Withdraw { family, start, end } if !ids(family).is_empty() => {
+                let ids = &ids(family)[start as usize..end as usize];
+                for (net, id) in nets(family, start, end).into_iter().zip(ids) {
                     self.paths.remove(&(net, *id));
                 }
             }

@@ -94,3 +94,35 @@ fn closing_is_the_sessions_business_but_nothing_more_comes_in() {
     world.learn(1, &Attrs::new("10.0.0.1", &[]), &nets(0..5));
     assert_eq!(world.over, [(1, 2), (1, 2)], "a new session, a new word");
 }
+
+#[test]
+fn who_is_in_stays_in_when_all_is_judged_again() {
+    let mut world = world(2, LimitAction::Drop);
+    let attrs = Attrs::new("10.0.0.1", &[]);
+    world.learn(1, &attrs, &nets(0..4));
+    world.say(withdraw(1, &nets(0..1)));
+    world.say(announce(1, &attrs, &nets(0..1)));
+    let inside = world.fib.clone();
+    assert!(!inside.contains_key(&nets(0..1)[0]));
+    for on in [true, false] {
+        world.say(RibIn::Drain { peer: PeerId(1), on });
+        assert_eq!(world.fib, inside);
+    }
+    // More room: all of these, and one more.
+    world.say(RibIn::Configure(Box::new(config(&[], vec![limited(3, LimitAction::Drop)]))));
+    assert!(inside.keys().all(|net| world.fib.contains_key(net)) && used(&world) == 3);
+}
+
+#[test]
+fn a_sweep_makes_room() {
+    let mut world = world(2, LimitAction::Drop);
+    let attrs = Attrs::new("10.0.0.1", &[]);
+    world.learn(1, &attrs, &nets(0..2));
+    world.away(1, 60, 0);
+    world.up(back(1, 64512, crate::types::Families::ALL));
+    world.say(announce(1, &attrs, &nets(2..4)));
+    assert_eq!(world.rib.peer_counts(PeerId(1)).over, [2, 0]);
+    // It never says End-of-RIB.
+    world.wait(600);
+    assert_eq!((used(&world), world.rib.peer_counts(PeerId(1)).received), (2, [2, 0]));
+}

@@ -217,6 +217,6 @@ impl Rib {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod model_tests;
+mod model;
 #[cfg(test)]
 mod tests;

@@ -28,17 +28,27 @@ impl Origins {
             OriginatedBy::Borrowed => &self.borrowed,
         }
     }
+
+    /// All of them.
+    fn all(&self) -> Vec<IpNet> {
+        [self.operator.as_slice(), &self.borrowed].concat()
+    }
 }
 
 impl Rib {
     /// These and no others, from now on.
     pub(super) fn originate_for(&mut self, now: Time, by: OriginatedBy, nets: Vec<IpNet>) {
+        let before = self.origins.all();
         let (slot, source) = match by {
             OriginatedBy::Operator => (&mut self.origins.operator, SourceId::OPERATOR),
             OriginatedBy::Borrowed => (&mut self.origins.borrowed, SourceId::BORROWED),
         };
         let old = std::mem::replace(slot, nets.clone());
         self.originate(now, source, &old, &nets);
+        // A blackhole that is now to be announced stays one.
+        let configured = self.config.as_ref().map(|c| c.originate.clone()).unwrap_or_default();
+        let after = self.origins.all();
+        self.originate_sources(now, (&configured, &before), (&configured, &after));
     }
 
     /// What the configuration originates is new.
@@ -48,10 +58,21 @@ impl Rib {
         old: &[Originated],
         new: &[Originated],
     ) {
+        let wished = self.origins.all();
+        self.originate_sources(now, (old, &wished), (new, &wished));
+    }
+
+    /// What is configured, and what is wished beside it, changes.
+    fn originate_sources(
+        &mut self,
+        now: Time,
+        old: (&[Originated], &[IpNet]),
+        new: (&[Originated], &[IpNet]),
+    ) {
         for source in [SourceId::BLOCK, SourceId::NETWORK, SourceId::SINK] {
-            let of = |all: &[Originated]| -> Vec<IpNet> {
-                let mine = all.iter().filter(|one| source_of(one.prefix, all) == Some(source));
-                mine.map(|one| one.prefix).collect()
+            let of = |(all, wished): (&[Originated], &[IpNet])| -> Vec<IpNet> {
+                let prefixes = all.iter().map(|one| one.prefix);
+                prefixes.filter(|net| source_of(*net, all, wished) == Some(source)).collect()
             };
             self.originate(now, source, &of(old), &of(new));
         }
@@ -92,10 +113,12 @@ impl Rib {
     }
 }
 
-/// What a prefix is for, all wishes for it together.
-fn source_of(prefix: IpNet, all: &[Originated]) -> Option<SourceId> {
+/// What a configured prefix is for, all wishes for it together; `wished`: those of the running
+/// daemon, which are to be announced.
+fn source_of(prefix: IpNet, all: &[Originated], wished: &[IpNet]) -> Option<SourceId> {
     let wishes = || all.iter().filter(|one| one.prefix == prefix);
-    match (wishes().any(|one| one.announce), wishes().any(|one| one.blackhole)) {
+    let announce = wishes().any(|one| one.announce) || wished.contains(&prefix);
+    match (announce, wishes().any(|one| one.blackhole)) {
         (true, true) => Some(SourceId::BLOCK),
         (true, false) => Some(SourceId::NETWORK),
         (false, true) => Some(SourceId::SINK),

@@ -95,3 +95,21 @@ fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
     world.say(RibIn::Configure(Box::new(configured(true, true))));
     assert_eq!(said(&mut world, "10.50.0.0/16"), Some(100));
 }
+
+/// A block that goes out only as part of an aggregate is a blackhole all the same; the operator
+/// who announces it does not take that away.
+#[test]
+fn announcing_a_blackhole_keeps_it_one() {
+    for by in [OriginatedBy::Operator, OriginatedBy::Borrowed] {
+        let mut world = world(false, true);
+        world.say(RibIn::Originate(by, vec![net(NET)]));
+        assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
+        assert!(world.heard(1, NET).is_some());
+        world.say(RibIn::Configure(Box::new(configured(false, false))));
+        assert!(world.fib.is_empty() && world.heard(1, NET).is_some());
+        world.say(RibIn::Configure(Box::new(configured(false, true))));
+        world.say(RibIn::Originate(by, Vec::new()));
+        assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
+        assert_eq!(world.heard(1, NET), None);
+    }
+}

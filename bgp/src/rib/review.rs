@@ -6,7 +6,7 @@
 use super::dest::{Path, Verdict};
 use super::import::Judge;
 use super::nexthop::Nexthops;
-use super::peers::{Counts, Peers};
+use super::peers::{Counts, Peer, Peers};
 use super::receive::{Asked, Intake, Made, is_from, max};
 use super::sets::Sets;
 use super::source::{SourceId, Sources};
@@ -123,11 +123,8 @@ pub(crate) fn judge_again<P: Keyed>(
     let family = slot_of(P::FAMILY);
     let mut made = Made::default();
     let (mut asked, mut last) = (Asked::default(), None);
-    // Of each neighbour: how many paths it may have in use, and how many were found to be.
-    let mut limits: Vec<(u32, u32)> = judges
-        .iter()
-        .map(|(id, _)| (max(peers.get(*id).and_then(|peer| peer.limit(family))), 0))
-        .collect();
+    let mut limits: Vec<Room> =
+        judges.iter().map(|(id, _)| Room::of(peers.get(*id), family)).collect();
     let mut concerned: Vec<(usize, Path)> = Vec::new();
     for id in 0..table.end() {
         let Some(dest) = table.get(id) else { continue };
@@ -146,10 +143,7 @@ pub(crate) fn judge_again<P: Keyed>(
                 made.forget();
             }
             let mut intake = Intake { counts, sets, nexthops, sources };
-            let over = limits.get_mut(at).is_some_and(|(max, found)| {
-                *found = found.saturating_add(1);
-                *found > *max
-            });
+            let over = limits.get_mut(at).is_some_and(|room| !room.takes(&path));
             let Some(ready) = asked.ready(path.received, judge, intake.sets) else { continue };
             let passed = judge.passes(ready, prefix).filter(|_| !over);
             let (verdict, used) = match passed {
@@ -168,6 +162,33 @@ pub(crate) fn judge_again<P: Keyed>(
         }
     }
     made.release(sets);
+}
+
+/// How many more paths of a neighbour are within its limit: what is in stays in before anything
+/// else comes in.
+struct Room {
+    stay: u32,
+    enter: u32,
+}
+
+impl Room {
+    fn of(peer: Option<&Peer>, family: usize) -> Room {
+        let max = max(peer.and_then(|peer| peer.limit(family)));
+        let of = |counts: &[u32; 2]| counts.get(family).copied().unwrap_or_default();
+        let inside = peer.map_or(0, |peer| of(&peer.counts.received) - of(&peer.counts.over));
+        let stay = inside.min(max);
+        Room { stay, enter: max - stay }
+    }
+
+    fn takes(&mut self, path: &Path) -> bool {
+        let left = match path.verdict() {
+            Verdict::Over => &mut self.enter,
+            Verdict::Accepted | Verdict::Rejected => &mut self.stay,
+        };
+        let takes = *left > 0;
+        *left = left.saturating_sub(1);
+        takes
+    }
 }
 
 /// There is room again under the limit of a neighbour: routes that were kept out come in.

@@ -128,7 +128,10 @@ impl Rib {
         let Rib { exports, sets, peers, .. } = self;
         Exports::down(exports, id, sets);
         let Some(peer) = peers.get_mut(id) else { return };
-        let Session::Up(up) = std::mem::take(&mut peer.session) else { return };
+        let was_up = peer.up().is_some();
+        let (Session::Up(up) | Session::Away(up)) = std::mem::take(&mut peer.session) else {
+            return;
+        };
         // Who is not configured any more will not come back.
         let retain = retain.filter(|_| peer.policy.is_some());
         let had = peer.stale;
@@ -141,6 +144,10 @@ impl Rib {
                 self.wait(id, family, None);
                 continue;
             };
+            if !was_up {
+                // It is waited for already.
+                continue;
+            }
             self.mark(id, family);
             let had = had.get(at).copied().flatten().filter(|s| s.stage == Stage::Returned);
             let since = had.map_or(now, |stale| stale.since);
@@ -185,7 +192,9 @@ impl Rib {
 
     /// Ends the waits that are over.
     pub(super) fn expire(&mut self, now: Time, out: &mut Vec<RibOut>) {
+        let mut gone = Vec::new();
         while let Some((id, family)) = self.waits.take_due(now) {
+            gone.push(id);
             let Some(peer) = self.peers.get(id) else { continue };
             let stale = peer.stale.get(slot_of(family)).copied().flatten();
             match stale {
@@ -200,9 +209,12 @@ impl Rib {
                 Some(_) => self.sweep(id, family),
                 None => {}
             }
-            self.conclude(out);
-            self.part(id);
+            // What goes makes room.
+            self.mind_limits(id, out);
         }
+        // Decide while the sessions are still known: the counts of their best routes go with them.
+        self.conclude(out);
+        gone.into_iter().for_each(|id| self.part(id));
     }
 
     /// A neighbour that is away and of which nothing is left is gone.

@@ -1,0 +1,173 @@
+//! What is used of what came: import, the decision, equal paths; and what the Fib holds of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::state::{Held, Model};
+use super::{Key, nets};
+use crate::attrs::{AttrSet, Rank};
+use crate::msg::{FibBest, Hop, OriginatedBy, Via};
+use crate::rib::decision::Candidate;
+use crate::rib::decision::tests::{equals_oracle, oracle};
+use crate::rib::fixture::ip;
+use crate::types::{Family, PeerId, family_of};
+use crate::wire::attr::code;
+use crate::wire::community::Community;
+
+/// The usable paths to a prefix.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Choice {
+    pub(super) own: Option<Own>,
+    /// Learned paths, the best one first, as used.
+    pub(super) learned: Vec<(Key, AttrSet)>,
+    /// How many of them are as good as the first, with it.
+    equal: Vec<Key>,
+}
+
+/// Our own route to a prefix.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    pub(super) announced: bool,
+    blackhole: bool,
+}
+
+impl Choice {
+    /// The path in use: whose, and if it is for neighbours, what.
+    pub(super) fn best(&self) -> Option<(PeerId, u32)> {
+        let learned = self.learned.first().map(|((_, peer, id), _)| (*peer, *id));
+        self.own.map_or(learned, |_| Some((PeerId::LOCAL, 0)))
+    }
+}
+
+impl Model {
+    pub(super) fn accepts(&self, (prefix, peer, _): Key, held: &Held) -> bool {
+        let Some(policy) = self.policy(peer) else { return false };
+        policy.import.within.iter().any(|n| n.contains(&prefix))
+            && !policy.import.except.iter().any(|n| n.contains(&prefix))
+            && !policy.import.own_addresses.contains(&held.attrs.next_hop().address)
+            && !held.over
+    }
+
+    pub(super) fn accepted(&self) -> impl Iterator<Item = (&Key, &Held)> {
+        self.routes.iter().filter(|(key, held)| self.accepts(**key, held))
+    }
+
+    pub(super) fn used_hops(&self) -> BTreeSet<IpAddr> {
+        self.accepted().map(|(_, held)| held.attrs.next_hop().address).collect()
+    }
+
+    /// What a route is used with: nothing is preferred less than what is being drained, and what
+    /// has been stale for long says so.
+    pub(super) fn used(&self, (prefix, peer, _): Key, held: &Held) -> AttrSet {
+        let mut set = held.attrs.clone();
+        let has = |community| held.attrs.communities().iter().any(|c| c == community);
+        if self.is_draining(peer) || has(Community::GRACEFUL_SHUTDOWN) {
+            set = set.edited(set.next_hop(), &[(code::LOCAL_PREF, vec![0; 4])]);
+        }
+        let wait = self.waits.get(&(peer, family_of(prefix.addr())));
+        if held.stale && wait.is_some_and(|wait| wait.long_lived) {
+            let all = held.attrs.communities().iter().chain([Community::LLGR_STALE]);
+            let value = all.flat_map(|c| c.0.to_be_bytes()).collect();
+            set = set.edited(set.next_hop(), &[(code::COMMUNITIES, value)]);
+        }
+        set
+    }
+
+    pub(super) fn is_draining(&self, peer: PeerId) -> bool {
+        self.drained.contains(&peer) || self.policy(peer).is_some_and(|policy| policy.drain)
+    }
+
+    pub(super) fn choices(&self) -> BTreeMap<IpNet, Choice> {
+        nets().into_iter().map(|prefix| (prefix, self.choice(prefix))).collect()
+    }
+
+    fn choice(&self, prefix: IpNet) -> Choice {
+        let paths: Vec<(Key, AttrSet, u32)> = self
+            .accepted()
+            .filter(|(key, _)| key.0 == prefix)
+            .filter_map(|(key, held)| {
+                let set = self.used(*key, held);
+                let metric = self.answers.get(&set.next_hop().address).copied().flatten()?;
+                Some((*key, set, metric))
+            })
+            .collect();
+        let mut left: Vec<Candidate<'_>> =
+            paths.iter().map(|(key, set, metric)| self.candidate(*key, set, *metric)).collect();
+        let equal = equals_oracle(&left).iter().map(|c| (prefix, c.peer, c.path_id)).collect();
+        let mut learned = Vec::new();
+        while let Some((peer, id)) = oracle(&left) {
+            left.retain(|c| (c.peer, c.path_id) != (peer, id));
+            let (key, set, _) = paths.iter().find(|p| p.0 == (prefix, peer, id)).unwrap();
+            learned.push((*key, set.clone()));
+        }
+        Choice { own: self.own(prefix), learned, equal }
+    }
+
+    fn candidate<'a>(
+        &self,
+        (_, peer, path_id): Key,
+        set: &'a AttrSet,
+        metric: u32,
+    ) -> Candidate<'a> {
+        let session = self.session(peer).unwrap();
+        let rank: &Rank = set.rank();
+        Candidate {
+            peer,
+            path_id,
+            rank,
+            med_among: rank.neighbor_as.filter(|_| !self.config.always_compare_med),
+            long_lived_stale: set.communities().iter().any(|c| c == Community::LLGR_STALE),
+            internal: session.kind.is_internal(),
+            metric,
+            router_id: session.negotiated.router_id,
+            address: session.address,
+        }
+    }
+
+    /// All wishes for a prefix together.
+    fn own(&self, prefix: IpNet) -> Option<Own> {
+        let configured = self.config.originate.iter().find(|o| o.prefix == prefix);
+        let wished = [OriginatedBy::Operator, OriginatedBy::Borrowed]
+            .iter()
+            .any(|by| self.wishes.get(by).is_some_and(|nets| nets.contains(&prefix)));
+        let announced = wished || configured.is_some_and(|o| o.announce);
+        let blackhole = configured.is_some_and(|o| o.blackhole);
+        (announced || blackhole).then_some(Own { announced, blackhole })
+    }
+
+    pub(super) fn fib(&self, choices: &BTreeMap<IpNet, Choice>) -> BTreeMap<IpNet, FibBest> {
+        let best = |choice: &Choice| match choice.own {
+            Some(own) => own.blackhole.then_some(FibBest::Own),
+            None => self.ways(choice),
+        };
+        choices.iter().filter_map(|(net, choice)| Some((*net, best(choice)?))).collect()
+    }
+
+    /// The best path and its equals, each next hop once.
+    fn ways(&self, choice: &Choice) -> Option<FibBest> {
+        let mut via = Via::one(choice.learned.first()?.1.next_hop(), choice.learned.first()?.0.1);
+        for (key, set) in self.beside(choice) {
+            let hop = Hop { next_hop: set.next_hop(), from: key.1 };
+            if via.hops.iter().all(|other| other.next_hop != hop.next_hop) {
+                via.hops.push(hop);
+            }
+        }
+        via.hops.truncate(usize::from(self.config.max_paths));
+        Some(FibBest::Via(Arc::new(via)))
+    }
+
+    fn beside<'c>(&self, choice: &'c Choice) -> impl Iterator<Item = &'c (Key, AttrSet)> {
+        choice.learned.iter().skip(1).filter(|(key, _)| choice.equal.contains(key))
+    }
+}
+
+/// What we originate carries.
+pub(super) fn originated(family: Family) -> AttrSet {
+    match family {
+        Family::Ipv4 => AttrSet::originated(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        Family::Ipv6 => AttrSet::originated(ip("::")),
+    }
+}
