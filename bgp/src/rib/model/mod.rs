@@ -44,8 +44,15 @@ fn hops() -> [IpAddr; 5] {
     ["10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2", "10.0.0.100"].map(ip)
 }
 
+/// A few seconds' worth; more with PROPTEST_CASES, as everywhere.
+fn settings() -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let settings = ProptestConfig::default();
+    if asked { settings } else { ProptestConfig { cases: 160, ..settings } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(settings())]
 
     #[test]
     fn agrees_with_the_model(acts in prop::collection::vec(act(), 1..80)) {

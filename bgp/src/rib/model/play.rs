@@ -13,7 +13,7 @@ use super::{Key, PEERS, hops, nets};
 use crate::attrs::AttrSet;
 use crate::msg::{Export, NexthopNews, Op, PeerPolicy, RibIn, RouteBatch};
 use crate::rib::fixture::{World, news, path};
-use crate::rib::show::{RouteFilter, Waits};
+use crate::rib::show::{RouteFilter, RouteView, Waits};
 use crate::session::Retain;
 use crate::types::{Family, PeerId, family_of};
 
@@ -187,9 +187,9 @@ impl Game {
     }
 
     /// Takes from the Rib which paths are over their limit, and sees that it may be so.
-    fn look(&mut self) {
+    fn look(&mut self) -> Vec<RouteView> {
         if !self.compared {
-            return;
+            return Vec::new();
         }
         let (views, _) = self.world.rib.routes(&RouteFilter::default(), None, 1000);
         let mut over: BTreeSet<Key> = BTreeSet::new();
@@ -218,10 +218,11 @@ impl Game {
             held.over = over.contains(key);
         }
         self.model.forget();
+        views
     }
 
     fn compare(&mut self, act: &Act) {
-        self.look();
+        let shown = self.look();
         if !self.compared {
             return;
         }
@@ -234,7 +235,7 @@ impl Game {
         let first = model.waits.values().map(|wait| wait.until).min();
         assert!(first.is_none_or(|until| world.rib.next_deadline().is_some_and(|d| d <= until)));
         counts(world, model, &choices);
-        views(world, model, &choices);
+        views(&shown, model, &choices);
     }
 
     /// Lets a neighbour read everything and compares what it has with what it should have.
@@ -293,10 +294,9 @@ fn counts(world: &World, model: &Model, choices: &BTreeMap<IpNet, Choice>) {
 }
 
 /// What is shown of every path.
-fn views(world: &World, model: &Model, choices: &BTreeMap<IpNet, Choice>) {
-    let (views, _) = world.rib.routes(&RouteFilter::default(), None, 1000);
+fn views(views: &[RouteView], model: &Model, choices: &BTreeMap<IpNet, Choice>) {
     let mut shown = BTreeSet::new();
-    for view in &views {
+    for view in views {
         for path in view.paths.iter().filter(|path| path.wish.is_none()) {
             let key = (view.prefix, path.peer, path.path_id);
             assert!(shown.insert(key), "{key:?} is shown twice");
