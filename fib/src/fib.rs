@@ -30,9 +30,7 @@ use crate::learn::World;
 use crate::nexthops::Context;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
-use crate::types::{
-    Cost, FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp,
-};
+use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
 use crate::want::Wants;
 
 /// What the kernel is doing for us.
@@ -76,6 +74,8 @@ pub struct Fib {
     sweeping: BTreeSet<IpNet>,
     swept: usize,
     warned: BTreeSet<IpAddr>,
+    /// The time of the last input.
+    now: Duration,
 }
 
 impl Default for Fib {
@@ -110,12 +110,14 @@ impl Fib {
             sweeping: BTreeSet::new(),
             swept: 0,
             warned: BTreeSet::new(),
+            now: Duration::ZERO,
         }
     }
 
     /// Takes one input; appends what is to be done. Inputs before the first `Configure` count
     /// for nothing.
     pub fn handle(&mut self, input: FibIn, now: Duration, out: &mut Vec<FibOut>) {
+        self.now = now;
         match input {
             FibIn::Configure(config) => self.configure(*config, now, out),
             FibIn::Routes(changes) => self.want(changes),
@@ -162,12 +164,13 @@ impl Fib {
         let reading = self.reading.deadline().filter(|_| idle);
         let retry = self.retry.deadline().filter(|_| idle && self.sure);
         let tunnel = self.tunnel.deadline(&self.world).filter(|_| self.is_coupled());
-        [reading, retry, tunnel, self.audit_deadline()].into_iter().flatten().min()
+        let linger = self.wants.nexthops.deadline();
+        [reading, retry, linger, tunnel, self.audit_deadline()].into_iter().flatten().min()
     }
 
     pub(crate) fn context(&self) -> Option<Context<'_>> {
         let config = self.config.as_ref()?;
-        Some(Context { world: &self.world, config, device: &self.device })
+        Some(Context { world: &self.world, config, device: &self.device, now: self.now })
     }
 
     /// Whether the kernel's table is known.
@@ -183,7 +186,8 @@ impl Fib {
 
     fn wants_and_context(&mut self) -> Option<(&mut Wants, Context<'_>)> {
         let config = self.config.as_ref()?;
-        let context = Context { world: &self.world, config, device: &self.device };
+        let (world, device, now) = (&self.world, &self.device, self.now);
+        let context = Context { world, config, device, now };
         Some((&mut self.wants, context))
     }
 
@@ -207,6 +211,7 @@ impl Fib {
         if new_owner {
             self.dirty.extend(self.world.have().prefixes());
         }
+        self.world.remember(&config);
         self.config = Some(config);
         self.review_tunnel(true, now, out);
         self.review_borrowed(None);
@@ -244,6 +249,7 @@ impl Fib {
         if device != self.device {
             self.resolve_all();
         }
+        self.stop_lingering(now);
         self.tell(out);
         let due = self.retry.due(now);
         self.dirty.extend(due);
@@ -279,10 +285,7 @@ impl Fib {
         if !self.world.read {
             return;
         }
-        let name = |index| self.world.links.get(&index).map_or("", |link| &link.name);
-        let cost = |(metric, device)| Cost { metric, device: name(device).to_owned() };
-        let costs = self.wants.nexthops.untold().into_iter();
-        let costs: Vec<_> = costs.map(|(hop, way)| (hop, way.map(cost))).collect();
+        let costs = self.wants.nexthops.untold(&self.world);
         if !costs.is_empty() {
             out.push(FibOut::Nexthops(costs));
         }
@@ -305,6 +308,8 @@ impl Fib {
     }
 }
 
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

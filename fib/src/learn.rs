@@ -44,6 +44,8 @@ pub struct World {
     owners: Vec<Owner>,
     /// Whether a dump came at all.
     pub(crate) read: bool,
+    /// Where the node's own addresses are, or were last (see `underlay`).
+    pub(crate) places: BTreeMap<IpAddr, Address>,
 }
 
 /// What a batch of events touched.
@@ -156,6 +158,7 @@ impl World {
     pub fn replace(&mut self, dump: Dump) -> World {
         let new = World { owners: self.owners.clone(), read: true, ..World::default() };
         let mut old = std::mem::replace(self, new);
+        self.places = old.places.clone();
         let shown: BTreeSet<u32> = dump
             .routes
             .iter()

@@ -4,18 +4,27 @@
 //! In: who uses a next hop or asks after it, and the world when it changes. Out: what it comes to
 //! for a class, its cost for the Rib, and what people should know of it. A next hop is kept as long
 //! as it is tracked, named by a [`Via`], or its last words are not said.
+//!
+//! The kernel tells of a change in pieces: an address and its connected route go before they are
+//! there again, an interface's routes before the interface is down. In between its table has the
+//! default gateway for a neighbour. So a next hop that was connected and seems to be behind a
+//! gateway stays where it was for [`LINGER`], if that interface carries: no other piece is so late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::learn::World;
 use crate::resolve::{Class, Resolved, resolve_reached};
 use crate::tunnel::Device;
-use crate::types::{FibConfig, How, NextHop, Report, Via};
+use crate::types::{Cost, FibConfig, How, NextHop, Report, Via};
 use crate::underlay::Reach;
+
+/// How long a neighbour is sought where it was after the kernel's table has a gateway for it.
+pub const LINGER: Duration = Duration::from_secs(5);
 
 /// What resolution is asked of.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +35,8 @@ pub struct Context<'a> {
     pub config: &'a FibConfig,
     /// Whether the tunnel may be used.
     pub device: &'a Device,
+    /// The time.
+    pub now: Duration,
 }
 
 /// One next hop as one class of routes sees it.
@@ -38,12 +49,21 @@ struct View {
     sick: bool,
 }
 
+/// Where a next hop was connected last.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    device: u32,
+    /// It seems to be behind a gateway now, which is believed then.
+    until: Option<Duration>,
+}
+
 #[derive(Clone, Debug)]
 struct Nexthop {
     reach: Reach,
+    home: Option<Home>,
     tracked: bool,
-    /// The cost and interface that the Rib was told last.
-    told: Option<Option<(u32, u32)>>,
+    /// What the Rib was told last.
+    told: Option<Option<Cost>>,
     /// Those that name it.
     vias: BTreeSet<Arc<Via>>,
     views: BTreeMap<Class, View>,
@@ -52,19 +72,56 @@ struct Nexthop {
 
 impl Nexthop {
     fn new(next_hop: NextHop, context: Context<'_>) -> Nexthop {
-        Nexthop {
-            reach: context.world.reach(next_hop, context.config),
+        let mut nexthop = Nexthop {
+            reach: Reach::Unreachable(String::new()),
+            home: None,
             tracked: false,
             told: None,
             vias: BTreeSet::new(),
             views: BTreeMap::new(),
             was_sick: false,
+        };
+        nexthop.look(next_hop, context);
+        nexthop
+    }
+
+    /// Asks the world anew how it is reached.
+    fn look(&mut self, next_hop: NextHop, context: Context<'_>) {
+        let Context { world, config, now, .. } = context;
+        self.reach = world.reach(next_hop, config);
+        match (&self.reach, &mut self.home) {
+            (Reach::Same { device, .. } | Reach::Connected { device }, home) => {
+                *home = Some(Home { device: *device, until: None });
+            }
+            (_, Some(Home { until: Some(until), .. })) if *until <= now => self.home = None,
+            (Reach::Via { .. }, Some(Home { device, until })) => {
+                until.get_or_insert(now.saturating_add(LINGER));
+                self.reach = world.linger(next_hop.address, *device);
+            }
+            _ => {}
         }
     }
 
+    /// When a gateway is to be believed.
+    fn deadline(&self) -> Option<Duration> {
+        self.home?.until
+    }
+
     /// Whether the Rib waits for a cost that it was not told.
-    fn has_news(&self) -> bool {
-        self.tracked && self.told != Some(self.reach.way())
+    fn has_news(&self, world: &World) -> bool {
+        let alike = |told: &Option<Cost>| match (told, self.reach.way()) {
+            (Some(told), Some((metric, device))) => {
+                told.metric == metric && told.device == name(world, device)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        self.tracked && !self.told.as_ref().is_some_and(alike)
+    }
+
+    fn cost(&self, world: &World) -> Option<Cost> {
+        let (metric, device) = self.reach.way()?;
+        Some(Cost { metric, device: name(world, device).to_owned() })
     }
 }
 
@@ -77,6 +134,8 @@ pub struct Nexthops {
     /// Next hops of whose cost there may be news for the Rib: looking at all of them after each
     /// message would make a mesh's start quadratic.
     asked: BTreeSet<NextHop>,
+    /// Those that stay where they were for now, by the end of that.
+    lingering: BTreeSet<(Duration, NextHop)>,
 }
 
 impl Nexthops {
@@ -98,18 +157,27 @@ impl Nexthops {
     }
 
     /// Costs and interfaces that the Rib does not know yet, counted as told.
-    pub fn untold(&mut self) -> Vec<(NextHop, Option<(u32, u32)>)> {
+    pub fn untold(&mut self, world: &World) -> Vec<(NextHop, Option<Cost>)> {
         let mut news = Vec::new();
         for next_hop in std::mem::take(&mut self.asked) {
-            let nexthop = self.all.get_mut(&next_hop).filter(|nexthop| nexthop.tracked);
+            let nexthop = self.all.get_mut(&next_hop).filter(|nexthop| nexthop.has_news(world));
             let Some(nexthop) = nexthop else { continue };
-            let way = nexthop.reach.way();
-            if nexthop.told != Some(way) {
-                nexthop.told = Some(way);
-                news.push((next_hop, way));
-            }
+            let cost = nexthop.cost(world);
+            nexthop.told = Some(cost.clone());
+            news.push((next_hop, cost));
         }
         news
+    }
+
+    /// When a next hop's gateway is to be believed, if one is doubted.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.lingering.first().map(|(until, _)| *until)
+    }
+
+    /// Those whose gateway is to be believed by now.
+    pub fn due(&self, now: Duration) -> Vec<NextHop> {
+        let due = self.lingering.iter().take_while(|(until, _)| *until <= now);
+        due.map(|(_, next_hop)| *next_hop).collect()
     }
 
     /// Tracked next hops and their costs.
@@ -169,12 +237,18 @@ impl Nexthops {
         mut concern: impl FnMut(NextHop, &BTreeSet<Arc<Via>>, bool),
     ) {
         for (next_hop, nexthop) in self.all.range_mut(range) {
+            let before = nexthop.deadline();
             let changed = resolve(*next_hop, nexthop, context);
+            let after = nexthop.deadline();
+            if before != after {
+                self.lingering.retain(|(until, hop)| hop != next_hop || Some(*until) == after);
+                self.lingering.extend(after.map(|until| (until, *next_hop)));
+            }
             concern(*next_hop, &nexthop.vias, changed);
             if changed {
                 self.touched.insert(*next_hop);
             }
-            if nexthop.has_news() {
+            if nexthop.has_news(context.world) {
                 self.asked.insert(*next_hop);
             }
         }
@@ -186,10 +260,13 @@ impl Nexthops {
         context: Context<'_>,
         classes: impl Fn(&Via) -> I,
     ) {
+        // What the operator says is no news that comes in pieces.
+        self.lingering.clear();
         for (next_hop, nexthop) in &mut self.all {
             let old = std::mem::take(&mut nexthop.views);
             nexthop.was_sick |= old.values().any(|view| view.sick);
-            nexthop.reach = context.world.reach(*next_hop, context.config);
+            nexthop.home = None;
+            nexthop.look(*next_hop, context);
             for class in nexthop.vias.iter().flat_map(|via| classes(via)) {
                 let view = nexthop.views.entry(class).or_insert_with(|| View {
                     users: 0,
@@ -199,7 +276,7 @@ impl Nexthops {
                 view.users += 1;
             }
             self.touched.insert(*next_hop);
-            if nexthop.has_news() {
+            if nexthop.has_news(context.world) {
                 self.asked.insert(*next_hop);
             }
         }
@@ -252,15 +329,22 @@ impl Nexthops {
         let is_unused = |nexthop: &Nexthop| {
             !nexthop.tracked && nexthop.vias.is_empty() && !self.touched.contains(&next_hop)
         };
-        if self.all.get(&next_hop).is_some_and(is_unused) {
-            self.all.remove(&next_hop);
+        if self.all.get(&next_hop).is_some_and(is_unused)
+            && let Some(until) = self.all.remove(&next_hop).and_then(|gone| gone.deadline())
+        {
+            self.lingering.remove(&(until, next_hop));
         }
     }
 }
 
+/// The name of an interface; empty if it is gone.
+fn name(world: &World, device: u32) -> &str {
+    world.link(device).map_or("", |link| &link.name)
+}
+
 /// Resolves one next hop anew for all who use it; whether some answer changed.
 fn resolve(next_hop: NextHop, nexthop: &mut Nexthop, context: Context<'_>) -> bool {
-    nexthop.reach = context.world.reach(next_hop, context.config);
+    nexthop.look(next_hop, context);
     let mut changed = false;
     for (class, view) in &mut nexthop.views {
         let now = resolved(*class, next_hop, &nexthop.reach, context);

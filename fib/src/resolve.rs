@@ -146,6 +146,9 @@ fn place(next_hop: IpAddr, subnet: Option<&Subnet>, same: bool) -> String {
              subnet with"
         ),
         SubnetSource::Interface(name) => format!("{next_hop} is {word} {net} of {name}"),
+        SubnetSource::Remembered(name) => format!(
+            "{next_hop} is {word} {net}, which {name} had while this node's address was on it"
+        ),
     }
 }
 
@@ -209,9 +212,29 @@ pub fn resolve_reached(
                 fate: hop(next_hop, device, false),
             }
         }
+        Reach::Lingering { device } => {
+            let name = world.name_of(device);
+            Resolved {
+                resolution: Resolution {
+                    why: format!(
+                        "{why}: connected on {name} a moment ago; that it is behind a gateway now \
+                         is not believed yet"
+                    ),
+                    how: How::Direct { device, name },
+                },
+                fate: hop(next_hop, device, true),
+            }
+        }
         Reach::Via { gateway, device, .. } if path == Path::Direct => {
             let name = world.name_of(device);
             unreachable(format!("{why}, and the kernel sends it to {gateway} on {name}"))
+        }
+        Reach::Via { gateway, .. } if world.unplaced(next_hop, config).is_some() => {
+            // It may as well be a neighbour: nobody leans on a gateway for want of news.
+            unreachable(format!(
+                "{why}: waiting for that address, until then the kernel's gateway {gateway} is not \
+                 trusted with it"
+            ))
         }
         Reach::Via { gateway, device, onlink, .. } => {
             let name = world.name_of(device);

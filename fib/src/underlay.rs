@@ -3,6 +3,10 @@
 //! In: [`World`] and the node's own addresses. Out: [`Reach`] of a next hop and [`Subnet`], the
 //! answer to "what is on my subnet". Only the routes of others are asked, never our own: a BGP
 //! next hop must not be found through a route that was learned by BGP.
+//!
+//! Who re-addresses an interface takes the node's address away for a moment, and the subnet with
+//! it. A neighbour does not move behind the default gateway by that: the subnet is remembered until
+//! the address is back, wherever that is, and so is the interface on which it is sought.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -29,6 +33,8 @@ pub enum SubnetSource {
     Configured,
     /// The interface of this name carries the node's address with this length.
     Interface(String),
+    /// The interface of this name carried it so; now none does.
+    Remembered(String),
 }
 
 /// How an address is reached without our routes.
@@ -44,6 +50,12 @@ pub enum Reach {
     /// On another subnet that is connected here.
     Connected {
         /// Its interface.
+        device: u32,
+    },
+    /// A moment ago it was connected on this interface, and the kernel's table would already send
+    /// it to a gateway: not believed at once. A route to it needs `onlink`.
+    Lingering {
+        /// That interface.
         device: u32,
     },
     /// Through a gateway.
@@ -71,7 +83,9 @@ impl Reach {
     /// The same, and the interface on the way.
     pub fn way(&self) -> Option<(u32, u32)> {
         match self {
-            Reach::Same { device, .. } | Reach::Connected { device } => Some((0, *device)),
+            Reach::Same { device, .. }
+            | Reach::Connected { device }
+            | Reach::Lingering { device } => Some((0, *device)),
             Reach::Via { metric, device, .. } => Some(((*metric).max(1), *device)),
             Reach::Unreachable(_) => None,
         }
@@ -112,17 +126,49 @@ impl World {
         if let Some(net) = configured_subnet(like, config) {
             return Some(Subnet { net: net.trunc(), source: SubnetSource::Configured });
         }
-        let (link, address) = self.own(like, config)?;
-        Some(Subnet {
-            net: address.address.trunc(),
-            source: SubnetSource::Interface(link.name.clone()),
-        })
+        if let Some((link, address)) = self.own(like, config) {
+            let source = SubnetSource::Interface(link.name.clone());
+            return Some(Subnet { net: address.address.trunc(), source });
+        }
+        let address = self.place(like, config)?;
+        let source = SubnetSource::Remembered(self.name_of(address.device));
+        Some(Subnet { net: address.address.trunc(), source })
+    }
+
+    /// Notes where the node's own addresses are; one that is nowhere is still where it was.
+    pub fn remember(&mut self, config: &FibConfig) {
+        self.places.retain(|own, _| config.addresses.contains(own));
+        for own in &config.addresses {
+            if let Some((_, address)) = self.own(*own, config) {
+                self.places.insert(*own, address);
+            }
+        }
+    }
+
+    /// Where the own address of the family of `like` is, or was last.
+    fn place(&self, like: IpAddr, config: &FibConfig) -> Option<Address> {
+        let own = config.addresses.iter().find(|own| same_family(**own, like))?;
+        self.places.get(own).copied()
+    }
+
+    /// The node's own address of the family of `like`, if nobody can say what its subnet is: it is
+    /// on no interface, was on none since the start, and none is configured.
+    pub fn unplaced(&self, like: IpAddr, config: &FibConfig) -> Option<IpAddr> {
+        let own = *config.addresses.iter().find(|own| same_family(**own, like))?;
+        self.subnet(like, config).is_none().then_some(own)
     }
 
     /// What stands in the way of a useful "same subnet" for an own address, in words.
     pub fn subnet_trouble(&self, own: IpAddr, config: &FibConfig) -> Option<String> {
         let Some((link, address)) = self.own(own, config) else {
-            return Some(format!("this node's address {own} is on no interface"));
+            let lost = format!("this node's address {own} is on no interface");
+            return Some(match self.place(own, config) {
+                None => lost,
+                Some(Address { device, address }) => {
+                    let (net, name) = (address.trunc(), self.name_of(device));
+                    format!("{lost} any more: next hops in {net} are still sought on {name}")
+                }
+            });
         };
         let net = address.address;
         (net.prefix_len() == net.max_prefix_len() && configured_subnet(own, config).is_none()).then(
@@ -165,16 +211,44 @@ impl World {
         }
         match self.own(address, config) {
             Some((link, _)) => self.on_link(link, address),
-            // Configured, but the address that belongs to it is not here (yet): only a connected
-            // route can tell the interface.
-            None => match self.reach_by_table(address) {
-                Reach::Connected { device } => Reach::Same { device, onlink: false },
-                Reach::Unreachable(why) => Reach::Unreachable(why),
-                _ => Reach::Unreachable(format!(
-                    "{address} is on the configured subnet, but no interface carries this node's \
-                     address"
-                )),
+            None => self.on_place(address, config),
+        }
+    }
+
+    /// The address that belongs to the subnet is not here (yet, or for now): a connected route
+    /// tells the interface, else it is where the address was.
+    fn on_place(&self, address: IpAddr, config: &FibConfig) -> Reach {
+        let by_table = self.reach_by_table(address);
+        if let Reach::Connected { device } = by_table {
+            return Reach::Same { device, onlink: false };
+        }
+        match (self.place(address, config), by_table) {
+            (Some(Address { device, .. }), _) => match self.dead(device) {
+                None => Reach::Same { device, onlink: true },
+                Some(why) => Reach::Unreachable(why),
             },
+            (None, Reach::Unreachable(why)) => Reach::Unreachable(why),
+            (None, _) => Reach::Unreachable(format!(
+                "{address} is on the configured subnet, but no interface carries this node's \
+                 address"
+            )),
+        }
+    }
+
+    /// What [`Reach::Lingering`] is about, unless the interface is dead.
+    pub fn linger(&self, address: IpAddr, device: u32) -> Reach {
+        match self.dead(device) {
+            None => Reach::Lingering { device },
+            Some(why) => Reach::Unreachable(format!("{address} was connected there: {why}")),
+        }
+    }
+
+    /// Why nothing leaves through an interface, in words.
+    fn dead(&self, device: u32) -> Option<String> {
+        match self.link(device) {
+            Some(link) if carries(link) => None,
+            Some(link) => Some(down(link)),
+            None => Some(format!("interface {device} is gone")),
         }
     }
 
@@ -194,7 +268,11 @@ impl World {
 
     fn on_link(&self, link: &Link, address: IpAddr) -> Reach {
         if !carries(link) {
-            return Reach::Unreachable(down(link));
+            // Another interface may be on the same subnet.
+            return match self.reach_by_table(address) {
+                Reach::Connected { device } => Reach::Connected { device },
+                _ => Reach::Unreachable(down(link)),
+            };
         }
         let connected = self.covering(address).any(|route| {
             route.hops.iter().any(|hop| hop.device == link.index && hop.gateway.is_none())

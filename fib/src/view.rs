@@ -11,7 +11,7 @@ use crate::fib::Fib;
 use crate::have::same;
 use crate::learn::World;
 use crate::plan::Desired;
-use crate::resolve::resolve;
+use crate::resolve::{Class, loops, resolve};
 use crate::tunnel::TunnelState;
 use crate::types::{Coupling, Encap, How, KernelRoute, Kind, NextHop, Resolution, Target};
 
@@ -66,9 +66,15 @@ impl Fib {
             Some(Target::Via(via)) => via.encap,
             _ => Encap::ByPool,
         };
-        match &self.config {
-            Some(config) => resolve(prefix, encap, next_hop, &self.world, config, &self.device),
-            None => Resolution { how: How::Unreachable, why: "not configured yet".to_owned() },
+        let Some(config) = &self.config else {
+            return Resolution { how: How::Unreachable, why: "not configured yet".to_owned() };
+        };
+        // One in use has a past that counts: it may be sought where it was a moment ago.
+        let class = Class::of(prefix, &config.pools).with(encap);
+        let looping = loops(prefix, class, next_hop.address, &self.world, config).is_some();
+        match self.wants.nexthops.resolved(next_hop, class).filter(|_| !looping) {
+            Some(resolved) => resolved.resolution.clone(),
+            None => resolve(prefix, encap, next_hop, &self.world, config, &self.device),
         }
     }
 

@@ -124,6 +124,16 @@ impl Wants {
         self.resolve_from(first..=last, context, concerned);
     }
 
+    /// The same for one next hop.
+    pub fn resolve_one(
+        &mut self,
+        next_hop: NextHop,
+        context: Context<'_>,
+        concerned: &mut BTreeSet<IpNet>,
+    ) {
+        self.resolve_from(next_hop..=next_hop, context, concerned);
+    }
+
     fn resolve_from(
         &mut self,
         range: impl RangeBounds<NextHop>,

@@ -35,6 +35,9 @@ impl Fib {
         if self.sure && !news.doubt && self.world.is_former_gone() {
             self.world.forget_former();
         }
+        if let Some(config) = &self.config {
+            self.world.remember(config);
+        }
         self.review_tunnel(false, now, out);
         self.review_borrowed(None);
         self.resolve_all();
@@ -169,6 +172,9 @@ impl Fib {
                 self.sure = false;
                 self.reading.soon(now);
             }
+            if let Some(config) = &self.config {
+                self.world.remember(config);
+            }
             self.review_tunnel(false, now, out);
             self.resolve_all();
         } else {
@@ -187,6 +193,18 @@ impl Fib {
         let mut concerned = BTreeSet::new();
         if let Some((wants, context)) = self.wants_and_context() {
             wants.resolve_all(context, &mut concerned);
+        }
+        self.concern(concerned);
+    }
+
+    /// Next hops that seemed to be behind a gateway for long enough are.
+    pub(super) fn stop_lingering(&mut self, now: Duration) {
+        let due = self.wants.nexthops.due(now);
+        let mut concerned = BTreeSet::new();
+        if let Some((wants, context)) = self.wants_and_context() {
+            for next_hop in due {
+                wants.resolve_one(next_hop, context, &mut concerned);
+            }
         }
         self.concern(concerned);
     }

@@ -323,8 +323,11 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
             }
         };
         for NextHop { address: next_hop, scope } in &via.hops {
-            let own = if next_hop.is_ipv4() { "10.1.5.10" } else { "fd00:5::10" };
-            let own = dump.addresses.iter().find(|a| a.address.addr() == ip(own));
+            let own = ip(if next_hop.is_ipv4() { "10.1.5.10" } else { "fd00:5::10" });
+            let there = dump.addresses.iter().find(|a| a.address.addr() == own);
+            // An address that is away for now is where it was last, if it was ever seen.
+            let is_away = there.is_none();
+            let own = there.or(rig.fib.world.places.get(&own));
             let same = own.is_some_and(|own| own.address.contains(next_hop));
             // The underlay's way to the next hop: gateway, device, onlink.
             let mut ways: Vec<&&KernelRoute> = others
@@ -333,21 +336,28 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
                 .collect();
             ways.sort_by_key(|r| (255 - r.key.prefix.prefix_len(), r.key.metric));
             let length = ways.first().map_or(0, |way| way.key.prefix.prefix_len());
+            let connected = |device| {
+                let to = |h: &Hop| h.device == device && h.gateway.is_none();
+                ways.iter().any(|way| way.hops.iter().any(to))
+            };
+            let by_table = ways.iter().flat_map(|way| &way.hops).find(|hop| alive(hop.device));
+            let by_table =
+                by_table.map(|hop| (hop.gateway.unwrap_or(*next_hop), hop.device, hop.onlink));
+            let on_table = by_table.filter(|(gateway, _, _)| gateway == next_hop);
             let way = if let Some(scope) = scope {
                 alive(scope.get()).then_some((*next_hop, scope.get(), false))
             } else if let (true, Some(own)) = (same, own) {
-                alive(own.device).then(|| {
-                    (*next_hop, own.device, {
-                        !ways.iter().any(|way| {
-                            way.hops.iter().any(|h| h.device == own.device && h.gateway.is_none())
-                        })
-                    })
-                })
+                let on_own = (*next_hop, own.device, !connected(own.device));
+                match (alive(own.device), is_away) {
+                    (true, false) => Some(on_own),
+                    (true, true) => on_table.or(Some(on_own)),
+                    (false, _) => on_table,
+                }
             } else {
-                let way = ways.iter().flat_map(|way| &way.hops).find(|hop| alive(hop.device));
-                way.map(|hop| (hop.gateway.unwrap_or(*next_hop), hop.device, hop.onlink))
+                by_table
             };
             let Some((gateway, device, onlink)) = way else { continue };
+            let is_unplaced = own.is_none();
             if is_v6 && next_hop.is_ipv4() {
                 continue;
             }
@@ -367,6 +377,10 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
             }
             let encapsulate =
                 !is_v6 && encap != Encap::Never && (by_pool || encap == Encap::Always);
+            // Nobody knows whether it is a neighbour: no gateway is trusted with it.
+            if !encapsulate && is_unplaced && gateway != *next_hop {
+                continue;
+            }
             let hop = if !encapsulate {
                 Hop { gateway: Some(gateway), device, onlink, weight: 1 }
             } else if let (Some(tunnel), true) = (tunnel, next_hop.is_ipv4()) {
@@ -392,6 +406,27 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
     expected
 }
 
+/// A route to neighbours alone that leans on the default gateway: whatever was said in which order,
+/// there is none.
+fn leaning(ops: &[RouteOp], wanted: &Wanted) -> Option<KernelRoute> {
+    let is_neighbour = |hop: &NextHop| net("10.1.5.0/24").contains(&hop.address);
+    let is_near = |target: &Target| match target {
+        Target::Via(via) => via.hops.iter().all(is_neighbour),
+        Target::Own => false,
+    };
+    let to_neighbours =
+        |prefix: IpNet| wanted.iter().any(|(n, to)| net(PREFIXES[*n]) == prefix && is_near(to));
+    let leans = |hop: &Hop| hop.gateway == Some(ip("10.1.5.1"));
+    ops.iter().find_map(|op| match op {
+        RouteOp::Add(new) | RouteOp::Replace { new, .. }
+            if to_neighbours(new.key.prefix) && new.hops.iter().any(leans) =>
+        {
+            Some(new.clone())
+        }
+        _ => None,
+    })
+}
+
 fn add(hops: &mut Vec<Hop>, hop: Hop) {
     match hops.iter_mut().find(|there| Hop { weight: 1, ..**there } == hop) {
         Some(there) => there.weight += 1,
@@ -410,8 +445,17 @@ proptest! {
     fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {
         let mut rig = start();
         let mut wanted = Wanted::new();
+        let mut written = Vec::new();
         for deed in deeds {
             act(&mut rig, &mut wanted, deed);
+            let asked = rig.queue.iter().find_map(|out| match out {
+                FibOut::Apply(ops) => Some(ops.clone()),
+                _ => None,
+            });
+            if let Some(ops) = asked.filter(|ops| *ops != written) {
+                prop_assert_eq!(leaning(&ops, &wanted), None);
+                written = ops;
+            }
         }
         rig.kernel.heal();
         rig.kernel.set_ipip(true);
