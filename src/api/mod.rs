@@ -24,6 +24,7 @@
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
 //! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
+//! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
@@ -40,6 +41,7 @@ pub mod network;
 mod peer;
 pub mod policy;
 mod route;
+mod why;
 
 pub use bfd::{BfdSession, BfdState};
 pub use fib::FibCoupling;
@@ -54,6 +56,10 @@ pub use policy::{
 pub use route::{
     Change, FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
     RouteQuery, Stale, UsedHop, Waits,
+};
+
+pub use why::{
+    About, Back, Cause, Fact, KernelAnswer, KernelResult, Outcome, Owner, Tone, Why, WhyQuery,
 };
 
 use serde::{Deserialize, Serialize};
@@ -171,6 +177,18 @@ impl ApiError {
     pub fn hint(mut self, hint: impl Into<String>) -> ApiError {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// A span of time in at most two units: `12s`, `3m02s`, `4h07m`, `2d04h`, `123d`.
+pub fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86400 => format!("{hours}h{:02}m", minutes % 60),
+        _ if days < 100 => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{days}d"),
     }
 }
 

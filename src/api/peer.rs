@@ -222,6 +222,9 @@ pub struct Neighbor {
     pub last_received_s: Option<u64>,
     /// The last end of a session, or failed attempt.
     pub last_down: Option<LastDown>,
+    /// The last end of a session that was up; attempts that failed since are no such end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lost: Option<LastDown>,
     /// How often an Established session was lost.
     pub flaps: u64,
     /// Paths from it that are kept and not used: import rejects them, or they are over the limit.

@@ -383,6 +383,16 @@ impl FromStr for Lookup {
     }
 }
 
+/// As it is read.
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lookup::Prefix(net) => net.fmt(f),
+            Lookup::Address(address) => address.fmt(f),
+        }
+    }
+}
+
 fn address(text: &str) -> Result<IpAddr, ApiError> {
     text.parse().map_err(|_| {
         ApiError::new(format!("`{text}` is not an address"))

@@ -92,3 +92,24 @@ fn a_policy_query_refuses_what_it_does_not_know() {
         assert!(error.error.contains(part), "{error:?}");
     }
 }
+
+#[test]
+fn a_question_why_survives_the_trip() {
+    for target in ["10.244.1.7", "10.244.1.0/26", "fd00::1", "fd00::/64"] {
+        for from in [None, Some("10.244.9.1")] {
+            for both in [false, true] {
+                let from = from.map(|from| from.parse().unwrap());
+                let query = WhyQuery { target: target.parse().unwrap(), both, from };
+                let owned: Vec<_> =
+                    query.to_pairs().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+                assert_eq!(WhyQuery::from_pairs(&owned).unwrap(), query);
+            }
+        }
+    }
+    let refusal = |p: &[(&str, &str)]| WhyQuery::from_pairs(&pairs(p)).unwrap_err();
+    assert!(refusal(&[]).error.contains("no address"));
+    assert!(refusal(&[("both", "true")]).error.contains("no address"));
+    assert!(refusal(&[("address", "::1"), ("address", "::2")]).error.contains("twice"));
+    assert!(refusal(&[("address", "::1"), ("both", "yes")]).error.contains("yes"));
+    assert!(refusal(&[("address", "::1"), ("prefix", "::/0")]).hint.unwrap().contains("from="));
+}

@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use ipnet::IpNet;
 
 use super::fib::Fib;
+use super::why::WhyArgs;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
 /// Where the daemon listens unless told otherwise.
@@ -26,7 +27,9 @@ pub const DEFAULT_SOCKET: &str = "/run/starling/control.sock";
     infer_subcommands = true,
     arg_required_else_help = true,
     after_help = "Commands may be shortened as long as they stay unambiguous: `bgpctl sh ro`.\n\
-                  Exit codes: 0 done, 1 the daemon answered with an error, 2 usage, 3 no daemon."
+                  Exit codes: 0 done, 1 the daemon answered with an error, 2 usage, 3 no daemon; of \
+                  `why` also 4 not reached, 5 it goes another way than it should, 6 the other \
+                  end could not be asked."
 )]
 pub struct Cli {
     /// The daemon's control socket.
@@ -52,6 +55,8 @@ pub enum Command {
     /// Show what the daemon knows.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Show(Show),
+    /// Why an address is reached, or why it is not: from the packet to the cause.
+    Why(WhyArgs),
     /// End the session with a neighbour, let it begin again, take traffic off it, or ask it for
     /// its routes again.
     #[command(alias = "neighbour", arg_required_else_help = true)]
@@ -245,7 +250,8 @@ fn prefix(text: &str) -> Result<IpNet, String> {
     crate::api::network::prefix(text).map_err(words)
 }
 
-fn lookup(text: &str) -> Result<Lookup, String> {
+/// An address or a prefix.
+pub(super) fn lookup(text: &str) -> Result<Lookup, String> {
     text.parse().map_err(words)
 }
 

@@ -10,11 +10,15 @@
 //! | 1 | the daemon answered with an error, or the output could not be written |
 //! | 2 | the command line makes no sense |
 //! | 3 | no daemon answers |
+//! | 4 | `why`: nothing leads there, or packets are dropped on the way |
+//! | 5 | `why`: packets go another way than they should, or where nobody need know them |
+//! | 6 | `why --both`: there is a way there, and the other end could not be asked for one back |
 
 pub mod cli;
 pub mod client;
 pub mod fib;
 pub mod render;
+pub mod why;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -84,6 +88,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             return Ok(0);
         }
         Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
+        Command::Why(args) => return why::run(cli, &client, page, args, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,

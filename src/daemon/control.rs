@@ -14,6 +14,7 @@ pub mod listen;
 mod networks;
 pub mod rows;
 mod steer;
+mod why;
 
 use std::future::Future;
 use std::time::Duration;
@@ -30,7 +31,8 @@ use starling_fib::types::Coupling;
 
 use crate::api::{
     ApiError, BfdSession, FibCoupling, FibEntry, Live, Neighbor, Network, Node, Policy,
-    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version,
+    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version, Why,
+    WhyQuery,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -85,6 +87,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
     /// Has the kernel follow what is wanted, or not, or gives it up; how it stands then.
     fn couple(&self, to: Coupling) -> impl Future<Output = Result<FibCoupling, Refusal>> + Send;
+    /// Why an address is reached or not; `both`: the other end is asked too, over the network.
+    fn why(&self, query: WhyQuery) -> impl Future<Output = Result<Why, Refusal>> + Send;
     /// The policies that are asked here, by name.
     fn policies(&self) -> impl Future<Output = Result<Vec<Policy>, Refusal>> + Send;
     /// Which rules decide about a route; [`Refusal::not_found`] where there is none to judge.
@@ -144,7 +148,9 @@ pub fn router<B: Backend>(backend: B) -> Router {
     let session = [post(steer::down::<B>), post(steer::up::<B>), post(steer::refresh::<B>)];
     let traffic = [post(steer::drain::<B>), post(steer::undrain::<B>)];
     let originated = [post(networks::add::<B>), post(networks::delete::<B>)];
-    routes(post(reload::<B>), session, traffic, originated, true).with_state(backend)
+    routes(post(reload::<B>), session, traffic, originated, true)
+        .route("/v1/why", get(why::any::<B>))
+        .with_state(backend)
 }
 
 /// What changes nothing: for TCP, where anybody may call.
@@ -152,7 +158,9 @@ pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let refused = || post(only_on_the_unix_socket);
     let two = || [refused(), refused()];
     let three = [refused(), refused(), refused()];
-    routes(refused(), three, two(), two(), false).with_state(backend)
+    routes(refused(), three, two(), two(), false)
+        .route("/v1/why", get(why::one_way::<B>))
+        .with_state(backend)
 }
 
 fn routes<B: Backend>(
@@ -281,7 +289,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         policies,policy/test,reload}, /livez, /readyz and /metrics",
+         why,policies,policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }
 
@@ -338,7 +346,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
             None | Some("") => Ok(NoQuery),
             Some(query) => Err(Refusal::bad_request(
                 ApiError::new(format!("`{}` takes no query, got `{query}`", parts.uri.path()))
-                    .hint("/v1/routes takes one (prefix=, address=, from=, detail=), and /v1/policy/test"),
+                    .hint("/v1/routes takes one (prefix=, address=, from=, detail=), /v1/why and /v1/policy/test do too"),
             )),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use starling_config::{NodePlan, PeerPlan};
+use starling_config::{Config, NodePlan, PeerPlan};
 use tokio::sync::oneshot;
 
 use super::peer::PeerHandle;
@@ -18,6 +18,8 @@ pub enum Request {
 /// The running configuration, as others may see it.
 #[derive(Clone, Debug)]
 pub struct Roster {
+    /// What every node is told.
+    pub config: Arc<Config>,
     /// What this node does.
     pub plan: Arc<NodePlan>,
     /// Counts applied configurations, from 1.

@@ -75,9 +75,14 @@ pub async fn run(options: Options) -> Result<(), String> {
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
     let neighbours =
         Neighbours::new(clock, rib.routes.clone(), callers.clone(), seed, forwarding.subscribe());
-    let plan = Arc::new(plan);
-    let roster =
-        Roster { plan: Arc::clone(&plan), generation: 0, peers: Vec::new(), rejected: None };
+    let (config, plan) = (Arc::new(config), Arc::new(plan));
+    let roster = Roster {
+        config: Arc::clone(&config),
+        plan: Arc::clone(&plan),
+        generation: 0,
+        peers: Vec::new(),
+        rejected: None,
+    };
     let mut supervisor = Supervisor {
         options,
         clock,
@@ -152,7 +157,7 @@ pub async fn run(options: Options) -> Result<(), String> {
 struct Supervisor {
     options: Options,
     clock: Clock,
-    config: Config,
+    config: Arc<Config>,
     callers: Callers,
     neighbours: Neighbours,
     dynamic: Dynamic,
@@ -174,7 +179,7 @@ impl Supervisor {
 
     /// The files' folders had changes: reload if the contents differ.
     async fn changed(&mut self) {
-        if Config::load(&self.options.config).is_ok_and(|config| config == self.config) {
+        if Config::load(&self.options.config).is_ok_and(|config| config == *self.config) {
             return;
         }
         self.reload("the file changed").await;
@@ -198,7 +203,7 @@ impl Supervisor {
         };
         let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
         let changes = if changes.is_empty() { Vec::new() } else { lines(&changes) };
-        self.config = config;
+        self.config = Arc::new(config);
         self.apply(Arc::new(plan)).await;
         let generation = self.roster.borrow().generation;
         tracing::info!(generation, changes = changes.len(), "reloaded ({why})");
@@ -226,6 +231,7 @@ impl Supervisor {
             watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
         }
         self.roster.send_modify(|roster| {
+            roster.config = Arc::clone(&self.config);
             roster.plan = plan;
             roster.generation += 1;
             roster.rejected = None;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use starling::api::{
     ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, PeerSummary, Policy,
-    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Wish,
+    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
+    Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -144,6 +145,14 @@ impl Backend for Memory {
 
     async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {
         Ok(sample::coupling(to))
+    }
+
+    async fn why(&self, query: WhyQuery) -> Result<Why, Refusal> {
+        let asked = query.target.to_string();
+        let found = crate::why::samples().into_iter().find(|why| why.target == asked);
+        let none = || Refusal::bad_request(ApiError::new("no sample has this address"));
+        let why = found.ok_or_else(none)?;
+        Ok(Why { back: why.back.filter(|_| query.both), ..why })
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

@@ -24,7 +24,7 @@ fn bgpctl(socket: &Path) -> Command {
     command
 }
 
-async fn run(socket: &Path, line: &str) -> (i32, String, String) {
+pub(crate) async fn run(socket: &Path, line: &str) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
         bgpctl(socket).args(line.split_whitespace()).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -200,6 +200,14 @@ async fn tcp_reads_and_never_writes() {
         assert_eq!(status, 403, "{path}");
         assert!(body.contains("Unix socket"), "{body}");
     }
+    assert_eq!(ask("GET", "/v1/why?address=10.244.3.7").await.0, 200);
+    // Nobody from outside makes this daemon call others.
+    let (status, body) = ask("GET", "/v1/why?address=10.244.3.7&both=true").await;
+    assert_eq!(status, 403);
+    assert!(body.contains("Unix socket"), "{body}");
+    for path in ["/v1/why", "/v1/why?prefix=10.0.0.0/8", "/v1/why?address=x"] {
+        assert_eq!(ask("GET", path).await.0, 400, "{path}");
+    }
     stop.send(()).unwrap();
     serving.await.unwrap();
 }

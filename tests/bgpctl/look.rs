@@ -24,7 +24,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The snapshots of one command.
-fn looks(name: &str, render: impl Fn(&Page, &mut Vec<u8>) -> io::Result<()>) {
+pub(crate) fn looks(name: &str, render: impl Fn(&Page, &mut Vec<u8>) -> io::Result<()>) {
     for width in [80, 120] {
         let shown = plain(&text(Some(width), &render));
         let overflow: Vec<_> = shown.lines().filter(|l| l.chars().count() > width).collect();

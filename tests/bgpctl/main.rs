@@ -10,3 +10,4 @@ mod http;
 mod look;
 mod sample;
 mod socket;
+mod why;

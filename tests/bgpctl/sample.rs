@@ -154,6 +154,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             text: "it said: Cease, administrative shutdown (\"bye\x1b[2J\")".to_owned(),
             ago_s: 200,
         }),
+        last_lost: None,
         flaps: 2,
         filtered: 5,
         over_limit: 2,
@@ -191,6 +192,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         messages_sent: Counters::default(),
         last_received_s: None,
         last_down: None,
+        last_lost: None,
         flaps: 0,
         transport: Transport {
             port: 1179,

@@ -22,3 +22,4 @@ mod reload;
 mod restart;
 mod support;
 mod tunnel;
+mod why;

@@ -248,7 +248,7 @@ impl Session {
                     Farewell::ForNow => retain(&self.config, graceful, &reason),
                 };
                 out.push(PeerOut::Down { reason: reason.clone(), retain: stays });
-                self.journal.down();
+                self.journal.down(now, &reason);
                 Some(reason)
             }
         };

@@ -19,6 +19,8 @@ pub(crate) struct Journal {
     pub(crate) since: Time,
     /// The last end of a session or an attempt.
     pub(crate) last_down: Option<(DownReason, Time)>,
+    /// The last end of an Established session.
+    pub(crate) lost: Option<(DownReason, Time)>,
     /// How often an Established session ended.
     pub(crate) flaps: u32,
     /// Messages that the session itself sent.
@@ -35,6 +37,7 @@ impl Journal {
             state: State::Idle,
             since: Time::ZERO,
             last_down: None,
+            lost: None,
             flaps: 0,
             sent: Counters::default(),
             told: Vec::new(),
@@ -62,8 +65,9 @@ impl Journal {
         self.shortfalls = shortfalls.to_vec();
     }
 
-    /// The Established session is not any more; `ended` says why.
-    pub(crate) fn down(&mut self) {
+    /// The Established session is not any more, for this `reason`; `ended` tells it.
+    pub(crate) fn down(&mut self, now: Time, reason: &DownReason) {
+        self.lost = Some((reason.clone(), now));
         self.flaps += 1;
         self.collided = true;
     }

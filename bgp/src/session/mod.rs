@@ -288,6 +288,8 @@ pub struct PeerStatus {
     pub offered: Vec<Capability>,
     /// The last end, or failed attempt, and its time.
     pub last_down: Option<(DownReason, Time)>,
+    /// The last end of an Established session, and its time.
+    pub lost: Option<(DownReason, Time)>,
     /// How often an Established session was lost.
     pub flaps: u32,
     /// Messages received, by kind.

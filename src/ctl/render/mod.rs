@@ -15,6 +15,7 @@ mod routes;
 mod summary;
 mod table;
 mod text;
+mod why;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -32,6 +33,7 @@ pub use routes::{RouteBlocks, RouteTable};
 pub use summary::summary;
 pub use text::age;
 use text::{clean, paragraph};
+pub use why::why;
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();

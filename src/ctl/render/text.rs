@@ -6,18 +6,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::{FAINT, Page, WARN};
-
-/// A span of time in at most two units: `12s`, `3m02s`, `4h07m`, `2d04h`, `123d`.
-pub fn age(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
-        3600..86400 => format!("{hours}h{:02}m", minutes % 60),
-        _ if days < 100 => format!("{days}d{:02}h", hours % 24),
-        _ => format!("{days}d"),
-    }
-}
+pub use crate::api::age;
 
 /// `text` without characters that a terminal would obey: a neighbour's shutdown message or a name
 /// in a file must not move the cursor.

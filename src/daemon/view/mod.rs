@@ -14,6 +14,7 @@ mod policies;
 mod reached;
 mod ready;
 mod routes;
+mod why;
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, Policy, PolicyQuery,
-    PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
+    PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why,
+    WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -168,6 +170,10 @@ impl Backend for View {
 
     async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {
         self.coupled(to).await
+    }
+
+    async fn why(&self, query: WhyQuery) -> Result<Why, Refusal> {
+        self.why_of(query).await
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

@@ -2,8 +2,8 @@
 
 use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
-use starling_bgp::session::{PeerStatus, State};
-use starling_bgp::types::{Families, Family, PeerId};
+use starling_bgp::session::{DownReason, PeerStatus, State};
+use starling_bgp::types::{Families, Family, PeerId, Time};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
@@ -120,10 +120,10 @@ impl View {
 
     fn describe(&self, report: &Report<'_>) -> Neighbor {
         let Report { plan, status, notes, counts, .. } = report;
-        let last_down = status.last_down.as_ref().map(|(reason, at)| LastDown {
+        let end = |(reason, at): &(DownReason, Time)| LastDown {
             text: events::words(reason, &plan.transport),
             ago_s: self.seconds_since(*at),
-        });
+        };
         let agreed = status.negotiated.as_ref().map(|n| Agreed {
             router_id: n.router_id,
             asn: n.asn.0,
@@ -167,7 +167,8 @@ impl View {
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
-            last_down,
+            last_down: status.last_down.as_ref().map(end),
+            last_lost: status.lost.as_ref().map(end),
             flaps: u64::from(status.flaps),
             filtered: both(counts.received).saturating_sub(both(counts.accepted)),
             over_limit: both(counts.over),

@@ -79,7 +79,7 @@ impl View {
     }
 
     /// What the Fib makes of each route and of each of its paths.
-    async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
+    pub(super) async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
         let next_hop = |path: &PathView| path.next_hop.map(bridge::next_hop);
         let asked: Vec<(IpNet, Vec<Option<NextHop>>)> = routes
             .iter()
@@ -102,7 +102,7 @@ impl View {
             .await
     }
 
-    fn route(&self, route: &RouteView, fate: Fate, detail: bool) -> Route {
+    pub(super) fn route(&self, route: &RouteView, fate: Fate, detail: bool) -> Route {
         let paths = route.paths.iter().zip(&fate.resolutions);
         let shown = if detail { usize::MAX } else { 1 };
         Route {
@@ -213,7 +213,7 @@ impl View {
 }
 
 /// What the Fib makes of one route.
-struct Fate {
+pub(super) struct Fate {
     kernel: Kernel,
     /// The next hops that the Rib wants used.
     used: Vec<(Option<NextHop>, Resolution)>,

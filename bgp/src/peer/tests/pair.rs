@@ -124,6 +124,9 @@ fn a_killed_daemon_comes_back() {
         net.run(5 * SEC);
         let status = net.status(0);
         assert_eq!((status.flaps, status.state), (1, State::Active));
+        // Attempts that failed since do not hide when the session was lost.
+        let ((_, lost), (last, at)) = (status.lost.unwrap(), status.last_down.unwrap());
+        assert!(matches!(last, DownReason::ConnectFailed(_)) && lost < at, "{last:?}");
         net.boot(1, config(2, 1), seed + 77);
         let took = net.run_until(10 * SEC, Net::agreed);
         assert!(took < SEC, "seed {seed}: {took:?}");

@@ -176,7 +176,7 @@ impl Session {
                 let graceful = live.agreed.negotiated.graceful.as_ref();
                 let stays = retain(&self.config, graceful, &reason);
                 out.push(PeerOut::Down { reason: reason.clone(), retain: stays });
-                self.journal.down();
+                self.journal.down(now, &reason);
                 self.phase = Phase::Opening(Opening::default());
                 self.timers = Timers::default();
                 self.retry_later(now);

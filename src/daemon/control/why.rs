@@ -1,0 +1,48 @@
+//! Handlers of `/v1/why`. Over TCP, where anybody may call, the other end is not asked: nobody
+//! shall make this daemon call others.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::{ANSWER, Backend, Refusal, in_time, json};
+use crate::api::{ApiError, WhyQuery};
+
+/// Pairs of a query.
+type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+/// One way, or both.
+pub(super) async fn any<B: Backend>(
+    State(backend): State<B>,
+    pairs: Pairs,
+) -> Result<Response, Refusal> {
+    answer(backend, read(pairs)?).await
+}
+
+/// One way.
+pub(super) async fn one_way<B: Backend>(
+    State(backend): State<B>,
+    pairs: Pairs,
+) -> Result<Response, Refusal> {
+    let query = read(pairs)?;
+    if query.both {
+        return Err(Refusal {
+            status: StatusCode::FORBIDDEN,
+            body: ApiError::new("the way back is not asked for over TCP, where anybody may call")
+                .hint(
+                    "use the Unix socket: `bgpctl why … --both` on the node; or ask the other node",
+                ),
+        });
+    }
+    answer(backend, query).await
+}
+
+fn read(pairs: Pairs) -> Result<WhyQuery, Refusal> {
+    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    WhyQuery::from_pairs(&pairs).map_err(Refusal::bad_request)
+}
+
+async fn answer<B: Backend>(backend: B, query: WhyQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.why(query)).await.map(|why| json(StatusCode::OK, &why))
+}
