@@ -94,11 +94,14 @@ fn socket(mut remote: SocketAddr, transport: &Transport) -> io::Result<(TcpSocke
     Ok((socket, remote))
 }
 
-/// How long what we sent may stay unanswered: the send hold time (RFC 9687 §4), so that the kernel
-/// gives a connection up that nobody watches any more. A dead path is noticed before, by the hold
+/// The kernel gives up so much later than the session, which knows what to say of it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long what we sent may stay unanswered: the send hold time (RFC 9687 §4) and a little, so that
+/// the kernel gives a connection up that nobody watches any more. A dead path is noticed before, by the hold
 /// timer; a neighbour that is alive and reads nothing is as dead to the kernel, but is to have
 /// that much time. Zero: without hold times nothing is given up.
 fn patience(config: &PeerConfig) -> Duration {
     let usual = (config.hold * 2).max(Duration::from_secs(8 * 60));
-    if config.hold.is_zero() { Duration::ZERO } else { config.send_hold.unwrap_or(usual) }
+    if config.hold.is_zero() { Duration::ZERO } else { config.send_hold.unwrap_or(usual) + GRACE }
 }

@@ -144,7 +144,9 @@ impl Beside {
             let mut router = router(*software);
             file += &describe(*software, &mut router)?;
             let [_, _, rack, i] = router.address.octets();
-            let netns = cluster.host(&name(*software), rack, i, &way_to_the_node(rack))?;
+            let mut lines = way_to_the_node(rack);
+            lines.push(format!("address add fe80::{i}/64 dev net0 nodad"));
+            let netns = cluster.host(&name(*software), rack, i, &lines)?;
             routers.push((*software, router, netns));
         }
         std::fs::write(cluster.config().with_file_name("md5.key"), KEY)?;
@@ -200,7 +202,8 @@ impl Beside {
                 let session = peer.speaker.session(neighbor)?;
                 ensure!(session.established, "{}: {session:?}", peer.software);
                 Ok(())
-            })?;
+            })
+            .with_context(|| format!("{}'s log:\n{}", peer.software, peer.speaker.log()))?;
         }
         Ok(())
     }

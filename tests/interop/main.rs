@@ -8,6 +8,7 @@
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod aigp;
 mod attributes;
 mod beside;
 mod bfd;
@@ -18,7 +19,9 @@ mod commands;
 mod connections;
 mod crossing;
 mod equal;
+mod forwarding;
 mod frr;
+mod link_local;
 mod load;
 mod malformed;
 mod marks;
@@ -32,6 +35,7 @@ mod safety;
 mod sessions;
 mod soak;
 mod speaker;
+mod stalled;
 #[path = "../netns/support.rs"]
 mod support;
 mod transport;

@@ -16,14 +16,14 @@ use crate::support::SOON;
 const PREFIX: &str = "203.0.113.0/24";
 
 /// iBGP, and what may come.
-fn internal(software: Software, more: &str) -> String {
+pub fn internal(software: Software, more: &str) -> String {
     let toml = toml(software, more).replace(&asn(software).to_string(), &ASN.to_string());
     let lines = toml.lines().filter(|line| !line.starts_with("import"));
     lines.map(|line| format!("{line}\n")).collect::<String>() + "import = [\"203.0.113.0/24\"]\n"
 }
 
 /// A speaker of ours in the same AS.
-fn speaker(cluster: &Cluster, i: u8, remote: Ipv4Addr) -> Result<(Speaker, Netns)> {
+pub fn speaker(cluster: &Cluster, i: u8, remote: Ipv4Addr) -> Result<(Speaker, Netns)> {
     let address = Ipv4Addr::new(10, 50, 0, i);
     let netns = cluster.host(&format!("r{i}"), 0, i, &[])?;
     let speaker = wait_for("a session", SOON, || {

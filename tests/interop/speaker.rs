@@ -187,13 +187,18 @@ impl Speaker {
     pub fn update_for(&mut self, prefix: &str) -> Result<Update> {
         let prefix: Ipv4Net = prefix.parse()?;
         loop {
+            let update = self.update()?;
+            if update.announced.contains(&prefix) {
+                return Ok(update);
+            }
+        }
+    }
+
+    /// The next UPDATE; what comes before it is skipped.
+    pub fn update(&mut self) -> Result<Update> {
+        loop {
             match self.next()? {
-                (UPDATE, body) => {
-                    let update = read(&body)?;
-                    if update.announced.contains(&prefix) {
-                        return Ok(update);
-                    }
-                }
+                (UPDATE, body) => return read(&body),
                 (NOTIFICATION, body) => bail!("the session ended: {body:?}"),
                 _ => {}
             }

@@ -72,13 +72,14 @@ pub enum Feature {
     UnknownAttributes,
     AtomicAggregate,
     Aigp,
+    AigpSend,
     Bfd,
     Policy,
 }
 
 impl Feature {
     /// All rows.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::OverIpv4,
         Self::OverIpv6,
         Self::ExtendedNextHop,
@@ -116,6 +117,7 @@ impl Feature {
         Self::UnknownAttributes,
         Self::AtomicAggregate,
         Self::Aigp,
+        Self::AigpSend,
         Self::Bfd,
         Self::Policy,
     ];
@@ -160,7 +162,8 @@ impl Feature {
             Self::Communities => "standard, extended, large communities",
             Self::UnknownAttributes => "unknown transitive attributes, bit for bit",
             Self::AtomicAggregate => "ATOMIC_AGGREGATE, AGGREGATOR",
-            Self::Aigp => "AIGP (RFC 7311)",
+            Self::Aigp => "AIGP, from it (RFC 7311)",
+            Self::AigpSend => "AIGP, to it",
             Self::Bfd => "BFD (RFC 5880)",
             Self::Policy => "policy: matched and changed by rules",
         }

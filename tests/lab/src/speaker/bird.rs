@@ -132,6 +132,10 @@ fn write_network(out: &mut String, network: &Network) -> Result {
     if let Some(local_pref) = network.local_pref {
         writeln!(out, "    bgp_local_pref = {local_pref};")?;
     }
+    if let Some(aigp) = network.aigp {
+        // What the channel makes the attribute from.
+        writeln!(out, "    igp_metric = {aigp};")?;
+    }
     if let Some(next_hop) = network.next_hop {
         writeln!(out, "    bgp_next_hop = {next_hop};")?;
     }
@@ -153,8 +157,13 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     let Neighbor { address, asn, .. } = neighbor;
     let yes = |on: bool| if on { "on" } else { "off" };
     writeln!(out, "protocol bgp {} {{", name(*address))?;
-    writeln!(out, "  local {} as {};", router.address_towards(*address), router.asn)?;
-    writeln!(out, "  neighbor {address} as {asn};")?;
+    match &neighbor.interface {
+        Some(_) => writeln!(out, "  local as {};", router.asn)?,
+        None => {
+            writeln!(out, "  local {} as {};", router.address_towards(*address), router.asn)?;
+        }
+    }
+    writeln!(out, "  neighbor {} as {asn};", neighbor.place())?;
     // The log is where it says which messages came.
     writeln!(out, "  debug {{ states, events, packets }};")?;
     writeln!(out, "  connect delay time 1; connect retry time 1; error wait time 1, 2;")?;
@@ -232,7 +241,11 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
             (false, true) => "tx",
             (false, false) => "off",
         };
-        writeln!(out, "    add paths {add_path};\n  }};")?;
+        writeln!(out, "    add paths {add_path};")?;
+        if router.networks.iter().any(|network| network.aigp.is_some()) {
+            writeln!(out, "    aigp originate;")?;
+        }
+        writeln!(out, "  }};")?;
     }
     writeln!(out, "}}")?;
     Ok(())

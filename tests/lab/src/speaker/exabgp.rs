@@ -213,6 +213,9 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     if neighbor.bfd {
         return lack("BFD");
     }
+    if neighbor.interface.is_some() {
+        return lack("link-local neighbour");
+    }
     if neighbor.role.is_some() {
         return lack("roles");
     }
@@ -290,6 +293,9 @@ fn arguments(router: &Router, network: &Network) -> Result<String> {
     }
     if let Some(local_pref) = network.local_pref {
         write!(out, " local-preference {local_pref}")?;
+    }
+    if let Some(aigp) = network.aigp {
+        write!(out, " aigp {aigp}")?;
     }
     let mut communities = network.communities.clone();
     communities.extend(router.neighbors.iter().flat_map(|n| n.communities.clone()));

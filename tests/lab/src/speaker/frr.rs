@@ -169,7 +169,10 @@ fn session(router: &Router, neighbor: &Neighbor) -> Result<Vec<String>> {
     let Router { hold, .. } = router;
     let mut words = vec![
         format!("remote-as {}", neighbor.asn),
-        format!("update-source {}", router.address_towards(neighbor.address)),
+        match &neighbor.interface {
+            Some(interface) => format!("interface {interface}"),
+            None => format!("update-source {}", router.address_towards(neighbor.address)),
+        },
         format!("timers {} {hold}", hold / 3),
         "timers connect 1".to_owned(),
         "advertisement-interval 0".to_owned(),
@@ -243,9 +246,12 @@ fn statement(network: &Network) -> String {
 
 /// The route map that gives a network its attributes.
 fn attributes(network: &Network) -> Result<Vec<String>> {
+    let lack = |what| Err(NotOffered { software: Software::Frr, what }.into());
     if !network.attributes.is_empty() {
-        let what = "way to write an attribute octet by octet";
-        return Err(NotOffered { software: Software::Frr, what }.into());
+        return lack("way to write an attribute octet by octet");
+    }
+    if network.aigp.is_some() {
+        return lack("AIGP");
     }
     let mut lines = Vec::new();
     if network.is_plain() {

@@ -68,7 +68,7 @@ impl Speaker for Running {
     }
 
     fn session(&self, neighbor: IpAddr) -> Result<Session> {
-        let told = self.json(&["neighbor", &neighbor.to_string()])?;
+        let told = self.json(&["neighbor", &self.router.place(neighbor)])?;
         // The numbers of RFC 4271's states, from Idle = 1.
         let state = told["state"]["session_state"].as_u64().unwrap_or_default();
         let names =
@@ -84,7 +84,8 @@ impl Speaker for Running {
     fn heard(&self, neighbor: IpAddr) -> Result<Vec<Heard>> {
         let mut all = Vec::new();
         for family in ["ipv4", "ipv6"] {
-            let told = self.json(&["neighbor", &neighbor.to_string(), "adj-in", "-a", family])?;
+            let told =
+                self.json(&["neighbor", &self.router.place(neighbor), "adj-in", "-a", family])?;
             for (prefix, paths) in told.as_object().into_iter().flatten() {
                 for path in paths.as_array().into_iter().flatten() {
                     all.push(read_path(prefix.parse()?, path));
@@ -118,7 +119,8 @@ impl Speaker for Running {
     }
 
     fn reset(&mut self, neighbor: IpAddr, words: &str) -> Result {
-        self.gobgp(&["neighbor", &neighbor.to_string(), "reset", "--reason", words]).map(drop)
+        self.gobgp(&["neighbor", &self.router.place(neighbor), "reset", "--reason", words])
+            .map(drop)
     }
 
     fn farewell(&self, _neighbor: IpAddr) -> Result<String> {
@@ -163,14 +165,16 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     }
     let Neighbor { address, asn, .. } = neighbor;
     writeln!(out, "[[neighbors]]\n[neighbors.config]")?;
-    writeln!(out, "neighbor-address = \"{address}\"\npeer-as = {asn}")?;
+    writeln!(out, "neighbor-address = \"{}\"\npeer-as = {asn}", neighbor.place())?;
     if let Some(password) = &neighbor.password {
         writeln!(out, "auth-password = \"{password}\"")?;
     }
     writeln!(out, "[neighbors.timers.config]\nconnect-retry = 1\nhold-time = {}", router.hold)?;
     writeln!(out, "keepalive-interval = {}\nidle-hold-time-after-reset = 1", router.hold / 3)?;
     writeln!(out, "[neighbors.transport.config]\npassive-mode = {}", neighbor.passive)?;
-    writeln!(out, "local-address = \"{}\"", router.address_towards(*address))?;
+    if neighbor.interface.is_none() {
+        writeln!(out, "local-address = \"{}\"", router.address_towards(*address))?;
+    }
     if let Some(hops) = neighbor.ttl_security {
         let least = 256 - u16::from(hops);
         writeln!(out, "[neighbors.ttl-security.config]\nenabled = true\nttl-min = {least}")?;
@@ -215,7 +219,9 @@ fn arguments(router: &Router, network: &Network) -> Result<Vec<String>> {
         return Err(NotOffered { software: Software::GoBgp, what }.into());
     }
     let mut all = vec![network.prefix.to_string()];
-    let mut word = |key: &str, value: String| all.extend([key.to_owned(), value]);
+    let mut word = |key: &str, value: String| {
+        all.extend(key.split(' ').map(str::to_owned).chain([value]));
+    };
     word("nexthop", router.next_hop(network).to_string());
     word("origin", "igp".to_owned());
     if !network.as_path.is_empty() {
@@ -227,6 +233,9 @@ fn arguments(router: &Router, network: &Network) -> Result<Vec<String>> {
     }
     if let Some(local_pref) = network.local_pref {
         word("local-pref", local_pref.to_string());
+    }
+    if let Some(aigp) = network.aigp {
+        word("aigp metric", aigp.to_string());
     }
     let mut communities = network.communities.clone();
     // What is added towards a neighbour is added here at the source.

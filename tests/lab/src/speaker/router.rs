@@ -49,6 +49,13 @@ impl Router {
         }
     }
 
+    /// How the neighbour at `address` is called where that is not enough: "fe80::1%net0".
+    #[must_use]
+    pub fn place(&self, address: IpAddr) -> String {
+        let found = self.neighbors.iter().find(|neighbor| neighbor.address == address);
+        found.map_or_else(|| address.to_string(), Neighbor::place)
+    }
+
     /// What it writes as the next hop of `network`.
     #[must_use]
     pub fn next_hop(&self, network: &Network) -> IpAddr {
@@ -65,6 +72,8 @@ impl Router {
 pub struct Neighbor {
     /// Where it is.
     pub address: IpAddr,
+    /// The link that it is on, where its address is link-local.
+    pub interface: Option<String>,
     /// Its AS; that of the router makes it iBGP.
     pub asn: u32,
     /// Families of the session.
@@ -107,6 +116,7 @@ impl Neighbor {
     pub fn new(address: IpAddr, asn: u32) -> Self {
         Self {
             address,
+            interface: None,
             asn,
             families: vec![Family::V4, Family::V6],
             password: None,
@@ -124,6 +134,15 @@ impl Neighbor {
             next_hop_self: false,
             communities: Vec::new(),
             four_octet_as: true,
+        }
+    }
+
+    /// Its address, with the link where there is one: "fe80::1%net0".
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.interface {
+            Some(interface) => format!("{}%{interface}", self.address),
+            None => self.address.to_string(),
         }
     }
 }
@@ -187,6 +206,8 @@ pub struct Network {
     pub med: Option<u32>,
     /// LOCAL_PREF, towards iBGP.
     pub local_pref: Option<u32>,
+    /// The metric in AIGP (RFC 7311), towards iBGP.
+    pub aigp: Option<u32>,
     /// "64512:1".
     pub communities: Vec<String>,
     /// "64512:1:2".
@@ -211,6 +232,7 @@ impl Network {
             as_path: Vec::new(),
             med: None,
             local_pref: None,
+            aigp: None,
             communities: Vec::new(),
             large_communities: Vec::new(),
             route_targets: Vec::new(),
