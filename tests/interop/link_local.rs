@@ -25,7 +25,7 @@ fn link_local_next_hops_lead_to_the_link_of_their_session() -> Result {
     let mut beside = Beside::start(&Software::ALL, "", |software, router| {
         let mut network = Network::new(&networks(software)[1])?;
         // Who is told its next hops is told this one.
-        if [Software::GoBgp, Software::OpenBgpd].contains(&software) {
+        if software == Software::GoBgp {
             network.next_hop = Some(link(software));
         }
         router.networks.push(network);
@@ -36,6 +36,10 @@ fn link_local_next_hops_lead_to_the_link_of_their_session() -> Result {
         let toml = toml(software, "").replace("\"ipv4\", ", "");
         Ok(toml.replace(&router.address.to_string(), &format!("{}%net0", link(software))))
     })?;
+    // FRR says another address of the link too, if it has one, and that is then the next hop.
+    for peer in beside.peers.iter().filter(|peer| peer.software == Software::Frr) {
+        peer.netns.ip_line(&format!("address del {}/64 dev net0", peer.router.address6))?;
+    }
     // A second link with the same address on it, where nobody is.
     let elsewhere = beside.cluster.lab().netns("elsewhere")?;
     let node = beside.cluster.node(1)?.netns();
