@@ -78,9 +78,9 @@ pub enum PeerIn<'a> {
     /// The operator wants the neighbour's routes again (ROUTE-REFRESH, RFC 2918).
     RequestRefresh,
     /// The path to the neighbour was seen to work and does not any more (RFC 5882 §3.2). Ends an
-    /// Established session. To any other it is nothing, most of all to one that waits for the
-    /// neighbour's graceful restart: BFD that shares the fate of the control plane falls silent
-    /// with it (`forwarding_lost` is false then, RFC 5882 §4.3.2).
+    /// Established session. Where there is none it may end the wait for the neighbour's graceful
+    /// restart: if its forwarding is lost (§4.3.1). BFD that shares the fate of the control plane
+    /// falls silent with it and says nothing of that (`forwarding_lost` is false then, §4.3.2).
     BfdDown(bfd::Loss),
 }
 
@@ -105,6 +105,8 @@ pub enum PeerOut {
     Routes(Box<RouteBatch>),
     /// The neighbour asked for our routes again (RFC 2918), for the Rib.
     Refresh(Family),
+    /// The neighbour is away and does not forward any more: what was retained of its routes goes.
+    ForwardingLost,
     /// Something an operator would want to read, for the log and `bgpctl`.
     Event(PeerEvent),
 }
@@ -198,6 +200,9 @@ pub enum RibIn {
     PeerUp(Box<PeerUp>),
     /// It is not any more; its routes go, but for what is to be retained.
     PeerDown { peer: PeerId, retain: Option<Retain> },
+    /// What was retained of a neighbour's routes when its session ended goes now: it does not
+    /// forward any more (RFC 5882 §4.3.1). Nothing while it has a session.
+    ForwardingLost { peer: PeerId },
     /// Routes of a neighbour.
     Routes(Box<RouteBatch>),
     /// The neighbour wants our routes of that family again.

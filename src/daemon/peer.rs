@@ -373,6 +373,10 @@ impl Pump {
                 PeerOut::Routes(batch) => {
                     self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));
                 }
+                PeerOut::ForwardingLost => {
+                    let peer = self.peer.config().id;
+                    self.to_rib.push_back(FromPeer::In(RibIn::ForwardingLost { peer }));
+                }
                 PeerOut::Refresh(family) => {
                     let peer = self.peer.config().id;
                     self.to_rib.push_back(FromPeer::In(RibIn::Refresh { peer, family }));

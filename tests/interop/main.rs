@@ -19,6 +19,7 @@ mod commands;
 mod connections;
 mod crossing;
 mod equal;
+mod fate;
 mod forwarding;
 mod frr;
 mod link_local;

@@ -101,12 +101,18 @@ impl Speaker {
 
     /// Sends an OPEN: version 4, hold time 90 s, IPv4 and IPv6 unicast, four-octet AS numbers.
     pub fn open(&mut self, asn: u32, id: Ipv4Addr) -> Result {
+        self.open_with(asn, id, &[])
+    }
+
+    /// The same with more capabilities: code, length and value of each.
+    pub fn open_with(&mut self, asn: u32, id: Ipv4Addr, more: &[u8]) -> Result {
         let mut body = vec![4];
         body.extend(u16::try_from(asn).unwrap_or(23456).to_be_bytes());
         body.extend(90u16.to_be_bytes());
         body.extend(id.octets());
         let mut capabilities = vec![1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 65, 4];
         capabilities.extend(asn.to_be_bytes());
+        capabilities.extend(more);
         let length = u8::try_from(capabilities.len())?;
         body.extend([length + 2, 2, length]);
         body.extend(capabilities);

@@ -155,7 +155,7 @@ impl Watch {
                 }
                 PeerOut::Down { .. } => assert!(self.up.take().is_some(), "down, but was not up"),
                 PeerOut::Routes(_) | PeerOut::Refresh(_) => assert!(self.up.is_some()),
-                PeerOut::Event(_) => {}
+                PeerOut::ForwardingLost | PeerOut::Event(_) => {}
             }
         }
         if arriving {

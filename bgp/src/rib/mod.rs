@@ -91,6 +91,7 @@ impl Rib {
             RibIn::PeerUp(up) => self.peer_up(now, *up, out),
             RibIn::PeerDown { peer, retain } => self.peer_down(now, peer, retain, out),
             RibIn::Routes(batch) => self.take_routes(now, *batch, out),
+            RibIn::ForwardingLost { peer } => self.forwarding_lost(peer, out),
             RibIn::Refresh { peer, family } => self.exports.refresh(peer, family),
             RibIn::Pull { peer, room } => {
                 self.exports.pull(peer, room, &self.tables, &self.sets, out);

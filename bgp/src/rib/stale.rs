@@ -231,13 +231,21 @@ impl Rib {
         }
     }
 
-    /// A neighbour that is away is not configured any more.
+    /// What is left of a neighbour that is away goes.
     pub(super) fn give_up(&mut self, id: PeerId) {
         if self.peers.get(id).is_some_and(|p| matches!(p.session, Session::Away(_))) {
             for family in Family::ALL {
                 self.sweep(id, family);
             }
         }
+    }
+
+    /// A neighbour that is away does not forward any more: nothing of it is waited for.
+    pub(super) fn forwarding_lost(&mut self, id: PeerId, out: &mut Vec<RibOut>) {
+        self.give_up(id);
+        // Decided while the session is still known, as in `peer_down`.
+        self.conclude(out);
+        self.part(id);
     }
 
     /// Drops what is still stale.

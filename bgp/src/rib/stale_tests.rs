@@ -68,6 +68,31 @@ fn stale_routes_are_used_and_told_until_time_is_over() {
     assert_eq!(world.rib.next_deadline(), None);
 }
 
+#[test]
+fn retained_routes_of_a_neighbour_that_forwards_no_more_go_at_once() {
+    let mut world = world();
+    let lost = |peer| RibIn::ForwardingLost { peer: PeerId(peer) };
+    // While it has a session, that says what it has.
+    world.say(lost(1));
+    assert_eq!(from(&world), [1, 1]);
+    world.away(1, 120, 600);
+    world.say(lost(2));
+    world.say(lost(77));
+    assert_eq!(from(&world), [1, 1], "of others it says nothing");
+    world.say(lost(1));
+    assert_eq!((from(&world), world.heard(3, N1)), (vec![], None));
+    assert_eq!((world.rib.destinations(), world.rib.next_deadline()), ([0, 0], None));
+    // It comes back as any other.
+    world.up(up(1, 64512));
+    world.learn(1, &Attrs::new("10.0.0.1", &[]), &[net(N1)]);
+    assert_eq!(from(&world), [1]);
+    // Also what is stale for long.
+    world.away(1, 120, 600);
+    world.wait(200);
+    world.say(lost(1));
+    assert_eq!(from(&world), []);
+}
+
 fn at(seconds: u64) -> Time {
     Time::ZERO.after(Duration::from_secs(seconds))
 }

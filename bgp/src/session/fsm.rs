@@ -332,9 +332,14 @@ impl Session {
     }
 
     /// The path is dead (RFC 5882 §4.3, RFC 9384). A connection on the way up proves by itself
-    /// whether it works.
+    /// whether it works; what waits for it need not forward meanwhile.
     fn bfd_down(&mut self, now: Time, loss: Loss, out: &mut Vec<PeerOut>) {
-        let Phase::Established(live) = &self.phase else { return };
+        let Phase::Established(live) = &self.phase else {
+            if loss.forwarding_lost {
+                out.push(PeerOut::ForwardingLost);
+            }
+            return;
+        };
         let slot = live.slot;
         self.hang_up(slot, &Notification::CEASE_BFD_DOWN, out);
         self.ended(now, slot, DownReason::Bfd(loss), out);

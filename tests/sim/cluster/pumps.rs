@@ -114,6 +114,7 @@ impl Cluster {
                 self.rib_later(node, at, RibIn::PeerDown { peer, retain });
             }
             PeerOut::Routes(batch) => self.rib_later(node, at, RibIn::Routes(batch)),
+            PeerOut::ForwardingLost => self.rib_later(node, at, RibIn::ForwardingLost { peer }),
             PeerOut::Refresh(family) => self.rib_later(node, at, RibIn::Refresh { peer, family }),
             PeerOut::Event(event) => {
                 let name = side.peer.config().name.clone();

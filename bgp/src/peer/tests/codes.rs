@@ -153,6 +153,26 @@ pub(super) fn silent() -> Loss {
     Loss { cause: Cause::Silent(900 * MS), forwarding_lost: false }
 }
 
+/// RFC 5882 §4.3.1: a neighbour whose BFD lives on without its control plane, and then falls silent,
+/// forwards no more: nothing of it is kept, whatever it restarts.
+#[test]
+fn forwarding_that_is_lost_without_a_session_is_told() {
+    for slot in Slot::BOTH {
+        for make in STATES {
+            let mut peer = make(slot);
+            let was = peer.state();
+            let out = peer.give(PeerIn::BfdDown(Loss { forwarding_lost: true, ..silent() }));
+            if was == State::Established {
+                let gone = |o: &PeerOut| matches!(o, PeerOut::Down { retain: None, .. });
+                assert!(out.iter().any(gone), "{out:?}");
+            } else {
+                assert!(matches!(out[..], [PeerOut::ForwardingLost]), "{was:?}: {out:?}");
+                assert_eq!(peer.state(), was);
+            }
+        }
+    }
+}
+
 /// RFC 9384 §4: Cease, BFD Down. What is not up yet has its own timers.
 #[test]
 fn a_dead_path_ends_an_established_session_and_nothing_else() {
