@@ -81,7 +81,8 @@ fn retained_routes_of_a_neighbour_that_forwards_no_more_go_at_once() {
     assert_eq!(from(&world), [1, 1], "of others it says nothing");
     world.say(lost(1));
     assert_eq!((from(&world), world.heard(3, N1)), (vec![], None));
-    assert_eq!((world.rib.destinations(), world.rib.next_deadline()), ([0, 0], None));
+    assert_eq!(world.rib.destinations(), [0, 0]);
+    assert_eq!(world.rib.peer_counts(PeerId(1)).stale, [0, 0]);
     // It comes back as any other.
     world.up(up(1, 64512));
     world.learn(1, &Attrs::new("10.0.0.1", &[]), &[net(N1)]);
