@@ -4,6 +4,9 @@
 //! of neighbours mean something on a node only. [`Compiler`] fills them in. A neighbour with a
 //! list of policies gets their rules one after the other; rules that name whom they are for
 //! (`to`) are left out for others, so that neighbours that are told the same share one policy.
+//!
+//! Policies count how often each rule has decided; [`NodePlan::keep_policies`] lets the counts of
+//! those that a reload leaves alone go on.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use starling_bgp::policy::{
 use starling_bgp::types::PeerKind;
 
 use crate::model::{Config, Node};
+use crate::plan::{NodePlan, PeerPlan};
 use crate::reader::Field;
 use crate::source::Sp;
 use crate::value::Name;
@@ -123,6 +127,39 @@ impl Who {
             Who::Ebgp => !neighbor.kind.is_internal(),
             Who::Named(name) => neighbor.name.eq_ignore_ascii_case(name),
         }
+    }
+}
+
+impl NodePlan {
+    /// Policies that say what they said in the `old` plan stay the same ones: what their rules have
+    /// counted goes on.
+    pub fn keep_policies(&mut self, old: &NodePlan) {
+        let known: Vec<Arc<engine::Policy>> = old.policies().map(Arc::clone).collect();
+        for policy in self.policies_mut() {
+            if let Some(same) = known.iter().find(|known| **known == *policy) {
+                *policy = Arc::clone(same);
+            }
+        }
+    }
+
+    /// Every policy that it uses, some several times.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<engine::Policy>> {
+        fn of(peer: &PeerPlan) -> [&Arc<engine::Policy>; 2] {
+            [&peer.import_rules, &peer.export_rules]
+        }
+        let templates = self.ranges.iter().flat_map(|range| [&range.internal, &range.external]);
+        let peers = self.peers.iter().chain(templates.flatten());
+        peers.flat_map(of).chain([&self.kernel_rules])
+    }
+
+    fn policies_mut(&mut self) -> impl Iterator<Item = &mut Arc<engine::Policy>> {
+        fn of(peer: &mut PeerPlan) -> [&mut Arc<engine::Policy>; 2] {
+            [&mut peer.import_rules, &mut peer.export_rules]
+        }
+        let ranges = self.ranges.iter_mut();
+        let templates = ranges.flat_map(|range| [&mut range.internal, &mut range.external]);
+        let peers = self.peers.iter_mut().chain(templates.flatten());
+        peers.flat_map(of).chain([&mut self.kernel_rules])
     }
 }
 

@@ -72,6 +72,8 @@ pub struct PolicyRule {
     pub unless: Option<String>,
     /// What happens: `accept`, with changes, or `reject`.
     pub then: String,
+    /// How often it has decided about a route since it was read.
+    pub hits: u64,
 }
 
 /// What becomes of a route at one place.

@@ -2,7 +2,8 @@
 //!
 //! Every scrape builds its metrics from the same snapshot that `bgpctl show summary` shows, so
 //! the two never disagree, a neighbour that was removed leaves no stale series, and nothing on
-//! the route path counts for the sake of a scrape.
+//! the route path counts for the sake of a scrape (that rules of policies count their hits serves
+//! `bgpctl show policies` first).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::api::{BfdSession, BfdState, KernelState, SessionState, Summary, Version};
+use crate::api::{BfdSession, BfdState, KernelState, Policy, SessionState, Summary, Version};
 
 /// What one scrape shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +27,8 @@ pub struct Scrape {
     pub summary: Summary,
     /// BFD with the neighbours for which it is on.
     pub bfd: Vec<BfdSession>,
+    /// Policies that are asked, with how often their rules have decided.
+    pub policies: Vec<Policy>,
     /// Destinations by their state in the kernel; a state that is missing counts as 0.
     pub fib: BTreeMap<KernelState, u64>,
 }
@@ -50,6 +53,13 @@ struct ByNeighbour {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByRule {
+    policy: String,
+    rule: u32,
+    name: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct ByReason {
     code: String,
     subject: String,
@@ -71,6 +81,7 @@ impl Scrape {
         self.describe_daemon(&mut registry);
         self.describe_sessions(&mut registry);
         self.describe_bfd(&mut registry);
+        self.describe_policies(&mut registry);
         self.describe_fib(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry)?;
@@ -162,6 +173,19 @@ impl Scrape {
         registry.register("bfd_sessions", "BFD sessions by state (RFC 5880)", sessions);
         let help = "How often BFD went down after it had been Up, ends on purpose aside";
         registry.register("bfd_flaps", help, flaps);
+    }
+
+    fn describe_policies(&self, registry: &mut Registry) {
+        let hits = Family::<ByRule, Counter>::default();
+        for policy in &self.policies {
+            for rule in &policy.rules {
+                let name = rule.name.clone().unwrap_or_default();
+                let labels = ByRule { policy: policy.name.clone(), rule: rule.number, name };
+                hits.get_or_create(&labels).inc_by(rule.hits);
+            }
+        }
+        let help = "How often a rule has decided about a route since it was read";
+        registry.register("policy_rule_hits", help, hits);
     }
 
     fn describe_fib(&self, registry: &mut Registry) {

@@ -197,10 +197,11 @@ impl Supervisor {
             Ok(host) => host,
             Err(error) => return self.reject(why, vec![error.to_string()]),
         };
-        let (config, plan) = match load(&self.options, &host) {
+        let (config, mut plan) = match load(&self.options, &host) {
             Ok(loaded) => loaded,
             Err(errors) => return self.reject(why, errors),
         };
+        plan.keep_policies(&self.roster.borrow().plan);
         let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
         let changes = if changes.is_empty() { Vec::new() } else { lines(&changes) };
         self.config = Arc::new(config);

@@ -615,6 +615,7 @@ pub(crate) fn policies() -> Vec<Policy> {
             when: when.to_owned(),
             unless: unless.map(str::to_owned),
             then: then.to_owned(),
+            hits: 1_204 * u64::from(number),
         };
     let used =
         |place, neighbor: Option<&str>| PolicyUse { place, neighbor: neighbor.map(str::to_owned) };

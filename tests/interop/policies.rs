@@ -2,7 +2,7 @@
 //! enters the kernel; and rules that change by a reload while every session stays.
 
 use anyhow::ensure;
-use starling::api::{Neighbor, PolicyTest, Route};
+use starling::api::{Neighbor, Policy, PolicyTest, Route};
 use starling_lab::matrix::Feature;
 use starling_lab::speaker::{Network, Software};
 use starling_lab::{Cluster, Family, Result, routes, wait_for};
@@ -33,7 +33,7 @@ import = ["203.0.113.0/24"]
 name = "from-five"
 rules = [
   { name = "longer", prefix = "198.51.0.0/16 ge 25", then = "reject" },
-  { from = "ebgp", as-path = { length = 1, regex = "^42[0-9]+$" }, community = "64999:1", then = "accept", set = { local-pref = 250, add-community = ["64512:7", "64512:1:2"], remove-community = "64999:2" } },
+  { from = "ebgp", interface = "net0", as-path = { length = 1, regex = "^42[0-9]+$" }, community = "64999:1", then = "accept", set = { local-pref = 250, add-community = ["64512:7", "64512:1:2"], remove-community = "64999:2" } },
 ]
 
 [[policy]]
@@ -96,6 +96,12 @@ fn rules_are_at_work(cluster: &mut Cluster, peer: &mut Peer) -> Result {
         Ok(())
     })?;
     ensure!(!tested(cluster, &[&refused, "--peer", &name, "--in"])?.accepted);
+
+    // Each of the two rules has decided, and says so.
+    let policies: Vec<Policy> = cluster.node(1)?.daemon()?.read(&["show", "policies"])?;
+    let from_five = policies.iter().find(|policy| policy.name == "from-five");
+    let counted = from_five.is_some_and(|policy| policy.rules.iter().all(|rule| rule.hits > 0));
+    ensure!(counted, "{policies:#?}");
 
     // Into the kernel: with another metric, or not at all.
     wait_for("the kernel's routes", SOON, || {

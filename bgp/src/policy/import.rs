@@ -26,8 +26,13 @@ impl<'a> Import<'a> {
         Import { floor: &policy.import, rules: &policy.import_rules, source }
     }
 
+    /// Whether a rule asks for the interface of the next hop.
+    pub fn asks_interface(self) -> bool {
+        self.rules.asks_interface()
+    }
+
     /// What is left to ask of each prefix that comes with these attributes. `interface`: where
-    /// their next hop is, if that is known; it matters to [`Policy::asks_interface`] only.
+    /// their next hop is, if that is known; it matters to [`Import::asks_interface`] only.
     ///
     /// # Errors
     /// Why no route with these attributes may be used.
@@ -38,7 +43,21 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// What becomes of a prefix: accepted as it is (`None`), or so changed.
+    /// What becomes of a prefix that comes: accepted as it is (`Some(None)`), or so changed; `None`:
+    /// it may not come. The rule that decides has a hit.
+    #[inline]
+    pub fn passes<P: Prefix>(self, prepared: &Prepared, prefix: P) -> Option<Option<&'a Changes>> {
+        if self.floor.excepts(prefix).is_some() {
+            return None;
+        }
+        match self.rules.decide(prepared, prefix).map(|rule| &rule.verdict) {
+            Some(Verdict::Accept(changes)) => Some((!changes.is_empty()).then_some(changes)),
+            Some(Verdict::Reject) => None,
+            None => self.floor.within.iter().any(|net| covers(*net, prefix)).then_some(None),
+        }
+    }
+
+    /// What becomes of a prefix, for people: accepted as it is (`None`), or so changed.
     ///
     /// # Errors
     /// Why it may not come.
@@ -50,7 +69,7 @@ impl<'a> Import<'a> {
         if let Some(net) = self.floor.excepts(prefix) {
             return Err(Rejection::Except(net));
         }
-        match self.rules.decide(prepared, prefix) {
+        match self.rules.would_decide(prepared, prefix) {
             Some(rule) => match &rule.verdict {
                 Verdict::Accept(changes) => Ok((!changes.is_empty()).then_some(changes)),
                 Verdict::Reject => Err(Rejection::Rule(rule.name.clone())),

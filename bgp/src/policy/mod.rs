@@ -1,7 +1,8 @@
 //! What an operator allows and changes: per neighbour in and out, and into the kernel.
 //!
 //! * `rules`: ordered rules, the first that matches decides: [`Policy::prepare`] once an attribute
-//!   set, [`Policy::decide`] for each prefix, [`Policy::explain`] for people;
+//!   set, [`Policy::decide`] for each prefix, [`Policy::explain`] for people; `hits`: how often each
+//!   has decided;
 //! * `matches` (with `prefixes`, `paths`, `communities`): what a rule asks;
 //! * `changes`: what it changes: [`Changes::apply`];
 //! * `import`: the way in as a whole: what may never come (below), then rules, then the default.
@@ -14,6 +15,7 @@
 
 mod changes;
 mod communities;
+mod hits;
 mod import;
 mod matches;
 mod paths;

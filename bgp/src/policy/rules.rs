@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::changes::Changes;
+use super::hits::Hits;
 use super::matches::{Matches, Subject};
 use super::paths::Miss;
 use crate::types::Prefix;
@@ -66,6 +67,8 @@ pub struct Rule {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    hits: Hits,
+    asks_interface: bool,
 }
 
 /// A rule that matches some routes with given attributes.
@@ -97,7 +100,10 @@ pub struct Step<'p> {
 impl Policy {
     /// These rules, in this order.
     pub fn new(rules: Vec<Rule>) -> Policy {
-        Policy { rules }
+        let asks = |m: &Matches| m.interfaces.is_some();
+        let asks = |rule: &Rule| asks(&rule.when) || rule.unless.as_ref().is_some_and(asks);
+        let (hits, asks_interface) = (Hits::new(rules.len()), rules.iter().any(asks));
+        Policy { rules, hits, asks_interface }
     }
 
     /// The rules, in order.
@@ -119,9 +125,14 @@ impl Policy {
     }
 
     /// Whether a rule asks for the interface: an answer then changes when that does.
+    #[inline]
     pub fn asks_interface(&self) -> bool {
-        let asks = |m: &Matches| m.interfaces.is_some();
-        self.rules.iter().any(|rule| asks(&rule.when) || rule.unless.as_ref().is_some_and(asks))
+        self.asks_interface
+    }
+
+    /// The rules, in order, each with how often [`Policy::decide`] named it.
+    pub fn hits(&self) -> impl Iterator<Item = (&Rule, u64)> {
+        self.rules.iter().zip(self.hits.iter())
     }
 
     /// What is left to ask of each prefix of routes with these attributes and this source.
@@ -144,15 +155,30 @@ impl Policy {
         Prepared { candidates }
     }
 
-    /// The rule that decides about a prefix; `None`: no rule matches, the default decides.
+    /// The rule that decides about a prefix, which counts as a hit; `None`: no rule matches, the
+    /// default decides.
     #[inline]
     pub fn decide<P: Prefix>(&self, prepared: &Prepared, prefix: P) -> Option<&Rule> {
+        let (at, rule) = self.find(prepared, prefix)?;
+        self.hits.count(at);
+        Some(rule)
+    }
+
+    /// The same, where nothing is decided: somebody only wants to know.
+    #[inline]
+    pub fn would_decide<P: Prefix>(&self, prepared: &Prepared, prefix: P) -> Option<&Rule> {
+        self.find(prepared, prefix).map(|(_, rule)| rule)
+    }
+
+    #[inline]
+    fn find<P: Prefix>(&self, prepared: &Prepared, prefix: P) -> Option<(usize, &Rule)> {
         prepared.candidates.iter().find_map(|candidate| {
-            let rule = self.rules.get(candidate.rule as usize)?;
+            let at = candidate.rule as usize;
+            let rule = self.rules.get(at)?;
             let when = !candidate.when || rule.when.prefix(prefix);
             let spared = candidate.unless
                 && rule.unless.as_ref().is_some_and(|unless| unless.prefix(prefix));
-            (when && !spared).then_some(rule)
+            (when && !spared).then_some((at, rule))
         })
     }
 

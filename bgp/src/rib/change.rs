@@ -159,7 +159,7 @@ impl Change<'_> {
             let more = kernel.intern(&hops);
             if best != was || more != more_was {
                 let old = fates.of(was, more_was, prefix, &ranking, sets);
-                let new = fates.of(best, more, prefix, &ranking, sets);
+                let new = fates.decide(best, more, prefix, &ranking, sets);
                 if new != old {
                     let best = fates.told(new, kernel);
                     fib.push(FibRoute { prefix: prefix.net(), best });

@@ -6,8 +6,9 @@
 use super::source::SourceId;
 use crate::attrs::AttrId;
 
-/// Where a path stands: what import made of it, and whether it is stale. One octet with room to
-/// spare, in which the compiler finds place for [`Paths`]' own tag.
+/// Where a path stands: what import made of it, whether it is stale, and whether its next hop as
+/// received is watched. One octet with room to spare, in which the compiler finds place for
+/// [`Paths`]' own tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mark {
     Accepted,
@@ -16,6 +17,10 @@ enum Mark {
     StaleAccepted,
     StaleRejected,
     StaleOver,
+    WatchedAccepted,
+    WatchedRejected,
+    WatchedStaleAccepted,
+    WatchedStaleRejected,
 }
 
 /// What import made of a path. Only an accepted one is ever used.
@@ -25,7 +30,7 @@ pub(crate) enum Verdict {
     Accepted,
     /// Policy rejected it.
     Rejected,
-    /// Policy accepts it, but its neighbour has more accepted ones already than it may.
+    /// Its neighbour has as many others as it may: nobody was asked.
     Over,
 }
 
@@ -55,7 +60,7 @@ impl Path {
     ) -> Path {
         let [a, b, c, _] = source.0.to_le_bytes();
         let path = Path { received, used, since, source: [a, b, c], mark: Mark::Accepted };
-        path.marked(verdict, false)
+        path.marked(verdict, false, false)
     }
 
     #[inline]
@@ -67,8 +72,14 @@ impl Path {
     #[inline]
     pub(crate) fn verdict(&self) -> Verdict {
         match self.mark {
-            Mark::Accepted | Mark::StaleAccepted => Verdict::Accepted,
-            Mark::Rejected | Mark::StaleRejected => Verdict::Rejected,
+            Mark::Accepted
+            | Mark::StaleAccepted
+            | Mark::WatchedAccepted
+            | Mark::WatchedStaleAccepted => Verdict::Accepted,
+            Mark::Rejected
+            | Mark::StaleRejected
+            | Mark::WatchedRejected
+            | Mark::WatchedStaleRejected => Verdict::Rejected,
             Mark::Over | Mark::StaleOver => Verdict::Over,
         }
     }
@@ -76,31 +87,66 @@ impl Path {
     /// Whether its neighbour has not said it again since it began to say everything again.
     #[inline]
     pub(crate) fn is_stale(&self) -> bool {
-        matches!(self.mark, Mark::StaleAccepted | Mark::StaleRejected | Mark::StaleOver)
+        matches!(
+            self.mark,
+            Mark::StaleAccepted
+                | Mark::StaleRejected
+                | Mark::StaleOver
+                | Mark::WatchedStaleAccepted
+                | Mark::WatchedStaleRejected
+        )
+    }
+
+    /// Whether rules asked where its next hop is, so that it must be known when that changes.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(
+            self.mark,
+            Mark::WatchedAccepted
+                | Mark::WatchedRejected
+                | Mark::WatchedStaleAccepted
+                | Mark::WatchedStaleRejected
+        )
     }
 
     /// Whether the decision may look at it.
     #[inline]
     pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.mark, Mark::Accepted | Mark::StaleAccepted)
+        self.verdict() == Verdict::Accepted
     }
 
     /// The same route as import sees it now.
     #[inline]
-    pub(crate) fn judged(self, used: AttrId, verdict: Verdict) -> Path {
-        Path { used, ..self.marked(verdict, self.is_stale()) }
+    pub(crate) fn judged(self, used: AttrId, verdict: Verdict, watched: bool) -> Path {
+        Path { used, ..self.marked(verdict, self.is_stale(), watched) }
     }
 
-    /// The same with other marks.
+    /// The same, stale or not.
     #[inline]
-    pub(crate) fn marked(self, verdict: Verdict, stale: bool) -> Path {
-        let mark = match (verdict, stale) {
-            (Verdict::Accepted, false) => Mark::Accepted,
-            (Verdict::Rejected, false) => Mark::Rejected,
-            (Verdict::Over, false) => Mark::Over,
-            (Verdict::Accepted, true) => Mark::StaleAccepted,
-            (Verdict::Rejected, true) => Mark::StaleRejected,
-            (Verdict::Over, true) => Mark::StaleOver,
+    pub(crate) fn aged(self, stale: bool) -> Path {
+        self.marked(self.verdict(), stale, self.is_watched())
+    }
+
+    /// Whether import made the same of both.
+    #[inline]
+    pub(crate) fn has_marks_of(&self, other: &Path) -> bool {
+        self.mark == other.mark
+    }
+
+    /// The same with other marks. What was not judged is not watched.
+    #[inline]
+    fn marked(self, verdict: Verdict, stale: bool, watched: bool) -> Path {
+        let mark = match (verdict, stale, watched) {
+            (Verdict::Accepted, false, false) => Mark::Accepted,
+            (Verdict::Rejected, false, false) => Mark::Rejected,
+            (Verdict::Over, false, _) => Mark::Over,
+            (Verdict::Accepted, true, false) => Mark::StaleAccepted,
+            (Verdict::Rejected, true, false) => Mark::StaleRejected,
+            (Verdict::Over, true, _) => Mark::StaleOver,
+            (Verdict::Accepted, false, true) => Mark::WatchedAccepted,
+            (Verdict::Rejected, false, true) => Mark::WatchedRejected,
+            (Verdict::Accepted, true, true) => Mark::WatchedStaleAccepted,
+            (Verdict::Rejected, true, true) => Mark::WatchedStaleRejected,
         };
         Path { mark, ..self }
     }
@@ -220,10 +266,12 @@ mod tests {
         let big = path(0xab_cdef);
         assert_eq!((big.source(), big.is_stale()), (SourceId(0xab_cdef), false));
         for verdict in [Verdict::Accepted, Verdict::Rejected, Verdict::Over] {
-            for stale in [false, true] {
-                let path = big.marked(verdict, stale);
+            for (stale, watched) in [(false, false), (true, false), (false, true), (true, true)] {
+                let path = big.aged(stale).judged(big.used, verdict, watched);
                 assert_eq!((path.verdict(), path.is_stale()), (verdict, stale));
                 assert_eq!(path.is_accepted(), verdict == Verdict::Accepted);
+                assert_eq!(path.is_watched(), watched && verdict != Verdict::Over);
+                assert_eq!(path.aged(stale), path);
             }
         }
     }

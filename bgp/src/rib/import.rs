@@ -12,6 +12,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::nexthop::Nexthops;
 use super::peers::Peer;
 use crate::attrs::AttrSet;
 use crate::policy::{Changes, Import, Prepared, Rejection};
@@ -98,8 +99,15 @@ impl<'a> Judge<'a> {
         Judge { import: policy.map(|policy| Import::new(policy, facts.kind)), facts }
     }
 
+    /// Whether rules ask for the interface of the next hop as received: then it is watched also
+    /// of routes that are rejected, and they are judged again when it is another.
+    #[inline]
+    pub(crate) fn asks_interface(&self) -> bool {
+        self.import.is_some_and(Import::asks_interface)
+    }
+
     /// The first question, once for all routes with these attributes.
-    pub(crate) fn prepare(&self, received: &AttrSet) -> Ready {
+    pub(crate) fn prepare(&self, received: &AttrSet, nexthops: &Nexthops) -> Ready {
         let Some(import) = self.import else { return Err(Rejection::NotConfigured.into()) };
         let next_hop = received.next_hop().address;
         if next_hop == self.facts.local {
@@ -111,9 +119,9 @@ impl<'a> Judge<'a> {
         if let Some((role, asn)) = self.leak(received) {
             return Err(Filtered::Leak(role, asn));
         }
-        // Rules of import that ask for an interface match nothing: the kernel says only later
-        // where a next hop is.
-        Ok(import.prepare(received, None)?)
+        // Not known before the kernel's first answer; such a route is not used either.
+        let asked = self.asks_interface().then(|| nexthops.interface(received.next_hop()));
+        Ok(import.prepare(received, asked.flatten())?)
     }
 
     /// The second: what becomes of a prefix; accepted as it is (`None`) or so changed.
@@ -128,7 +136,8 @@ impl<'a> Judge<'a> {
         Ok(import.prefix(prepared, prefix)?)
     }
 
-    /// Whether a prefix passes, when nobody wants to know why not.
+    /// The same of a route that comes, when nobody wants to know why not: a rule that decides has
+    /// a hit.
     #[inline]
     pub(crate) fn passes<P: Prefix>(
         &self,
@@ -136,7 +145,7 @@ impl<'a> Judge<'a> {
         prefix: P,
     ) -> Option<Option<&'a Changes>> {
         let (import, prepared) = (self.import?, ready.as_ref().ok()?);
-        import.prefix(prepared, prefix).ok()
+        import.passes(prepared, prefix)
     }
 
     /// What an accepted route is used with, if not with what was received.

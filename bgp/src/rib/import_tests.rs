@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::msg::{Export, PeerPolicy, RibIn};
-use crate::policy::{Matches, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict};
+use crate::msg::{Export, NexthopNews, PeerPolicy, RibIn};
+use crate::policy::{
+    Glob, Matches, NextHopChange, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
+};
 use crate::rib::fixture::*;
 use crate::rib::show::{PathView, RouteFilter};
 use crate::types::PeerId;
@@ -178,7 +180,7 @@ fn only_to_customer() {
         peer.session = crate::rib::peers::Session::Up(Box::new(session));
         let judge = Judge::new(Some(&policy), Facts::of(&peer).unwrap());
         let set = received(value);
-        let seen = match judge.prepare(&set) {
+        let seen = match judge.prepare(&set, &Nexthops::default()) {
             Err(reason) => {
                 let words = reason.to_string();
                 assert!(words.contains("a route leak: AS"), "{words}");
@@ -228,4 +230,80 @@ fn a_path_identifier_makes_a_path_of_its_own() {
     assert_eq!(ids(&world), [7, 9]);
     world.down(3);
     assert_eq!((ids(&world), world.rib.sources.len()), (vec![], 0));
+}
+
+fn on(interface: &str, prefix: Option<&str>, number: u32, verdict: Verdict) -> Rule {
+    let prefix = prefix.map(|p| PrefixSet::new(&[PrefixPattern::or_longer(net(p))]));
+    let interfaces = Some(vec![Glob(interface.to_owned())]);
+    let name = RuleName { policy: "from-tor".into(), number, name: None };
+    let when = Matches { prefix, interfaces, ..Matches::default() };
+    Rule { name, when, unless: None, verdict }
+}
+
+fn is_on(world: &mut World, next_hop: &str, interface: Option<&str>) {
+    let (next_hop, metric) = (ip(next_hop).into(), interface.map(|_| 0));
+    let interface = interface.map(str::to_owned);
+    world.say(RibIn::Nexthops(vec![NexthopNews { next_hop, metric, interface }]));
+}
+
+/// The interface is where the next hop as received is; who was judged by it is judged again when
+/// it is another, rejected or not, whatever next hop is used instead.
+#[test]
+fn rules_that_ask_for_the_interface_follow_the_next_hop() {
+    let elsewhere = NextHopChange::Is(ip("10.0.0.77"));
+    let changes =
+        Changes { next_hop: Some(elsewhere), local_pref: Some(300), ..Changes::default() };
+    let rules = vec![
+        on("eth1", Some(N1), 1, Verdict::Reject),
+        on("eth*", None, 2, Verdict::Accept(changes)),
+    ];
+    let mut world = world(|policy| policy.import_rules = Arc::new(Policy::new(rules)));
+    world.say(announce(3, &Attrs::new("10.0.0.3", &[65001]), &[net(N1), net(N2)]));
+    // Nothing is used before the kernel has said where it is.
+    assert_eq!((world.tracked.as_slice(), world.fib.len()), (&[ip("10.0.0.3")][..], 0));
+    is_on(&mut world, "10.0.0.3", Some("eth1"));
+    let why = |world: &World, prefix| path(world, prefix).filtered;
+    assert_eq!(why(&world, N1).as_deref(), Some("rejected by from-tor rule 1"));
+    let used = path(&world, N2);
+    assert_eq!(
+        (used.next_hop, used.used.unwrap().local_pref()),
+        (Some(ip("10.0.0.77").into()), Some(300))
+    );
+    assert_eq!(world.tracked, ["10.0.0.3", "10.0.0.77"].map(ip));
+    is_on(&mut world, "10.0.0.77", Some("eth9"));
+    assert_eq!(world.fib.keys().copied().collect::<Vec<_>>(), [net(N2)]);
+    // Where the changed next hop is does not matter; where the received one is does.
+    is_on(&mut world, "10.0.0.3", Some("eth0"));
+    assert_eq!(world.fib.len(), 2);
+    // On another interface no rule matches, and the default lets it pass as it is.
+    is_on(&mut world, "10.0.0.3", Some("tunl0"));
+    assert_eq!(path(&world, N1).used, None);
+    assert_eq!((world.tracked.as_slice(), world.fib.len()), (&[ip("10.0.0.3")][..], 2));
+    is_on(&mut world, "10.0.0.3", None);
+    assert_eq!(world.fib.len(), 0);
+    // Without such rules nobody watches for the sake of what is rejected.
+    let reject = Policy::new(vec![rule(1, N1, Verdict::Reject), rule(2, N2, Verdict::Reject)]);
+    let plain = configured(|policy| policy.import_rules = Arc::new(reject));
+    world.say(RibIn::Configure(Box::new(plain)));
+    assert_eq!(world.tracked, [] as [std::net::IpAddr; 0]);
+}
+
+/// Every route that comes counts for the rule that decides about it, and asking counts for none.
+#[test]
+fn rules_count_what_they_decide() {
+    let rules = Arc::new(Policy::new(vec![
+        rule(1, N1, Verdict::Reject),
+        rule(2, "10.2.0.0/16", changes(300)),
+        rule(3, "10.2.0.0/16", Verdict::Reject),
+    ]));
+    let mut world = world(|policy| policy.import_rules = Arc::clone(&rules));
+    let hits = || rules.hits().map(|(_, hits)| hits).collect::<Vec<_>>();
+    let nets = [N1, N2, "10.2.1.0/24", "10.9.0.0/16"].map(net);
+    world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &nets);
+    assert_eq!(hits(), [1, 2, 0]);
+    path(&world, N1);
+    assert_eq!(hits(), [1, 2, 0]);
+    // Judged again after a change of something else.
+    world.say(RibIn::Drain { peer: PeerId(3), on: true });
+    assert_eq!(hits(), [2, 4, 0]);
 }

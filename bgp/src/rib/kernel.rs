@@ -17,7 +17,7 @@ use super::slab::Slab;
 use super::table::Keyed;
 use crate::attrs::AttrSet;
 use crate::msg::{Encapsulation, FibBatch, FibBest, FibRoute, Hop, RibConfig, RibOut, Via};
-use crate::policy::{Prepared, RuleName, Source, Subject, Verdict};
+use crate::policy::{Policy, Prepared, Rule, RuleName, Source, Subject, Verdict};
 use crate::types::{NextHop, PeerId, V4, V6};
 use crate::wire::community::Community;
 
@@ -121,7 +121,7 @@ pub(crate) struct Fates {
 }
 
 impl Fates {
-    /// What the kernel is told of a prefix with this best path.
+    /// What the kernel is told of a prefix with this best path, decided before.
     #[inline]
     pub(crate) fn of<P: Keyed>(
         &mut self,
@@ -130,6 +130,31 @@ impl Fates {
         prefix: P,
         ranking: &Ranking<'_>,
         sets: &Sets,
+    ) -> Fate {
+        self.ask(best, more, ranking, sets, |policy, p| policy.would_decide(p, prefix))
+    }
+
+    /// What it is told of one that is best from now on: the rule that decides has a hit.
+    #[inline]
+    pub(crate) fn decide<P: Keyed>(
+        &mut self,
+        best: Option<Best>,
+        more: More,
+        prefix: P,
+        ranking: &Ranking<'_>,
+        sets: &Sets,
+    ) -> Fate {
+        self.ask(best, more, ranking, sets, |policy, p| policy.decide(p, prefix))
+    }
+
+    #[inline]
+    fn ask<'r>(
+        &mut self,
+        best: Option<Best>,
+        more: More,
+        ranking: &Ranking<'r>,
+        sets: &Sets,
+        decide: impl FnOnce(&'r Policy, &Prepared) -> Option<&'r Rule>,
     ) -> Fate {
         let Some(best) = best else { return Fate::Nothing };
         let known = self.bases.iter().position(|b| b.as_ref().is_some_and(|b| b.best == best));
@@ -149,7 +174,7 @@ impl Fates {
             *slot = more;
         }
         let Some(prepared) = prepared else { return fate };
-        let rule = ranking.config.kernel_rules.decide(prepared, prefix);
+        let rule = decide(&ranking.config.kernel_rules, prepared);
         match rule.map(|rule| &rule.verdict) {
             None => {}
             Some(Verdict::Reject) => return Fate::Nothing,
@@ -275,7 +300,7 @@ impl Rib {
         let ranking = Ranking { config, peers, nexthops, sources };
         let subject = subject(best, sets.get(best.attr)?, &ranking);
         let prepared = config.kernel_rules.prepare(&subject);
-        let rule = config.kernel_rules.decide(&prepared, prefix)?;
+        let rule = config.kernel_rules.would_decide(&prepared, prefix)?;
         (rule.verdict == Verdict::Reject).then(|| rule.name.clone())
     }
 }

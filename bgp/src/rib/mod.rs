@@ -169,11 +169,25 @@ impl Rib {
             self.tables.v4.touch_all();
             self.tables.v6.touch_all();
         }
+        let judged_by = |(id, policy): &(PeerId, PeerPolicy)| {
+            policy.import_rules.asks_interface().then_some(*id)
+        };
+        let mut judged: Vec<PeerId> = match &self.config {
+            Some(config) if self.nexthops.moves_watched(news) => {
+                config.peers.iter().filter_map(judged_by).collect()
+            }
+            _ => Vec::new(),
+        };
+        judged.sort_unstable();
         let Rib { tables, nexthops, .. } = self;
         let mut users = nexthops.learn(news);
         review::touch_users::<V4>(tables, nexthops, &mut users);
         review::touch_users::<V6>(tables, nexthops, &mut users);
         nexthops.end_news(news);
+        if !judged.is_empty() {
+            self.judge_again::<V4>(&judged);
+            self.judge_again::<V6>(&judged);
+        }
         if let Some(before) = before {
             let mut said = Vec::new();
             self.conclude(&mut said);

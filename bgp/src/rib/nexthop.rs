@@ -3,7 +3,8 @@
 //! In: paths that begin and cease to use an attribute set; news from the kernel. Out: which
 //! addresses to watch ([`Nexthops::flush`]), and the metric per attribute set for the decision.
 //! Until the kernel has answered, a next hop counts as unreachable. Only accepted paths count as
-//! users: a filtered route gives the kernel side nothing to watch.
+//! users: a filtered route gives the kernel side nothing to watch, unless the rules of import ask
+//! on which interface its next hop is; then it is a watcher.
 //!
 //! From attribute set to next hop there is an index (4 B a set). From next hop to destinations
 //! there is none: it would cost more than the table's paths themselves. The news' users are
@@ -27,6 +28,8 @@ struct Hop {
     address: NextHop,
     /// Accepted paths whose attributes name it.
     users: usize,
+    /// Paths that came with it and must be judged again when it is on another interface.
+    watchers: usize,
     /// What the kernel said last; `None` before that.
     answer: Option<Option<u32>>,
     /// The interface that leads there, while something does.
@@ -35,6 +38,12 @@ struct Hop {
     tracked: bool,
     /// Among the answers of the batch at hand.
     news: bool,
+}
+
+impl Hop {
+    fn is_unused(&self) -> bool {
+        self.users == 0 && self.watchers == 0
+    }
 }
 
 /// What is known about a next hop, for people.
@@ -53,7 +62,7 @@ pub enum Reach {
 pub(crate) struct Nexthops {
     hops: Slab<Hop>,
     by_address: HashMap<NextHop, u32, FixedState>,
-    /// Per attribute set in use by an accepted path: its hop + 1.
+    /// Per attribute set in use by an accepted path, or of a watched one: its hop + 1.
     of_attr: Sparse<u32>,
     /// Made since the last flush.
     fresh: Vec<u32>,
@@ -70,6 +79,7 @@ impl Nexthops {
                 let hop = Hop {
                     address,
                     users: 0,
+                    watchers: 0,
                     answer: None,
                     interface: None,
                     tracked: false,
@@ -97,7 +107,25 @@ impl Nexthops {
         let Some(id) = self.id_of(attr) else { return };
         if let Some(hop) = self.hops.get_mut(id) {
             hop.users = hop.users.saturating_sub(1);
-            if hop.users == 0 {
+            if hop.is_unused() {
+                self.idle.push(id);
+            }
+        }
+    }
+
+    /// One more path came with it whose verdict depends on its interface.
+    pub(crate) fn watch(&mut self, hop: HopId) {
+        if let Some(hop) = self.hops.get_mut(hop.0) {
+            hop.watchers += 1;
+        }
+    }
+
+    /// Such a path, received with these attributes, is gone.
+    pub(crate) fn unwatch(&mut self, attr: AttrId) {
+        let Some(id) = self.id_of(attr) else { return };
+        if let Some(hop) = self.hops.get_mut(id) {
+            hop.watchers = hop.watchers.saturating_sub(1);
+            if hop.is_unused() {
                 self.idle.push(id);
             }
         }
@@ -138,10 +166,19 @@ impl Nexthops {
         news.iter().any(|new| self.interface(new.next_hop) != new.interface.as_deref())
     }
 
+    /// Whether they say it of one that paths are judged by.
+    pub(crate) fn moves_watched(&self, news: &[NexthopNews]) -> bool {
+        news.iter().any(|new| {
+            let id = self.by_address.get(&new.next_hop);
+            let hop = id.and_then(|id| self.hops.get(*id)).filter(|hop| hop.watchers > 0);
+            hop.is_some_and(|hop| hop.interface != new.interface)
+        })
+    }
+
     /// Whether the kernel has answered for every next hop in use.
     pub(crate) fn are_answered(&self) -> bool {
         let mut hops = self.by_address.values().filter_map(|id| self.hops.get(*id));
-        hops.all(|hop| hop.answer.is_some() || hop.users == 0)
+        hops.all(|hop| hop.answer.is_some() || hop.is_unused())
     }
 
     /// Takes answers in, and says how many paths they concern: those for which
@@ -184,7 +221,7 @@ impl Nexthops {
     pub(crate) fn flush(&mut self, out: &mut Vec<RibOut>) {
         let mut untrack = Vec::new();
         for id in self.idle.drain(..).chain(self.fresh.iter().copied()) {
-            if self.hops.get(id).is_some_and(|hop| hop.users == 0)
+            if self.hops.get(id).is_some_and(Hop::is_unused)
                 && let Some(hop) = self.hops.remove(id)
             {
                 self.by_address.remove(&hop.address);

@@ -41,25 +41,25 @@ pub(crate) struct Route {
     pub(crate) used: AttrId,
     pub(crate) since: u32,
     pub(crate) verdict: Verdict,
+    /// Its next hop as used, of an accepted one.
+    pub(crate) hop: Option<HopId>,
+    /// Its next hop as received, if the verdict depends on the interface of that.
+    pub(crate) watch: Option<HopId>,
 }
 
 impl Intake<'_> {
     /// `prefix` now has this route. One that is new to a neighbour with as many as it may have
     /// (`max`) is kept out.
     #[inline]
-    fn put<P: Keyed>(
-        &mut self,
-        table: &mut Table<P>,
-        prefix: P,
-        route: Route,
-        hop: Option<HopId>,
-        max: u32,
-    ) {
-        let Route { source, received, used, since, verdict } = route;
+    fn put<P: Keyed>(&mut self, table: &mut Table<P>, prefix: P, route: Route, max: u32) {
+        let Route { source, received, used, since, verdict, hop, watch } = route;
         let id = table.find_or_insert(prefix);
         let Some(dest) = table.get_mut(id) else { return };
         let family = slot_of(P::FAMILY);
         let mut path = Path::new(source, received, used, since, verdict);
+        if watch.is_some() {
+            path = path.judged(used, verdict, true);
+        }
         let old = dest.paths.of_mut(source);
         let counted = old.as_ref().is_some_and(|old| old.verdict() != Verdict::Over);
         if !counted && self.room(family, max) == 0 {
@@ -68,11 +68,11 @@ impl Intake<'_> {
         match old {
             Some(old)
                 if (old.received, old.used) == (path.received, path.used)
-                    && old.verdict() == path.verdict() =>
+                    && old.aged(false).has_marks_of(&path) =>
             {
                 if old.is_stale() {
                     // Said again: that is all the news there is.
-                    *old = old.marked(old.verdict(), false);
+                    *old = old.aged(false);
                     subtract(&mut self.counts.stale, family, 1);
                 }
                 return;
@@ -83,7 +83,7 @@ impl Intake<'_> {
             }
             None => dest.paths.push(path),
         }
-        self.take_up(path, family, hop);
+        self.take_up(path, family, hop, watch);
         table.touched.push(id);
     }
 
@@ -96,7 +96,7 @@ impl Intake<'_> {
 
     /// A path is there now.
     #[inline]
-    fn take_up(&mut self, path: Path, family: usize, hop: Option<HopId>) {
+    fn take_up(&mut self, path: Path, family: usize, hop: Option<HopId>, watch: Option<HopId>) {
         self.sources.acquire(path.source());
         self.sets.retain(path.received);
         if path.used != path.received {
@@ -106,6 +106,11 @@ impl Intake<'_> {
             && path.is_accepted()
         {
             self.nexthops.acquire(hop);
+        }
+        if let Some(hop) = watch
+            && path.is_watched()
+        {
+            self.nexthops.watch(hop);
         }
         let counts = &mut *self.counts;
         add(&mut counts.received, family, 1);
@@ -123,6 +128,9 @@ impl Intake<'_> {
         }
         if path.is_accepted() && !path.source().is_own() {
             self.nexthops.release(path.used);
+        }
+        if path.is_watched() {
+            self.nexthops.unwatch(path.received);
         }
         let counts = &mut *self.counts;
         subtract(&mut counts.received, family, 1);
@@ -144,12 +152,15 @@ impl Intake<'_> {
             return;
         };
         let old = std::mem::replace(old, path);
-        let hop = path.is_accepted().then(|| {
-            let next_hop = self.sets.get(path.used).map(AttrSet::next_hop);
-            next_hop.map(|next_hop| self.nexthops.resolve(path.used, next_hop))
-        });
+        let Intake { sets, nexthops, .. } = self;
+        let mut of = |attr: AttrId, wanted: bool| {
+            let next_hop = sets.get(attr).filter(|_| wanted).map(AttrSet::next_hop);
+            next_hop.map(|next_hop| nexthops.resolve(attr, next_hop))
+        };
+        let hop = of(path.used, path.is_accepted());
+        let watch = of(path.received, path.is_watched());
         let family = slot_of(P::FAMILY);
-        self.take_up(path, family, hop.flatten());
+        self.take_up(path, family, hop, watch);
         self.give_up(old, family);
         if (old.used, old.verdict()) != (path.used, path.verdict()) {
             table.touched.push(id);
@@ -269,7 +280,9 @@ fn announce<P: Keyed>(
 ) {
     let Run { attr: received, range, since, max } = run;
     let Some(set) = intake.sets.get(received) else { return };
-    let ready = judge.prepare(set);
+    let ready = judge.prepare(set, intake.nexthops);
+    let watched = judge.asks_interface() && ready.is_ok();
+    let watch = watched.then(|| intake.nexthops.resolve(received, set.next_hop()));
     let mut made = Made::default();
     let table = P::table_mut(tables);
     let mut last = (0, intake.sources.of(batch.peer, 0));
@@ -285,7 +298,8 @@ fn announce<P: Keyed>(
             }
             None => (Verdict::Rejected, received, None),
         };
-        intake.put(table, prefix, Route { source, received, used, since, verdict }, hop, max);
+        let route = Route { source, received, used, since, verdict, hop, watch };
+        intake.put(table, prefix, route, max);
     }
     made.release(intake.sets);
 }
@@ -397,8 +411,9 @@ pub(crate) fn originate<P: Keyed>(
     let attr = intake.sets.intern(AttrSet::originated_at(unspecified, local_pref));
     let (since, verdict) = (seconds(now), Verdict::Accepted);
     for prefix in new.iter().filter(|p| old.binary_search(p).is_err()) {
-        let route = Route { source, received: attr, used: attr, since, verdict };
-        intake.put(table, *prefix, route, None, u32::MAX);
+        let (received, used, hop, watch) = (attr, attr, None, None);
+        let route = Route { source, received, used, since, verdict, hop, watch };
+        intake.put(table, *prefix, route, u32::MAX);
     }
     intake.sets.release(attr);
 }
@@ -418,10 +433,11 @@ impl Asked {
         &'s mut self,
         received: AttrId,
         judge: &Judge<'_>,
-        sets: &Sets,
+        intake: &Intake<'_>,
     ) -> Option<&'s Ready> {
         if self.0.as_ref().is_none_or(|(id, _)| *id != received) {
-            self.0 = Some((received, judge.prepare(sets.get(received)?)));
+            let set = intake.sets.get(received)?;
+            self.0 = Some((received, judge.prepare(set, intake.nexthops)));
         }
         self.0.as_ref().map(|(_, ready)| ready)
     }

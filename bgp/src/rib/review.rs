@@ -102,7 +102,7 @@ pub(crate) fn mark<P: Keyed>(
         let Some(dest) = table.get_mut(id) else { continue };
         for path in dest.paths.as_mut_slice() {
             if is_from(path, peer, sources) && !path.is_stale() {
-                *path = path.marked(path.verdict(), true);
+                *path = path.aged(true);
                 *stale += 1;
             }
         }
@@ -144,24 +144,41 @@ pub(crate) fn judge_again<P: Keyed>(
             }
             let mut intake = Intake { counts, sets, nexthops, sources };
             let over = limits.get_mut(at).is_some_and(|room| !room.takes(&path));
-            let Some(ready) = asked.ready(path.received, judge, intake.sets) else { continue };
-            let passed = judge.passes(ready, prefix).filter(|_| !over);
-            let (verdict, used) = match passed {
-                _ if over => (Verdict::Over, path.received),
-                Some(changes) => {
-                    let stale = path.is_stale();
-                    let used = made.used::<P>(path.received, judge, changes, stale, &mut intake).0;
-                    (Verdict::Accepted, used)
+            let judged = match over {
+                true => path.judged(path.received, Verdict::Over, false),
+                false => {
+                    let anew = anew(&path, prefix, judge, &mut asked, &mut made, &mut intake);
+                    let Some(judged) = anew else { continue };
+                    judged
                 }
-                None => (Verdict::Rejected, path.received),
             };
-            if (verdict, used) != (path.verdict(), path.used) {
-                let path = path.judged(used, verdict);
-                intake.replace(table, id, path);
+            if judged != path {
+                intake.replace(table, id, judged);
             }
         }
     }
     made.release(sets);
+}
+
+/// A path as import sees it now.
+fn anew<'j, P: Keyed>(
+    path: &Path,
+    prefix: P,
+    judge: &Judge<'j>,
+    asked: &mut Asked,
+    made: &mut Made<'j>,
+    intake: &mut Intake<'_>,
+) -> Option<Path> {
+    let ready = asked.ready(path.received, judge, intake)?;
+    let watched = judge.asks_interface() && ready.is_ok();
+    Some(match judge.passes(ready, prefix) {
+        Some(changes) => {
+            let stale = path.is_stale();
+            let used = made.used::<P>(path.received, judge, changes, stale, intake).0;
+            path.judged(used, Verdict::Accepted, watched)
+        }
+        None => path.judged(path.received, Verdict::Rejected, watched),
+    })
 }
 
 /// How many more paths of a neighbour are within its limit: what is in stays in before anything
@@ -217,17 +234,10 @@ pub(crate) fn admit<P: Keyed>(
             if intake.room(family, max) == 0 {
                 break;
             }
-            let Some(ready) = asked.ready(path.received, judge, intake.sets) else { continue };
-            let (verdict, used) = match judge.passes(ready, prefix) {
-                Some(changes) => {
-                    let stale = path.is_stale();
-                    let used = made.used::<P>(path.received, judge, changes, stale, intake).0;
-                    (Verdict::Accepted, used)
-                }
-                None => (Verdict::Rejected, path.received),
+            let Some(judged) = anew(&path, prefix, judge, &mut asked, &mut made, intake) else {
+                continue;
             };
-            let path = path.judged(used, verdict);
-            intake.replace(table, id, path);
+            intake.replace(table, id, judged);
         }
     }
     made.release(intake.sets);

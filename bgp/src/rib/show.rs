@@ -323,7 +323,8 @@ impl Rib {
             return format!("over the limit{max}");
         }
         let judge = peer.and_then(|p| p.judge());
-        let judged = judge.and_then(|judge| judge.prefix(&judge.prepare(attrs), prefix).err());
+        let judged = judge
+            .and_then(|judge| judge.prefix(&judge.prepare(attrs, &self.nexthops), prefix).err());
         judged.map_or_else(|| "rejected by import policy".to_owned(), |reason| reason.to_string())
     }
 

@@ -21,3 +21,6 @@ pub mod refresh;
 pub mod update;
 
 pub use notification::Notification;
+
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,32 @@ fn every_word_of_a_bgp_filter_can_be_said() {
     let unproven: Vec<&&str> = said.iter().filter(|row| !proven.contains(row)).collect();
     assert!(unproven.is_empty(), "rows without a proof: {unproven:?}");
 }
+
+/// A reload that says the same of a policy leaves its counts alone; one that changes it begins anew.
+#[test]
+fn counts_outlive_a_reload_that_leaves_the_policy_alone() {
+    let text = |med: u32| {
+        format!(
+            "[cluster]\nasn = 64512\n[[node]]\nname = \"n1\"\naddress = \"192.168.0.1\"\n\
+             [[peer]]\nname = \"r1\"\naddress = \"192.168.0.9\"\nasn = 65001\n\
+             import-policy = \"in\"\nexport-policy = \"out\"\n\
+             [[policy]]\nname = \"in\"\nrules = [{{ then = \"accept\" }}]\n\
+             [[policy]]\nname = \"out\"\nrules = [{{ then = \"accept\", set = {{ med = {med} }} }}]\n"
+        )
+    };
+    let made = |med| plan(&parse("counts", &text(med)).unwrap());
+    let old = made(1);
+    let attrs = AttrSet::originated(std::net::IpAddr::from([192, 168, 0, 9]));
+    let subject = Subject { attrs: &attrs, source: Source::Local, interface: None };
+    for policy in [&old.peers[0].import_rules, &old.peers[0].export_rules] {
+        let prepared = policy.prepare(&subject);
+        policy.decide(&prepared, V4::from_net("10.0.0.0/8".parse().unwrap()).unwrap());
+    }
+    let hits = |policy: &Policy| policy.hits().map(|(_, hits)| hits).collect::<Vec<_>>();
+    for (med, out) in [(1, vec![1]), (2, vec![0])] {
+        let mut new = made(med);
+        new.keep_policies(&old);
+        let peer = &new.peers[0];
+        assert_eq!((hits(&peer.import_rules), hits(&peer.export_rules)), (vec![1], out));
+    }
+}

@@ -29,6 +29,7 @@ pub fn policies(page: &Page, policies: &[Policy], out: &mut impl Write) -> io::R
         field(page, "asked", &uses(&policy.used), PLAIN, out)?;
         let columns = vec![
             Column::right("    RULE"),
+            Column::right("HITS"),
             Column::words("NAME"),
             Column::words("MATCHES"),
             Column::words("UNLESS"),
@@ -41,6 +42,7 @@ pub fn policies(page: &Page, policies: &[Policy], out: &mut impl Write) -> io::R
             .map(|rule| {
                 vec![
                     Cell::of(rule.number),
+                    Cell::of(rule.hits),
                     Cell::new(rule.name.as_deref().unwrap_or("-")),
                     Cell::new(&rule.when),
                     Cell::new(rule.unless.as_deref().unwrap_or("-")),

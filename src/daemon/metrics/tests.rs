@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::{PeerKind, PeerSummary, Ready, Reason};
+use crate::api::{PeerKind, PeerSummary, PolicyRule, Ready, Reason};
 
 fn peer(name: &str, state: SessionState, received: u64) -> PeerSummary {
     PeerSummary {
@@ -74,6 +74,18 @@ fn every_series_is_there_and_labels_are_escaped() {
             ],
         },
         bfd: vec![bfd("server2", BfdState::Up, 3), bfd("server3", BfdState::NotHeard, 0)],
+        policies: vec![Policy {
+            name: "from-tor".to_owned(),
+            used: Vec::new(),
+            rules: vec![PolicyRule {
+                number: 2,
+                name: Some("bogons".to_owned()),
+                when: "everything".to_owned(),
+                unless: None,
+                then: "reject".to_owned(),
+                hits: 17,
+            }],
+        }],
         fib: [(KernelState::Installed, 5)].into(),
     };
     let text = scrape.text().unwrap();
@@ -89,6 +101,7 @@ fn every_series_is_there_and_labels_are_escaped() {
         "starling_bfd_sessions{state=\"Down\"} 0",
         "starling_bfd_sessions{state=\"not heard\"} 1",
         "starling_bfd_flaps_total{peer=\"server2\",address=\"10.1.5.12\"} 3",
+        "starling_policy_rule_hits_total{policy=\"from-tor\",rule=\"2\",name=\"bogons\"} 17",
         "starling_fib_routes{state=\"installed\"} 5",
         "starling_fib_routes{state=\"refused\"} 0",
     ] {

@@ -206,7 +206,8 @@ impl Backend for View {
         let summary = self.summary().await?;
         let fib = self.fib_states().await?;
         let bfd = self.bfd().await?;
-        let scrape = Scrape { version: self.version(), summary, bfd, fib };
+        let policies = self.all_policies();
+        let scrape = Scrape { version: self.version(), summary, bfd, policies, fib };
         scrape.text().map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
     }
 }

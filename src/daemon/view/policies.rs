@@ -4,8 +4,9 @@
 //! up is judged in the same way. What the protocol forbids (nothing goes back to whom it came
 //! from, …) is asked of the Rib: it stands above the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use starling_bgp::attrs::AttrSet;
@@ -42,32 +43,40 @@ struct Candidate {
 impl View {
     /// The policies that this node asks, by name.
     pub(super) fn all_policies(&self) -> Vec<Policy> {
+        // A rule, and how often it has decided wherever its policy is asked.
+        type Rules<'r> = BTreeMap<u32, (&'r Rule, u64)>;
         let plan = self.roster().plan;
-        let mut uses: Vec<(PolicyUse, &policy::Policy)> = Vec::new();
+        let mut uses: Vec<(PolicyUse, &Arc<policy::Policy>)> = Vec::new();
         for peer in &plan.peers {
             let at = |place| PolicyUse { place, neighbor: Some(peer.name.clone()) };
             uses.push((at(Place::Import), &peer.import_rules));
             uses.push((at(Place::Export), &peer.export_rules));
         }
         uses.push((PolicyUse { place: Place::Kernel, neighbor: None }, &plan.kernel_rules));
-        let mut found: BTreeMap<&str, (Vec<PolicyUse>, BTreeMap<u32, &Rule>)> = BTreeMap::new();
+        let mut found: BTreeMap<&str, (Vec<PolicyUse>, Rules<'_>)> = BTreeMap::new();
+        // Neighbours that are told the same share a policy, and its counts.
+        let mut counted: BTreeSet<*const policy::Policy> = BTreeSet::new();
         for (used, rules) in &uses {
             for name in rules.names() {
                 found.entry(name).or_default().0.push(used.clone());
             }
-            for rule in rules.rules() {
-                found.entry(&rule.name.policy).or_default().1.insert(rule.name.number, rule);
+            let first = counted.insert(Arc::as_ptr(rules));
+            for (rule, hits) in rules.hits() {
+                let all = &mut found.entry(&rule.name.policy).or_default().1;
+                let (_, sum) = all.entry(rule.name.number).or_insert((rule, 0));
+                *sum += if first { hits } else { 0 };
             }
         }
-        let policy = |(name, (mut used, rules)): (&str, (Vec<PolicyUse>, BTreeMap<u32, &Rule>))| {
+        let policy = |(name, (mut used, rules)): (&str, (Vec<PolicyUse>, Rules<'_>))| {
             used.sort();
             used.dedup();
-            let rules = rules.into_values().map(|rule| PolicyRule {
+            let rules = rules.into_values().map(|(rule, hits)| PolicyRule {
                 number: rule.name.number,
                 name: rule.name.name.as_ref().map(|name| name.to_string()),
                 when: rule.when.to_string(),
                 unless: rule.unless.as_ref().map(|unless| unless.to_string()),
                 then: rule.verdict.to_string(),
+                hits,
             });
             Policy { name: name.to_owned(), used, rules: rules.collect() }
         };
@@ -334,9 +343,9 @@ fn import(plan: &PeerPlan, prefix: IpNet, route: &Candidate) -> PolicyTest {
     let import = Import::new(&policy, plan.kind);
     let from = plan.name.clone();
     let test = frame(Place::Import, Some(plan), prefix, route, &route.received, from);
-    // The Rib judges before it knows where the next hop is.
-    let subject = import.subject(&route.received, None);
-    let judged = import.prepare(&route.received, None).and_then(|prepared| {
+    let interface = route.interface.as_deref();
+    let subject = import.subject(&route.received, interface);
+    let judged = import.prepare(&route.received, interface).and_then(|prepared| {
         match (V4::from_net(prefix), V6::from_net(prefix)) {
             (Some(prefix), _) => import.prefix(&prepared, prefix),
             (None, Some(prefix)) => import.prefix(&prepared, prefix),

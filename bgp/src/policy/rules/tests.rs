@@ -285,3 +285,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn hits_are_no_part_of_what_a_policy_says() {
+    let policy = Policy::new(vec![rule(1, Matches::default(), accept())]);
+    let attrs = route(&[], &[], None, None);
+    let prepared = policy.prepare(&gw0(&attrs));
+    let copy = policy.clone();
+    let hits = |policy: &Policy| policy.hits().map(|(_, hits)| hits).collect::<Vec<_>>();
+    for _ in 0..3 {
+        assert!(policy.decide(&prepared, v4("10.0.0.0/8")).is_some());
+        assert!(policy.would_decide(&prepared, v4("10.0.0.0/8")).is_some());
+        policy.explain(&gw0(&attrs), v4("10.0.0.0/8"));
+    }
+    assert_eq!((hits(&policy), hits(&copy), hits(&policy.clone())), (vec![3], vec![0], vec![0]));
+    assert_eq!((&policy, policy.cmp(&copy)), (&copy, std::cmp::Ordering::Equal));
+}

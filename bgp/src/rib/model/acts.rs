@@ -12,7 +12,7 @@ use crate::msg::{
     Export, LimitAction, Originated, OriginatedBy, PeerPolicy, PeerUp, PrefixLimit, RibConfig,
 };
 use crate::policy::{
-    AnyCommunity, Changes, Matches, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
+    AnyCommunity, Changes, Glob, Matches, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
 };
 use crate::rib::fixture::{Attrs, config, ip, net, policy, up};
 use crate::session::Graceful;
@@ -62,12 +62,12 @@ pub(super) enum Act {
     },
     /// The kernel says what it thinks of everything that is tracked.
     Answer {
-        metrics: [Option<u32>; 3],
+        answers: [Answer; 3],
     },
     /// The kernel says it of one.
     News {
         hop: usize,
-        metric: Option<u32>,
+        answer: Answer,
     },
     Pull {
         peer: u32,
@@ -82,6 +82,9 @@ pub(super) enum Act {
     /// So many seconds pass.
     Wait(u64),
 }
+
+/// What the kernel says of a next hop: metric and interface, if there is a way to it.
+pub(super) type Answer = Option<(u32, &'static str)>;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
@@ -105,6 +108,8 @@ pub(super) struct Knobs {
     pub(super) imports: u8,
     pub(super) clients: u8,
     pub(super) rules: u8,
+    /// Who has rules of import that ask for the interface.
+    pub(super) asks: u8,
     pub(super) drains: u8,
     pub(super) best_externals: u8,
     pub(super) add_path: u16,
@@ -132,6 +137,7 @@ impl Knobs {
             imports: 0xff,
             clients: 0,
             rules: 0,
+            asks: 0,
             drains: 0,
             best_externals: 0,
             add_path: 2,
@@ -173,6 +179,9 @@ impl Knobs {
         if has(self.rules) {
             one.export_rules = rules();
         }
+        if has(self.asks) {
+            one.import_rules = by_interface();
+        }
         one.drain = has(self.drains);
         one.best_external = has(self.best_externals);
         one.add_path = self.add_path;
@@ -199,6 +208,23 @@ fn rules() -> Arc<Policy> {
         unless: None,
         verdict: Verdict::Accept(marking()),
     }]))
+}
+
+/// LOCAL_PREF of what comes with a next hop on eth1; but for 10.1.0.0/16, which is rejected then.
+pub(super) const ON_ETH1: u32 = 150;
+
+fn by_interface() -> Arc<Policy> {
+    let eth1 = Some(vec![Glob("eth1".to_owned())]);
+    let prefix = Some(PrefixSet::new(&[PrefixPattern::or_longer(net("10.1.0.0/16"))]));
+    let changes = Changes { local_pref: Some(ON_ETH1), ..Changes::default() };
+    let rule = |number, prefix, verdict| Rule {
+        name: RuleName { policy: "by-interface".into(), number, name: None },
+        when: Matches { prefix, interfaces: eth1.clone(), ..Matches::default() },
+        unless: None,
+        verdict,
+    };
+    let rules = vec![rule(1, prefix, Verdict::Reject), rule(2, None, Verdict::Accept(changes))];
+    Arc::new(Policy::new(rules))
 }
 
 /// Whose routes have path identifiers (RFC 7911).
@@ -283,12 +309,12 @@ fn knobs() -> impl Strategy<Value = Knobs> {
         (bits(), bits(), bits(), bits()),
         // Seldom: these change everything.
         (bits(), bits(), bits()).prop_map(|(a, b, c)| a & b & c),
-        (bits(), 1u16..4),
+        (bits(), 1u16..4, bits()),
         (bits(), 0u32..4, 0u8..3),
     )
         .prop_map(|(general, (exports, imports, clients, rules), drains, paths, limits)| {
             let (originate, absent, moved, max_paths, always_compare_med) = general;
-            let (best_externals, add_path) = paths;
+            let (best_externals, add_path, asks) = paths;
             Knobs {
                 originate: originate.into_iter().collect(),
                 absent,
@@ -299,6 +325,7 @@ fn knobs() -> impl Strategy<Value = Knobs> {
                 imports,
                 clients,
                 rules,
+                asks,
                 drains,
                 best_externals,
                 add_path,
@@ -310,7 +337,8 @@ fn knobs() -> impl Strategy<Value = Knobs> {
 pub(super) fn act() -> impl Strategy<Value = Act> {
     let peer = || PEERS;
     let some = || prop::collection::vec(0usize..7, 1..4);
-    let metric = || prop_oneof![3 => (0u32..3).prop_map(Some), 1 => Just(None)];
+    let way = || (0u32..3, prop_oneof![Just("eth0"), Just("eth1")]);
+    let answer = || prop_oneof![3 => way().prop_map(Some), 1 => Just(None)];
     let family = || prop_oneof![2 => Just(Family::Ipv4), 1 => Just(Family::Ipv6)];
     let mark = prop_oneof![
         2 => Just(Mark::EndOfRib),
@@ -336,8 +364,8 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => (by, prop::collection::vec(0usize..7, 0..3))
             .prop_map(|(by, nets)| Act::Originate { by, nets }),
         1 => (peer(), any::<bool>()).prop_map(|(peer, on)| Act::Drain { peer, on }),
-        3 => [metric(), metric(), metric()].prop_map(|metrics| Act::Answer { metrics }),
-        3 => (0usize..5, metric()).prop_map(|(hop, metric)| Act::News { hop, metric }),
+        3 => [answer(), answer(), answer()].prop_map(|answers| Act::Answer { answers }),
+        3 => (0usize..5, answer()).prop_map(|(hop, answer)| Act::News { hop, answer }),
         6 => (peer(), 0usize..200).prop_map(|(peer, room)| Act::Pull { peer, room }),
         2 => peer().prop_map(Act::Read),
         1 => (peer(), any::<bool>()).prop_map(|(peer, v6)| Act::Refresh { peer, v6 }),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::acts::ON_ETH1;
 use super::state::{Held, Model};
 use super::{Key, nets};
 use crate::attrs::{AttrSet, Rank};
-use crate::msg::{FibBest, Hop, OriginatedBy, Via};
+use crate::msg::{FibBest, Hop, OriginatedBy, PeerPolicy, Via};
 use crate::rib::decision::Candidate;
 use crate::rib::decision::tests::{equals_oracle, oracle};
-use crate::rib::fixture::ip;
+use crate::rib::fixture::{ip, net};
 use crate::types::{Family, PeerId, family_of};
 use crate::wire::attr::code;
 use crate::wire::community::Community;
@@ -43,29 +44,54 @@ impl Choice {
 }
 
 impl Model {
-    pub(super) fn accepts(&self, (prefix, peer, _): Key, held: &Held) -> bool {
-        let Some(policy) = self.policy(peer) else { return false };
-        policy.import.within.iter().any(|n| n.contains(&prefix))
-            && !policy.import.except.iter().any(|n| n.contains(&prefix))
-            && !policy.import.own_addresses.contains(&held.attrs.next_hop().address)
-            && !held.over
+    pub(super) fn accepts(&self, key: Key, held: &Held) -> bool {
+        self.imported(key, held).is_some()
+    }
+
+    /// A route as the rules of import leave it, if they let it pass.
+    fn imported(&self, (prefix, peer, _): Key, held: &Held) -> Option<AttrSet> {
+        let policy = self.policy(peer)?;
+        let next_hop = held.attrs.next_hop().address;
+        let never = policy.import.except.iter().any(|n| n.contains(&prefix))
+            || policy.import.own_addresses.contains(&next_hop)
+            || held.over;
+        let interface = self.answers.get(&next_hop).copied().flatten().map(|(_, name)| name);
+        let ruled = !policy.import_rules.is_empty() && interface == Some("eth1");
+        let set = held.attrs.clone();
+        match (never, ruled) {
+            (true, _) => None,
+            (false, true) if net("10.1.0.0/16").contains(&prefix) => None,
+            (false, true) => Some(preferred(&set, ON_ETH1)),
+            (false, false) => {
+                policy.import.within.iter().any(|n| n.contains(&prefix)).then_some(set)
+            }
+        }
     }
 
     pub(super) fn accepted(&self) -> impl Iterator<Item = (&Key, &Held)> {
         self.routes.iter().filter(|(key, held)| self.accepts(**key, held))
     }
 
-    pub(super) fn used_hops(&self) -> BTreeSet<IpAddr> {
-        self.accepted().map(|(_, held)| held.attrs.next_hop().address).collect()
+    /// Next hops in use, and those that rules ask for, used or not.
+    pub(super) fn tracked(&self) -> BTreeSet<IpAddr> {
+        let asked = self.routes.iter().filter(|((_, peer, _), held)| {
+            let asks = |policy: &PeerPolicy| {
+                let own = policy.import.own_addresses.contains(&held.attrs.next_hop().address);
+                !policy.import_rules.is_empty() && !own
+            };
+            !held.over && self.policy(*peer).is_some_and(asks)
+        });
+        self.accepted().chain(asked).map(|(_, held)| held.attrs.next_hop().address).collect()
     }
 
     /// What a route is used with: nothing is preferred less than what is being drained, and what
-    /// has been stale for long says so.
-    pub(super) fn used(&self, (prefix, peer, _): Key, held: &Held) -> AttrSet {
-        let mut set = held.attrs.clone();
+    /// has been stale for long says so. As it came, if it is not used.
+    pub(super) fn used(&self, key: Key, held: &Held) -> AttrSet {
+        let Some(mut set) = self.imported(key, held) else { return held.attrs.clone() };
+        let (prefix, peer, _) = key;
         let has = |community| held.attrs.communities().iter().any(|c| c == community);
         if self.is_draining(peer) || has(Community::GRACEFUL_SHUTDOWN) {
-            set = set.edited(set.next_hop(), &[(code::LOCAL_PREF, vec![0; 4])]);
+            set = preferred(&set, 0);
         }
         let wait = self.waits.get(&(peer, family_of(prefix.addr())));
         if held.stale && wait.is_some_and(|wait| wait.long_lived) {
@@ -90,7 +116,7 @@ impl Model {
             .filter(|(key, _)| key.0 == prefix)
             .filter_map(|(key, held)| {
                 let set = self.used(*key, held);
-                let metric = self.answers.get(&set.next_hop().address).copied().flatten()?;
+                let (metric, _) = self.answers.get(&set.next_hop().address).copied().flatten()?;
                 Some((*key, set, metric))
             })
             .collect();
@@ -162,6 +188,11 @@ impl Model {
     fn beside<'c>(&self, choice: &'c Choice) -> impl Iterator<Item = &'c (Key, AttrSet)> {
         choice.learned.iter().skip(1).filter(|(key, _)| choice.equal.contains(key))
     }
+}
+
+fn preferred(set: &AttrSet, local_pref: u32) -> AttrSet {
+    let value = local_pref.to_be_bytes().to_vec();
+    set.edited(set.next_hop(), &[(code::LOCAL_PREF, value)])
 }
 
 /// What we originate carries.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::acts::{Act, Knobs, Mark, attrs, families, sends_ids, session};
+use super::acts::{Act, Answer, Knobs, Mark, attrs, families, sends_ids, session};
 use super::choice::Choice;
 use super::state::{Model, Stage};
 use super::{Key, PEERS, hops, nets};
 use crate::attrs::AttrSet;
 use crate::msg::{Export, NexthopNews, Op, PeerPolicy, RibIn, RouteBatch};
-use crate::rib::fixture::{World, news, path};
+use crate::rib::fixture::{World, path};
 use crate::rib::show::{RouteFilter, RouteView, Waits};
 use crate::session::Retain;
 use crate::types::{Family, PeerId, family_of};
@@ -134,24 +134,12 @@ impl Game {
                 self.model.drain(id(peer), *on);
                 self.world.say(RibIn::Drain { peer: id(peer), on: *on });
             }
-            Act::Answer { metrics } => {
+            Act::Answer { answers } => {
                 let tracked: Vec<IpAddr> = self.world.tracked.clone();
-                let answer = |(address, metric): (&IpAddr, &Option<u32>)| NexthopNews {
-                    next_hop: (*address).into(),
-                    metric: *metric,
-                    interface: None,
-                };
-                let answers: Vec<NexthopNews> =
-                    tracked.iter().zip(metrics.iter().cycle()).map(answer).collect();
-                for NexthopNews { next_hop, metric, .. } in &answers {
-                    self.model.hear(next_hop.address, *metric);
-                }
-                self.world.say(RibIn::Nexthops(answers));
+                let said = tracked.into_iter().zip(answers.iter().copied().cycle());
+                self.hear(said.collect());
             }
-            Act::News { hop, metric } => {
-                self.model.hear(hops()[*hop], *metric);
-                self.world.say(news(&hops()[*hop].to_string(), *metric));
-            }
+            Act::News { hop, answer } => self.hear(vec![(hops()[*hop], *answer)]),
             Act::Pull { peer, room } => {
                 if self.is_up(*peer) && !self.world.drained[&id(peer)] {
                     self.world.say(RibIn::Pull { peer: id(peer), room: *room });
@@ -171,6 +159,22 @@ impl Game {
             }
             Act::Wait(seconds) => self.wait(*seconds),
         }
+    }
+
+    /// The kernel answers.
+    fn hear(&mut self, said: Vec<(IpAddr, Answer)>) {
+        let news = |(hop, answer): &(IpAddr, Answer)| NexthopNews {
+            next_hop: (*hop).into(),
+            metric: answer.map(|(metric, _)| metric),
+            interface: answer.map(|(_, name)| name.to_owned()),
+        };
+        let all = said.iter().map(news).collect();
+        // All at once: what one says may be what another is asked for by.
+        let tracked = self.model.tracked();
+        said.into_iter().filter(|(hop, _)| tracked.contains(hop)).for_each(|(hop, answer)| {
+            self.model.answers.insert(hop, answer);
+        });
+        self.world.say(RibIn::Nexthops(all));
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -230,7 +234,7 @@ impl Game {
         let choices = model.choices();
         assert_eq!(world.fib, model.fib(&choices), "after {act:?}");
         let tracked: BTreeSet<IpAddr> = world.tracked.iter().copied().collect();
-        assert_eq!((tracked.len(), &tracked), (world.tracked.len(), &model.used_hops()));
+        assert_eq!((tracked.len(), &tracked), (world.tracked.len(), &model.tracked()));
         assert_eq!(world.over, model.alarms, "after {act:?}");
         let first = model.waits.values().map(|wait| wait.until).min();
         assert!(first.is_none_or(|until| world.rib.next_deadline().is_some_and(|d| d <= until)));

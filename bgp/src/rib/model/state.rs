@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Key;
-use super::acts::Mark;
+use super::acts::{Answer, Mark};
 use crate::attrs::AttrSet;
 use crate::msg::{LimitAction, OriginatedBy, PeerPolicy, PeerUp, PrefixLimit, RibConfig};
 use crate::session::Retain;
@@ -25,7 +25,7 @@ pub(super) struct Model {
     /// By the operator.
     pub(super) drained: BTreeSet<PeerId>,
     pub(super) wishes: BTreeMap<OriginatedBy, BTreeSet<IpNet>>,
-    pub(super) answers: BTreeMap<IpAddr, Option<u32>>,
+    pub(super) answers: BTreeMap<IpAddr, Answer>,
     /// Who was said to be over its limit, and is not far below it again.
     alarmed: BTreeSet<(PeerId, Family)>,
     /// Everybody who ever was, and over which limit.
@@ -246,7 +246,10 @@ impl Model {
 
     pub(super) fn configure(&mut self, config: RibConfig) {
         let old = std::mem::replace(&mut self.config, config);
-        let judged = |policy: &PeerPolicy| (policy.import.clone(), policy.limits, policy.drain);
+        let judged = |policy: &PeerPolicy| {
+            let rules = policy.import_rules.clone();
+            (policy.import.clone(), rules, policy.limits, policy.drain)
+        };
         for id in super::PEERS.map(PeerId) {
             let was = old.peers.iter().find(|(peer, _)| *peer == id).map(|(_, p)| judged(p));
             let is = self.policy(id).map(judged);
@@ -270,16 +273,10 @@ impl Model {
 
     // ---- next hops ----
 
-    pub(super) fn hear(&mut self, hop: IpAddr, metric: Option<u32>) {
-        if self.used_hops().contains(&hop) {
-            self.answers.insert(hop, metric);
-        }
-    }
-
     /// What is no longer tracked is forgotten.
     pub(super) fn forget(&mut self) {
-        let used = self.used_hops();
-        self.answers.retain(|hop, _| used.contains(hop));
+        let tracked = self.tracked();
+        self.answers.retain(|hop, _| tracked.contains(hop));
     }
 }
 

@@ -118,13 +118,6 @@ fn fits(policy: &Policy, what: Use, used: At, problems: &mut Problems) {
 
 /// Conditions that never hold on the way in.
 fn on_import(rule: &Rule, used: At, here: &str, problems: &mut Problems) {
-    let unless = rule.unless.as_ref().and_then(|(unless, _)| unless.interface.get());
-    for interface in rule.when.interface.get().into_iter().chain(unless) {
-        problems
-            .error(interface.at, "where a next hop is, is known only of routes that were let in")
-            .hint("ask for the interface in a policy for export or for the kernel")
-            .see(used, here);
-    }
     let local = |who: &Sp<Who>| who.value == Who::Local;
     if let Some(from) = rule.when.from.get().filter(|list| list.value.iter().all(local)) {
         problems
