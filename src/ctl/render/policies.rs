@@ -32,7 +32,6 @@ pub fn policies(page: &Page, policies: &[Policy], out: &mut impl Write) -> io::R
             Column::right("HITS"),
             Column::words("NAME"),
             Column::words("MATCHES"),
-            Column::words("UNLESS"),
             Column::words("THEN"),
         ];
         let mut table = Table::new(page, columns);
@@ -44,8 +43,10 @@ pub fn policies(page: &Page, policies: &[Policy], out: &mut impl Write) -> io::R
                     Cell::of(rule.number),
                     Cell::of(rule.hits),
                     Cell::new(rule.name.as_deref().unwrap_or("-")),
-                    Cell::new(&rule.when),
-                    Cell::new(rule.unless.as_deref().unwrap_or("-")),
+                    Cell::new(match &rule.unless {
+                        Some(unless) => format!("{} unless {unless}", rule.when),
+                        None => rule.when.clone(),
+                    }),
                     verdict(rule.then != "reject", &rule.then),
                 ]
             })
