@@ -6,3 +6,4 @@
 pub mod api;
 pub mod ctl;
 pub mod daemon;
+pub mod doctor;

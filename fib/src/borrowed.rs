@@ -73,7 +73,7 @@ pub(crate) fn leads_to_pod(route: &KernelRoute, world: &World, config: &FibConfi
 }
 
 /// Whether `pattern`, in which `*` stands for any characters, is `name`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
         return false;

@@ -91,6 +91,17 @@ impl Fib {
         }
     }
 
+    /// Somebody else's route that the kernel takes instead of ours, for its metric is smaller:
+    /// rtm_protocol and metric.
+    pub fn shadow_of(&self, prefix: IpNet) -> Option<(u8, u32)> {
+        let key = self.wanted(prefix)?.key;
+        let others = self.world.others_to(prefix).iter();
+        let better = others.filter(|other| {
+            other.key.table == key.table && other.tos == 0 && other.key.metric < key.metric
+        });
+        better.map(|other| (other.protocol, other.key.metric)).min_by_key(|(_, metric)| *metric)
+    }
+
     /// What stands in the way of being ready, in words; nothing: the kernel holds what it should.
     pub fn healthy(&self) -> Result<(), Vec<String>> {
         let mut reasons = Vec::new();

@@ -25,6 +25,8 @@
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
 //! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
 //! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
+//! | `POST /v1/fib/audit` (Unix socket only) | [`FibAudit`], what the kernel's table came to, route by route |
+//! | `GET /v1/doctor` | [`Diagnosis`], what breaks such networks, looked for on this node |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
@@ -36,6 +38,7 @@
 //! table is not complete.
 
 mod bfd;
+mod doctor;
 mod fib;
 pub mod network;
 mod peer;
@@ -44,7 +47,8 @@ mod route;
 mod why;
 
 pub use bfd::{BfdSession, BfdState};
-pub use fib::FibCoupling;
+pub use doctor::{Diagnosis, Finding, Level, Unchecked};
+pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
 pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,

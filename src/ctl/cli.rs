@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ipnet::IpNet;
 
+use super::doctor::Doctor;
 use super::fib::Fib;
 use super::why::WhyArgs;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
@@ -29,7 +30,7 @@ pub const DEFAULT_SOCKET: &str = "/run/starling/control.sock";
     after_help = "Commands may be shortened as long as they stay unambiguous: `bgpctl sh ro`.\n\
                   Exit codes: 0 done, 1 the daemon answered with an error, 2 usage, 3 no daemon; of \
                   `why` also 4 not reached, 5 it goes another way than it should, 6 the other \
-                  end could not be asked."
+                  end could not be asked; of `doctor` 4 a warning, 5 a problem."
 )]
 pub struct Cli {
     /// The daemon's control socket.
@@ -70,6 +71,9 @@ pub enum Command {
     /// What this node originates; add to it while the daemon runs.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Network(Network),
+    /// Look for what breaks such networks on this node, and say what cures it. Exit codes: 0
+    /// nothing, or hints, 4 a warning, 5 a problem. Works without a daemon too.
+    Doctor(Doctor),
     /// The kernel's routes as a whole: whether they follow what is wanted.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Fib(Fib),

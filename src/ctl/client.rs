@@ -69,7 +69,15 @@ impl Client {
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
     pub async fn post(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let answer = self.request(Method::POST, path, ANSWER).await?;
+        self.post_within(path, ANSWER).await
+    }
+
+    /// The same, for what may take longer to begin its answer.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn post_within(&self, path: &str, patience: Duration) -> Result<Vec<u8>, Failure> {
+        let answer = self.request(Method::POST, path, patience).await?;
         let succeeded = answer.status().is_success();
         let body = self.whole(answer).await?;
         if succeeded { Ok(body) } else { Err(refusal(&body)) }

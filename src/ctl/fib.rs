@@ -4,17 +4,23 @@
 //! script), it wants `--yes`.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
 
 use clap::Subcommand;
 
 use super::cli::Cli;
 use super::client::{self, Client, Failure};
 use super::render::{self, Page};
-use crate::api::{ApiError, FibCoupling};
+use crate::api::{ApiError, FibAudit, FibCoupling};
+
+/// For an audit: more than the daemon's own limit.
+const AUDIT: Duration = Duration::from_secs(130);
 
 /// What is done to the kernel's routes.
 #[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
 pub enum Fib {
+    /// Compare the kernel's table with what should be in it, now, and put right what differs.
+    Audit,
     /// Write again, beginning with the difference.
     Couple,
     /// Write nothing more: the kernel keeps what it has, until `couple` or the daemon's restart. A
@@ -41,6 +47,7 @@ pub(super) async fn run(
     out: &mut impl Write,
 ) -> Result<u8, Failure> {
     let verb = match what {
+        Fib::Audit => return audit(cli, client, page, out).await,
         Fib::Couple => "couple",
         Fib::Decouple => "decouple",
         Fib::Flush { yes } => {
@@ -56,6 +63,22 @@ pub(super) async fn run(
         out.write_all(&body).map_err(Failure::Output)?;
     } else {
         render::coupling(page, &stands, out).map_err(Failure::Output)?;
+    }
+    Ok(0)
+}
+
+async fn audit(
+    cli: &Cli,
+    client: &Client,
+    page: &Page,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let body = client.post_within("/v1/fib/audit", AUDIT).await?;
+    let came_to: FibAudit = client::read(&body)?;
+    if cli.json {
+        out.write_all(&body).map_err(Failure::Output)?;
+    } else {
+        render::audit(page, &came_to, out).map_err(Failure::Output)?;
     }
     Ok(0)
 }

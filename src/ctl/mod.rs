@@ -13,9 +13,11 @@
 //! | 4 | `why`: nothing leads there, or packets are dropped on the way |
 //! | 5 | `why`: packets go another way than they should, or where nobody need know them |
 //! | 6 | `why --both`: there is a way there, and the other end could not be asked for one back |
+//! | 4, 5 | [`doctor`]: a warning, a problem |
 
 pub mod cli;
 pub mod client;
+pub mod doctor;
 pub mod fib;
 pub mod render;
 pub mod why;
@@ -87,6 +89,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             .await?;
             return Ok(0);
         }
+        Command::Doctor(what) => return doctor::run(cli, &client, page, what, out).await,
         Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
         Command::Why(args) => return why::run(cli, &client, page, args, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,

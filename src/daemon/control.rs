@@ -9,6 +9,7 @@
 //! A handler never waits without end: what the backend has not answered in time becomes a 503, so
 //! that a probe notices a stuck daemon instead of hanging on it.
 
+mod doctor;
 mod fib;
 pub mod listen;
 mod networks;
@@ -30,9 +31,9 @@ use ipnet::IpNet;
 use starling_fib::types::Coupling;
 
 use crate::api::{
-    ApiError, BfdSession, FibCoupling, FibEntry, Live, Neighbor, Network, Node, Policy,
-    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Version, Why,
-    WhyQuery,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Live, Neighbor, Network,
+    Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
+    Version, Why, WhyQuery,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -89,6 +90,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn couple(&self, to: Coupling) -> impl Future<Output = Result<FibCoupling, Refusal>> + Send;
     /// Why an address is reached or not; `both`: the other end is asked too, over the network.
     fn why(&self, query: WhyQuery) -> impl Future<Output = Result<Why, Refusal>> + Send;
+    /// Has the kernel's table compared with what should be in it.
+    fn audit(&self) -> impl Future<Output = Result<FibAudit, Refusal>> + Send;
+    /// What breaks such networks, looked for on this node.
+    fn doctor(&self) -> impl Future<Output = Result<Diagnosis, Refusal>> + Send;
     /// The policies that are asked here, by name.
     fn policies(&self) -> impl Future<Output = Result<Vec<Policy>, Refusal>> + Send;
     /// Which rules decide about a route; [`Refusal::not_found`] where there is none to judge.
@@ -188,6 +193,7 @@ fn routes<B: Backend>(
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
+        .route("/v1/doctor", get(doctor::doctor::<B>))
         .route("/v1/policies", get(policies::<B>))
         .route("/v1/policy/test", get(policy_test::<B>))
         .route("/v1/reload", reload)
@@ -289,7 +295,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         why,policies,policy/test,reload}, /livez, /readyz and /metrics",
+         why,doctor,policies,policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }
 

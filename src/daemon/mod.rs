@@ -22,7 +22,7 @@ mod dynamic;
 mod endpoint;
 pub mod events;
 mod fib;
-mod identity;
+pub mod identity;
 mod keyring;
 mod listen;
 pub mod log;

@@ -1,5 +1,6 @@
 //! The running configuration as others may see it, and how they ask for another.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use starling_config::{Config, NodePlan, PeerPlan};
@@ -22,6 +23,8 @@ pub struct Roster {
     pub config: Arc<Config>,
     /// What this node does.
     pub plan: Arc<NodePlan>,
+    /// The file.
+    pub file: PathBuf,
     /// Counts applied configurations, from 1.
     pub generation: u64,
     /// The neighbours and the ways to their tasks.

@@ -79,6 +79,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let roster = Roster {
         config: Arc::clone(&config),
         plan: Arc::clone(&plan),
+        file: options.config.clone(),
         generation: 0,
         peers: Vec::new(),
         rejected: None,

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, PeerSummary, Policy,
-    PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
-    Wish,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node,
+    PeerSummary, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Why, WhyQuery, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -153,6 +153,14 @@ impl Backend for Memory {
         let none = || Refusal::bad_request(ApiError::new("no sample has this address"));
         let why = found.ok_or_else(none)?;
         Ok(Why { back: why.back.filter(|_| query.both), ..why })
+    }
+
+    async fn audit(&self) -> Result<FibAudit, Refusal> {
+        Ok(sample::audit())
+    }
+
+    async fn doctor(&self) -> Result<Diagnosis, Refusal> {
+        Ok(sample::diagnosis())
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use starling::api::{
-    FibCoupling, FibEntry, Network, Policy, PolicyTest, Route, Summary, Version, Wish,
+    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Network, Policy, PolicyTest, Route, Summary,
+    Version, Wish,
 };
 use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -107,7 +108,10 @@ async fn a_flush_is_for_those_who_mean_it() {
     assert_eq!(code, 0);
     let stands: FibCoupling = serde_json::from_str(&out).unwrap();
     assert_eq!(stands, sample::coupling(Coupling::Flushed));
+    let (_, out, _) = run(&daemon.socket, "fib audit -j").await;
+    assert_eq!(serde_json::from_str::<FibAudit>(&out).unwrap(), sample::audit());
     for (line, says) in [
+        ("fib audit", "repaired: 4 routes compared in 12 ms"),
         ("fib flush -y", "3 routes of ours were removed"),
         ("fib decouple", "nothing is written to the kernel any more"),
         ("fib couple", "the kernel follows"),
@@ -116,6 +120,33 @@ async fn a_flush_is_for_those_who_mean_it() {
         assert_eq!((code, err.as_str()), (0, ""), "{line}");
         assert!(out.contains(says), "{line}: {out}");
     }
+}
+
+#[tokio::test]
+async fn the_doctors_exit_code_is_the_worst_of_it() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "doctor").await;
+    assert_eq!((code, err.as_str()), (5, ""));
+    assert!(out.contains("1 problem, 1 warning, 1 hint, 1 ok"), "{out}");
+    let (code, out, _) = run(&daemon.socket, "doc --json").await;
+    assert_eq!((code, serde_json::from_str::<Diagnosis>(&out).unwrap()), (5, sample::diagnosis()));
+}
+
+#[tokio::test]
+async fn without_a_daemon_the_doctor_says_so_first_and_looks_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("nobody.sock");
+    let line = format!("doctor --json --config {}/none.toml", folder.path().display());
+    let (code, out, err) = run(&socket, &line).await;
+    assert_eq!((code, err.as_str()), (5, ""));
+    let diagnosis: Diagnosis = serde_json::from_str(&out).unwrap();
+    let first = &diagnosis.findings[0];
+    assert_eq!((first.check.as_str(), first.level), ("daemon", Level::Problem));
+    assert!(first.text.contains("no such file"), "{first:?}");
+    let second = &diagnosis.findings[1];
+    assert_eq!(second.check, "configuration");
+    assert!(second.text.contains("none.toml"), "{second:?}");
+    assert!(diagnosis.findings.iter().any(|f| f.check == "forwarding"), "{diagnosis:#?}");
 }
 
 #[tokio::test]

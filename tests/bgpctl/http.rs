@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
-use starling::api::{BfdSession, FibEntry, Neighbor, Node, Route, Summary, Version};
+use starling::api::{BfdSession, Diagnosis, FibEntry, Neighbor, Node, Route, Summary, Version};
 use starling::daemon::control::Listener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -86,6 +86,7 @@ async fn every_document_is_what_the_backend_said() {
     let rows = daemon.ask("GET", "/v1/fib").await.1;
     let fib: Vec<FibEntry> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(fib, sample::fib());
+    assert_eq!(daemon.get::<Diagnosis>("/v1/doctor").await, sample::diagnosis());
     assert_eq!(daemon.ask("GET", "/metrics").await, (200, "# EOF\n".to_owned()));
 }
 
@@ -194,6 +195,7 @@ async fn tcp_reads_and_never_writes() {
         "/v1/fib/couple",
         "/v1/fib/decouple",
         "/v1/fib/flush",
+        "/v1/fib/audit",
     ];
     for path in others.into_iter().chain(steered.iter().map(String::as_str)) {
         let (status, body) = ask("POST", path).await;

@@ -4,7 +4,9 @@
 
 use std::io;
 
-use starling::api::{ApiError, FibCoupling, FibEntry, ReloadResult, Route, Version};
+use starling::api::{
+    ApiError, Diagnosis, FibAudit, FibCoupling, FibEntry, Level, ReloadResult, Route, Version,
+};
 use starling::ctl::render::{self, Listing, Page};
 use starling_fib::types::Coupling;
 
@@ -106,6 +108,24 @@ fn coupling() {
         }
         let busy = FibCoupling { coupled: true, differing: 12, removed: None };
         render::coupling(page, &busy, out)
+    });
+}
+
+#[test]
+fn audit() {
+    looks("audit", |page, out| {
+        render::audit(page, &sample::audit(), out)?;
+        let clean = FibAudit { compared: 250_003, took_ms: 1840, ..FibAudit::default() };
+        render::audit(page, &clean, out)
+    });
+}
+
+#[test]
+fn doctor() {
+    looks("doctor", |page, out| {
+        render::doctor(page, &sample::diagnosis(), out)?;
+        let well = Diagnosis { node: None, worst: Level::Ok, findings: vec![], unchecked: vec![] };
+        render::doctor(page, &well, out)
     });
 }
 

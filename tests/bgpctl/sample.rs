@@ -1,11 +1,12 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 use starling::api::{
-    Agreed, Authentication, BfdSession, BfdState, Change, Configured, Counters, FibCoupling,
-    FibEntry, Graceful, How, Kernel, KernelState, LastDown, Limit, LimitAction, Neighbor, Network,
-    Node, Origin, Path, PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest,
-    PolicyUse, RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary,
-    TestedRoute, Transport, UsedHop, Waits, Wish,
+    Agreed, AuditFault, AuditFinding, Authentication, BfdSession, BfdState, Change, Configured,
+    Counters, Diagnosis, FibAudit, FibCoupling, FibEntry, Finding, Graceful, How, Kernel,
+    KernelState, LastDown, Level, Limit, LimitAction, Neighbor, Network, Node, Origin, Path,
+    PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
+    RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary, TestedRoute,
+    Transport, Unchecked, UsedHop, Waits, Wish,
 };
 use starling_fib::types::Coupling;
 
@@ -229,6 +230,77 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         ..refused.clone()
     };
     vec![up, refused, dynamic]
+}
+
+pub(crate) fn audit() -> FibAudit {
+    let finding = |prefix: &str, fault, want: Option<&str>, have: &[&str]| AuditFinding {
+        prefix: prefix.parse().unwrap(),
+        fault,
+        want: want.map(str::to_owned),
+        have: have.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    let right = "via 10.1.5.11 dev net0 proto 12 metric 0";
+    FibAudit {
+        compared: 4,
+        missing: 1,
+        wrong: 1,
+        extra: 1,
+        unheard: 3,
+        repaired: 3,
+        findings: vec![
+            finding("10.244.2.0/26", AuditFault::Missing, Some(right), &[]),
+            finding(
+                "10.244.3.0/26",
+                AuditFault::Wrong,
+                Some("via 10.1.8.10 dev tunl0 onlink proto 12 metric 0"),
+                &["via 10.1.5.1 dev net0 proto 12 metric 0", "blackhole proto 12 metric 7"],
+            ),
+            finding("10.244.9.0/26", AuditFault::Extra, None, &[right]),
+        ],
+        took_ms: 12,
+    }
+}
+
+pub(crate) fn diagnosis() -> Diagnosis {
+    let finding = |level, check: &str, subject: &str, text: &str, cure: Option<&str>| Finding {
+        level,
+        check: check.to_owned(),
+        subject: subject.to_owned(),
+        text: text.to_owned(),
+        cure: cure.map(str::to_owned),
+    };
+    Diagnosis {
+        node: Some("server1".to_owned()),
+        worst: Level::Problem,
+        findings: vec![
+            finding(
+                Level::Problem,
+                "filter",
+                "filter input",
+                "IP in IP (protocol 4) from server3, server4 is dropped: policy drop",
+                Some("nft insert rule inet filter input ip saddr '{ 10.1.8.10, 10.1.8.11 }' ip protocol 4 accept"),
+            ),
+            finding(
+                Level::Warning,
+                "reverse_path",
+                "a-device-with-a-long-name",
+                "rp_filter is strict: what a node tunnels that is answered in clear is dropped without a word",
+                Some("sysctl -w net.ipv4.conf.tunl0.rp_filter=2"),
+            ),
+            finding(
+                Level::Hint,
+                "sessions",
+                "gw0",
+                "no session with 10.1.5.1: the neighbour closed it: \u{1b}[2J",
+                Some("bgpctl show neighbors gw0"),
+            ),
+            finding(Level::Ok, "forwarding", "net.ipv4.ip_forward", "on", None),
+        ],
+        unchecked: vec![Unchecked {
+            check: "encapsulation".to_owned(),
+            why: "the subnets of 3 other nodes are those of their own interfaces: `bgpctl doctor` there".to_owned(),
+        }],
+    }
 }
 
 pub(crate) fn coupling(to: Coupling) -> FibCoupling {

@@ -1,7 +1,7 @@
 //! `bgpctl fib …`: the operator's hand on the kernel's routes.
 
 use anyhow::ensure;
-use starling::api::{FibCoupling, Summary};
+use starling::api::{AuditFault, FibAudit, FibCoupling, Summary};
 use starling_lab::{Cluster, Family, Result, wait_for};
 
 use crate::support::{SOON, cluster, established, logged};
@@ -103,4 +103,40 @@ fn a_flush_takes_ours_and_nothing_else_until_couple_or_a_restart() -> Result {
     cluster.node(1)?.holds(Family::V4, &[OWN, OTHER], SOON)?;
     ensure!(left(&mut cluster)?.contains("10.98.0.0/16"));
     Ok(())
+}
+
+#[test]
+fn an_audit_says_what_it_compared_and_found() -> Result {
+    let mut cluster = pair()?;
+    let audit = |cluster: &mut Cluster| -> Result<FibAudit> {
+        cluster.node(1)?.daemon()?.read(&["fib", "audit"])
+    };
+    let clean = audit(&mut cluster)?;
+    assert_eq!((clean.compared, clean.missing, clean.wrong, clean.extra), (4, 0, 0, 0));
+    assert_eq!(clean.findings, []);
+    // Decoupled nothing is put right, so that there is something to be found.
+    fib(&mut cluster, &["decouple"])?;
+    for line in [
+        "route del 10.244.1.0/26",
+        "route replace 10.244.2.0/26 via 10.50.0.99 dev net0 proto bird",
+        "route add 10.244.9.0/26 via 10.50.0.99 dev net0 proto bird",
+    ] {
+        cluster.node(1)?.netns().ip_line(line)?;
+    }
+    let found = audit(&mut cluster)?;
+    assert_eq!(
+        (found.missing, found.wrong, found.extra, found.repaired),
+        (1, 1, 1, 0),
+        "{found:#?}"
+    );
+    let faults: Vec<(String, AuditFault)> =
+        found.findings.iter().map(|f| (f.prefix.to_string(), f.fault)).collect();
+    let is = |prefix: &str, fault| faults.contains(&(prefix.to_owned(), fault));
+    ensure!(is("10.244.1.0/26", AuditFault::Missing), "{faults:?}");
+    ensure!(is("10.244.2.0/26", AuditFault::Wrong), "{faults:?}");
+    ensure!(is("10.244.9.0/26", AuditFault::Extra), "{faults:?}");
+    fib(&mut cluster, &["couple"])?;
+    let clean = audit(&mut cluster)?;
+    assert_eq!((clean.missing, clean.wrong, clean.extra), (0, 0, 0), "{clean:#?}");
+    cluster.node(1)?.holds(Family::V4, &[OWN, OTHER], SOON)
 }

@@ -4,7 +4,7 @@
 //! into `tunl0` are programmed through a TUN device where programming is the point
 //! (`tunnel.rs`), and real encapsulation is what `lab check` shows in its virtual machine.
 //!
-//! Needs root, iproute2 and ping; without them the tests fail and say so.
+//! Needs root, iproute2, ping, and for what the doctor finds nftables and iptables; without them the tests fail and say so.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -12,6 +12,7 @@
 mod bfd;
 mod borrowed;
 mod disease;
+mod doctor;
 mod equal;
 mod fib;
 mod kernel;

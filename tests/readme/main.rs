@@ -135,7 +135,13 @@ fn commands_do_what_is_shown() -> Result {
     assert!(questions.len() >= 8, "{questions:#?}");
     for command in questions {
         let output = network.bgpctl(&command)?;
-        assert_eq!(output.status.code(), Some(0), "{}: {output:?}", command.line);
+        // What the doctor finds in this network is in its exit code.
+        let is_fine = match output.status.code() {
+            Some(0) => true,
+            Some(4 | 5) => command.words.first() == Some(&"doctor"),
+            _ => false,
+        };
+        assert!(is_fine, "{}: {output:?}", command.line);
         compare_headings(&command, &output);
     }
     for command in page.commands("curl") {

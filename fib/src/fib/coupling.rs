@@ -38,14 +38,19 @@ impl Fib {
 
     /// Destinations at which the kernel does not hold what it would if it were coupled.
     pub fn differing(&self) -> usize {
-        let Some(context) = self.context() else { return 0 };
-        let differs = |prefix: &IpNet| {
-            let ours = self.world.have().of(*prefix).collect();
-            let desired = self.wants.desired(*prefix, context);
-            plan(desired, ours, None, &mut Batch::default()) != Verdict::Right
-        };
-        let wanted = self.wants.iter().map(|(prefix, _)| prefix).filter(differs);
+        let wanted = self.wants.iter().filter(|(prefix, _)| self.differs(*prefix));
         wanted.count() + self.leftovers().filter(|_| self.settled).count()
+    }
+
+    /// Whether one is such. A leftover is before the neighbours have spoken.
+    pub fn differs(&self, prefix: IpNet) -> bool {
+        let Some(context) = self.context() else { return false };
+        let desired = match self.wants.contains(prefix) || self.settled {
+            true => self.wants.desired(prefix, context),
+            false => Desired::Hold,
+        };
+        let ours = self.world.have().of(prefix).collect();
+        plan(desired, ours, None, &mut Batch::default()) != Verdict::Right
     }
 
     pub(super) fn is_coupled(&self) -> bool {

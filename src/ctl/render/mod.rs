@@ -4,8 +4,10 @@
 //! styles, which the stream below strips where they are not wanted (a pipe, NO_COLOR). Text that
 //! came from a peer or a file is freed of control characters on its way.
 
+mod audit;
 mod bfd;
 mod coupling;
+mod doctor;
 mod fib;
 mod neighbors;
 mod networks;
@@ -22,8 +24,10 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::api::{ApiError, ReloadResult, Version};
+pub use audit::audit;
 pub use bfd::bfd;
 pub use coupling::coupling;
+pub use doctor::doctor;
 pub use fib::FibTable;
 pub use neighbors::neighbors;
 pub use networks::networks;

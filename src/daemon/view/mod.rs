@@ -6,6 +6,7 @@
 
 mod bfd;
 mod changes;
+mod doctor;
 mod fib;
 mod neighbors;
 mod networks;
@@ -32,9 +33,9 @@ use super::metrics::Scrape;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, FibCoupling, FibEntry, Neighbor, Network, Node, Policy, PolicyQuery,
-    PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why,
-    WhyQuery,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node,
+    Policy, PolicyQuery, PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -49,6 +50,7 @@ pub struct View {
     supervisor: mpsc::Sender<Request>,
     /// Held while the operator's networks change.
     networks: Arc<Mutex<()>>,
+    examination: doctor::Last,
 }
 
 impl View {
@@ -62,8 +64,8 @@ impl View {
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
     ) -> View {
-        let networks = Arc::default();
-        View { clock, roster, rib, fib, bfd, callers, supervisor, networks }
+        let (networks, examination) = Default::default();
+        View { clock, roster, rib, fib, bfd, callers, supervisor, networks, examination }
     }
 
     fn roster(&self) -> Roster {
@@ -174,6 +176,14 @@ impl Backend for View {
 
     async fn why(&self, query: WhyQuery) -> Result<Why, Refusal> {
         self.why_of(query).await
+    }
+
+    async fn audit(&self) -> Result<FibAudit, Refusal> {
+        self.audited().await
+    }
+
+    async fn doctor(&self) -> Result<Diagnosis, Refusal> {
+        self.examined().await
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

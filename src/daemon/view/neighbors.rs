@@ -74,7 +74,7 @@ impl View {
 
     /// All tasks are asked before the first is waited for; one that ended meanwhile (a reload
     /// removed it) is left out.
-    async fn reports<'a>(&self, roster: &'a Roster) -> Result<Vec<Report<'a>>, Refusal> {
+    pub(super) async fn reports<'a>(&self, roster: &'a Roster) -> Result<Vec<Report<'a>>, Refusal> {
         let mut asked = Vec::new();
         for (plan, handle) in &roster.peers {
             if let Some(answer) = ask(handle).await {
@@ -95,7 +95,7 @@ impl View {
         Ok(reports)
     }
 
-    fn summarise(&self, report: &Report<'_>) -> PeerSummary {
+    pub(super) fn summarise(&self, report: &Report<'_>) -> PeerSummary {
         let Report { plan, status, counts, .. } = report;
         let down = status.last_down.as_ref().filter(|_| status.state != State::Established);
         PeerSummary {
@@ -189,11 +189,11 @@ impl View {
 }
 
 /// One neighbour, from all who know of it.
-struct Report<'a> {
-    held: bool,
-    plan: &'a PeerPlan,
+pub(super) struct Report<'a> {
+    pub(super) held: bool,
+    pub(super) plan: &'a PeerPlan,
     id: PeerId,
-    status: PeerStatus,
+    pub(super) status: PeerStatus,
     notes: Vec<String>,
     counts: PeerCounts,
 }

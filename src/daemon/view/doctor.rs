@@ -1,0 +1,219 @@
+//! The daemon's part of an examination: what the actors know, beside what the host says.
+//!
+//! One examination at a time, and whoever asks within a second of one gets its answer: it starts
+//! programs, and over TCP anybody may ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use starling_bgp::rib::show::RouteFilter;
+use starling_bgp::session::{DownReason, State};
+use starling_bgp::types::{PeerId, Time};
+use starling_bgp::wire::Notification;
+use starling_fib::Fib;
+use starling_fib::table::EntryState;
+use starling_fib::tunnel::TunnelState;
+use starling_fib::types::{How, TunnelError};
+use starling_fib::view::KernelState;
+
+use super::neighbors::Report;
+use super::{Refusal, View, stopping};
+use crate::api::Diagnosis;
+use crate::daemon::control::rows::CHUNK;
+use crate::daemon::roster::Roster;
+use crate::doctor::facts::{
+    Cause, Claim, Configured, Daemon, Down, Facts, Module, Session, Trouble, Troubled,
+};
+use crate::doctor::{examine, gather};
+
+/// So long an answer is good for others who ask.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last examination.
+pub(super) type Last = Arc<tokio::sync::Mutex<Option<(Time, Diagnosis)>>>;
+
+impl View {
+    pub(super) async fn examined(&self) -> Result<Diagnosis, Refusal> {
+        let mut last = self.examination.lock().await;
+        if let Some((at, diagnosis)) = &*last
+            && self.clock.now().since(*at) < FRESH
+        {
+            return Ok(diagnosis.clone());
+        }
+        let roster = self.roster();
+        let (device, port) = (roster.plan.fib.tunnel.device.clone(), roster.plan.port);
+        let (mut host, daemon) = tokio::join!(gather::host(&device, port), self.known(&roster));
+        // Whoever has tried knows better than lists of modules, which containers lack.
+        let tunnel = self.fib.ask(|fib| fib.tunnel_state()).await.ok_or_else(stopping)?;
+        if let TunnelState::Failed(TunnelError::NoModule { .. }) = tunnel {
+            host.ipip = Module::Absent;
+        }
+        let configured = Configured {
+            plan: Arc::clone(&roster.plan),
+            nodes: roster.config.nodes.clone().into(),
+            file: roster.file.display().to_string(),
+        };
+        let facts = Facts { configured: Ok(configured), host, daemon: Ok(daemon?) };
+        let diagnosis = examine(&facts);
+        *last = Some((self.clock.now(), diagnosis.clone()));
+        Ok(diagnosis)
+    }
+
+    async fn known(&self, roster: &Roster) -> Result<Daemon, Refusal> {
+        let answer = self.fib.ask(|fib| (fib.coupling(), fib.differing())).await;
+        let (coupling, differing) = answer.ok_or_else(stopping)?;
+        let reports = self.reports(roster).await?;
+        let sessions = reports.iter().filter(|report| report.plan.range.is_none());
+        let words = |report: &Report<'_>| self.summarise(report).reason.unwrap_or_default();
+        let sessions = sessions.map(|report| session(report, words(report))).collect();
+        let mut daemon = Daemon {
+            rejected: roster.rejected.clone(),
+            coupling,
+            differing,
+            sessions,
+            nodes: self.all_nodes().await?,
+            claims: self.claims(roster).await?,
+            troubled: Vec::new(),
+            wanted: (0, 0),
+            multipath: false,
+        };
+        self.read_fib(&mut daemon).await?;
+        Ok(daemon)
+    }
+
+    /// Who announces what lies in the pools.
+    async fn claims(&self, roster: &Roster) -> Result<Vec<Claim>, Refusal> {
+        let in_pools =
+            |prefix: &IpNet| roster.plan.pools.iter().any(|pool| pool.cidr.contains(prefix));
+        let mut claims = Vec::new();
+        let mut cursor = None;
+        loop {
+            let question = RouteFilter::default();
+            let answer = self.rib.ask(move |rib| rib.routes(&question, cursor, CHUNK)).await;
+            let (routes, next) = answer.ok_or_else(stopping)?;
+            for route in routes.iter().filter(|route| in_pools(&route.prefix)) {
+                let others = route.paths.iter().filter(|path| path.peer != PeerId::LOCAL);
+                claims.extend(others.filter_map(|path| {
+                    let next_hop = path.next_hop?.address;
+                    Some(Claim { prefix: route.prefix, from: path.name.clone(), next_hop })
+                }));
+            }
+            match next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(claims),
+            }
+        }
+    }
+
+    /// What the Fib could not have as wanted.
+    async fn read_fib(&self, daemon: &mut Daemon) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let answer = self.fib.ask(move |fib| {
+                let entries = fib.entries(after, CHUNK);
+                let last = entries.last().map(|entry| entry.prefix);
+                let mut piece = Piece::default();
+                for entry in &entries {
+                    piece.add(fib, entry);
+                }
+                (last, piece)
+            });
+            let (last, piece) = answer.await.ok_or_else(stopping)?;
+            daemon.troubled.extend(piece.troubled);
+            daemon.wanted.0 += piece.wanted.0;
+            daemon.wanted.1 += piece.wanted.1;
+            daemon.multipath |= piece.multipath;
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// What some of the Fib's entries come to.
+#[derive(Default)]
+struct Piece {
+    troubled: Vec<Troubled>,
+    wanted: (usize, usize),
+    multipath: bool,
+}
+
+impl Piece {
+    fn add(&mut self, fib: &Fib, entry: &starling_fib::table::Entry) {
+        let EntryState::Wanted(state) = &entry.state else { return };
+        match entry.prefix {
+            IpNet::V4(_) => self.wanted.0 += 1,
+            IpNet::V6(_) => self.wanted.1 += 1,
+        }
+        self.multipath |= entry.want.as_ref().is_some_and(|want| want.hops.len() > 1);
+        let trouble = match state {
+            KernelState::Refused(words) => Trouble::Refused(words.clone()),
+            KernelState::Occupied(protocol) => Trouble::Occupied(*protocol),
+            KernelState::Unreachable => {
+                let why = entry.resolutions.iter().map(|(_, hop)| hop);
+                let why = why.filter(|hop| hop.how == How::Unreachable).map(|hop| &*hop.why);
+                Trouble::Unreachable(why.collect::<Vec<_>>().join("; "))
+            }
+            KernelState::Installed => match fib.shadow_of(entry.prefix) {
+                Some((protocol, metric)) => Trouble::Shadowed { protocol, metric },
+                None => return,
+            },
+            KernelState::Pending => return,
+        };
+        self.troubled.push(Troubled { prefix: entry.prefix, trouble });
+    }
+}
+
+fn session(report: &Report<'_>, words: String) -> Session {
+    let Report { plan, status, held, .. } = report;
+    let up = status.state == State::Established;
+    let down = (!up).then(|| {
+        let last = status.last_down.as_ref().map(|(reason, _)| reason);
+        let cause = match last {
+            _ if *held => Cause::Held,
+            Some(reason) => cause(reason),
+            None if plan.passive => Cause::Uncalled,
+            None => Cause::Begins,
+        };
+        Down { cause, words }
+    });
+    Session {
+        name: plan.name.clone(),
+        address: plan.address,
+        port: plan.port,
+        node: plan.node,
+        bfd: plan.bfd.map(|bfd| bfd.multihop),
+        identifier: status.negotiated.as_ref().filter(|_| up).map(|agreed| agreed.router_id),
+        down,
+    }
+}
+
+/// What an end of a session, or a failure to begin one, comes to.
+fn cause(reason: &DownReason) -> Cause {
+    match reason {
+        DownReason::Sent(said) | DownReason::Received(said) => told(said),
+        DownReason::Bfd(_) => Cause::Bfd,
+        DownReason::ConnectFailed(words) => match words.as_str() {
+            "connection refused" => Cause::Refused,
+            "no answer" | "connection timed out" | "host is down" => Cause::Silent,
+            // Of the last router, or of our own kernel when ARP gets no answer.
+            "no route to host" => Cause::Silent,
+            "network is unreachable" => Cause::NoRoute,
+            "cannot assign requested address" => Cause::NoSource,
+            _ => Cause::Other,
+        },
+        DownReason::Left(_) | DownReason::Lost(_) => Cause::Other,
+    }
+}
+
+/// RFC 4271 §4.5, 6.2; RFC 4486.
+fn told(said: &Notification) -> Cause {
+    match (said.code, said.subcode) {
+        (2, 2) => Cause::WrongAs,
+        (2, 3) => Cause::WrongIdentifier,
+        (6, 5) => Cause::Unknown,
+        _ => Cause::Other,
+    }
+}
