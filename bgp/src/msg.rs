@@ -211,9 +211,12 @@ pub enum RibIn {
     Pull { peer: PeerId, room: usize },
     /// What the kernel says about next hops that `RibOut::Track` named.
     Nexthops(Vec<NexthopNews>),
-    /// These prefixes, and no others, are originated on behalf of that source from now on. They
-    /// are announced; the kernel gets no route for them.
-    Originate(OriginatedBy, Vec<IpNet>),
+    /// These prefixes, and no others, are originated on the operator's wish from now on
+    /// (`bgpctl network add`). They are announced; the kernel gets no route for them.
+    Originate(Vec<IpNet>),
+    /// Addresses of local pods are announced from now on, or no more. Only what changed: a node
+    /// may have ten thousand. The kernel has routes for them already.
+    Pods { came: Vec<IpNet>, went: Vec<IpNet> },
     /// The operator takes traffic off this neighbour (RFC 8326), or ends that.
     Drain { peer: PeerId, on: bool },
     /// A deadline may have passed.
@@ -307,15 +310,6 @@ impl From<IpNet> for Originated {
     fn from(prefix: IpNet) -> Originated {
         Originated { prefix, announce: true, blackhole: true }
     }
-}
-
-/// Whose wish a prefix is that is originated while the daemon runs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum OriginatedBy {
-    /// The operator's (`bgpctl network add`).
-    Operator,
-    /// A local pod has an address of another node's block.
-    Borrowed,
 }
 
 /// What may come from a neighbour and what goes to it.

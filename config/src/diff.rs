@@ -15,6 +15,7 @@ use starling_fib::types::Mode;
 
 use crate::plan::{NodePlan, PeerKey, PeerPlan};
 
+mod pods;
 mod routing;
 mod session;
 mod transport;
@@ -301,12 +302,10 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] protocol", (&from.protocol, &to.protocol), false, |v| v.to_string());
     all.put("[kernel] table", (&from.table, &to.table), false, |v| v.to_string());
     all.put("[kernel] metric", (&from.metric, &to.metric), false, |v| v.to_string());
-    all.put("[kernel] pod-interfaces", (&from.pod_interfaces, &to.pod_interfaces), false, |v| {
-        list(v)
-    });
     all.put("[kernel] audit", (&from.audit, &to.audit), false, |v| {
         v.map_or("only when asked".to_owned(), |v| format!("every {v:?}"))
     });
+    pods::pods(&mut all, &from.pods, &to.pods);
     routing::node(&mut all, old, new);
     all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use starling_bgp::msg::{Export, Originated};
 use starling_bgp::types::{Asn, Families, Family, family_of};
-use starling_fib::types::Pool;
+use starling_fib::types::{PodConfig, Pool};
 
 use crate::error::Problem;
 use crate::outward::{Outward, Reflectors};
@@ -51,6 +51,8 @@ pub struct Config {
     pub mesh_allowance: Allowance,
     /// Kernel routes.
     pub kernel: Kernel,
+    /// Local pods.
+    pub pods: PodConfig,
     /// The tunnel device.
     pub tunnel: Tunnel,
     /// Timers.
@@ -225,23 +227,14 @@ pub struct Kernel {
     pub table: u32,
     /// Metric.
     pub metric: u32,
-    /// Which interfaces lead to local pods: names, `*` stands for any characters.
-    pub pod_interfaces: Vec<String>,
     /// How often the kernel's table is audited; `None`: only when somebody asks.
     pub audit: Option<Duration>,
 }
 
 impl Default for Kernel {
-    /// What BIRD does: protocol 12, table main, the kernel's own metric; pods as Calico names
-    /// their interfaces.
+    /// What BIRD does: protocol 12, table main, the kernel's own metric.
     fn default() -> Kernel {
-        Kernel {
-            protocol: 12,
-            table: 254,
-            metric: 0,
-            pod_interfaces: vec!["cali*".to_owned()],
-            audit: Some(Duration::from_secs(60)),
-        }
+        Kernel { protocol: 12, table: 254, metric: 0, audit: Some(Duration::from_secs(60)) }
     }
 }
 

@@ -239,8 +239,8 @@ impl Config {
             },
             peers: peers.iter().map(|peer| peer.address).collect(),
             blocks: node.blocks.clone(),
-            pod_interfaces: self.kernel.pod_interfaces.clone(),
             audit: self.kernel.audit,
+            pods: self.pods.clone(),
         };
         NodePlan {
             name: node.name.clone(),

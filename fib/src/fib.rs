@@ -25,9 +25,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::borrowed::Borrowed;
 use crate::learn::World;
 use crate::nexthops::Context;
+use crate::pods::Pods;
 use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
@@ -37,10 +37,18 @@ use crate::want::Wants;
 #[derive(Debug)]
 enum Work {
     Idle,
-    Applying(Vec<RouteOp>),
+    Applying(Writing),
     /// Events that come meanwhile may be older or newer than the answer: they are kept, and
     /// learned again on top of it.
     Dumping(Vec<KernelEvent>),
+}
+
+/// What is being written.
+#[derive(Debug)]
+struct Writing {
+    ops: Vec<RouteOp>,
+    /// The interfaces that it leads out of.
+    devices: BTreeSet<u32>,
 }
 
 /// See the module.
@@ -53,7 +61,7 @@ pub struct Fib {
     pub(crate) device: Device,
     pub(crate) retry: Retry,
     couple: coupling::Couple,
-    borrowed: Borrowed,
+    pub(crate) pods: Pods,
     work: Work,
     reading: Reading,
     auditor: audit::Auditor,
@@ -95,7 +103,7 @@ impl Fib {
             device: Device::Pending("not configured yet".to_owned()),
             retry: Retry::default(),
             couple: coupling::Couple::default(),
-            borrowed: Borrowed::default(),
+            pods: Pods::default(),
             work: Work::Idle,
             reading: Reading::default(),
             auditor: audit::Auditor::default(),
@@ -170,7 +178,8 @@ impl Fib {
 
     pub(crate) fn context(&self) -> Option<Context<'_>> {
         let config = self.config.as_ref()?;
-        Some(Context { world: &self.world, config, device: &self.device, now: self.now })
+        let Fib { world, device, pods, now, .. } = self;
+        Some(Context { world, config, device, pods, now: *now })
     }
 
     /// Whether the kernel's table is known.
@@ -186,9 +195,8 @@ impl Fib {
 
     fn wants_and_context(&mut self) -> Option<(&mut Wants, Context<'_>)> {
         let config = self.config.as_ref()?;
-        let (world, device, now) = (&self.world, &self.device, self.now);
-        let context = Context { world, config, device, now };
-        Some((&mut self.wants, context))
+        let Fib { world, device, pods, now, .. } = self;
+        Some((&mut self.wants, Context { world, config, device, pods, now: *now }))
     }
 
     fn configure(&mut self, config: FibConfig, now: Duration, out: &mut Vec<FibOut>) {
@@ -214,7 +222,7 @@ impl Fib {
         self.world.remember(&config);
         self.config = Some(config);
         self.review_tunnel(true, now, out);
-        self.review_borrowed(None);
+        self.review_pods();
         if let Some((wants, context)) = self.wants_and_context() {
             wants.reclassify(context);
         }
@@ -289,7 +297,7 @@ impl Fib {
         if !costs.is_empty() {
             out.push(FibOut::Nexthops(costs));
         }
-        out.extend(self.borrowed.news().map(FibOut::Borrowed));
+        out.extend(self.pods.news().map(FibOut::Pods));
         if let Some((wants, context)) = self.wants_and_context() {
             out.extend(wants.health(context).into_iter().map(FibOut::Report));
         }

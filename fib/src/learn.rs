@@ -7,15 +7,23 @@
 //! address goes are not announced, and an event does not say whether a route came beside another
 //! of its key or instead of it. Here the likely reading is taken at once, and where another was
 //! possible `News::doubt` asks for a dump that settles it.
+//!
+//! IPv6 link-local routes (fe80::/10) are left out: every interface has one of the same key, and
+//! a next hop in them is found by its interface, never by a route.
+
+mod others;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use prefix_trie::joint::JointPrefixMap;
 
+use self::others::Others;
+use self::places::{Addresses, Links};
 use crate::have::{Have, same};
 use crate::types::{Address, Dump, FibConfig, KernelEvent, KernelRoute, Link, RouteKey};
+use crate::underlay::is_link_local;
 
 /// The table that the kernel consults for everybody (RT_TABLE_MAIN).
 pub const MAIN: u32 = 254;
@@ -32,12 +40,12 @@ pub struct Owner {
 /// What the kernel told.
 #[derive(Default, Debug)]
 pub struct World {
-    /// Interfaces by index.
-    pub(crate) links: BTreeMap<u32, Link>,
-    /// Addresses; one may be on several interfaces.
-    pub(crate) addresses: BTreeMap<IpAddr, BTreeSet<Address>>,
+    /// Interfaces.
+    pub(crate) links: Links,
+    /// Addresses.
+    pub(crate) addresses: Addresses,
     /// Routes that are not ours, in main and in our table.
-    pub(crate) others: JointPrefixMap<IpNet, Vec<KernelRoute>>,
+    pub(crate) others: Others,
     /// Ours.
     pub(crate) have: Have,
     /// Who we are, and who we were before a reload until the last such route is gone.
@@ -51,8 +59,10 @@ pub struct World {
 /// What a batch of events touched.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct News {
-    /// Interfaces or addresses changed: any next hop may resolve anew.
-    pub interfaces: bool,
+    /// Interfaces that came, changed or went.
+    pub links: BTreeSet<u32>,
+    /// Addresses that came or went.
+    pub addresses: BTreeSet<Address>,
     /// Prefixes of routes of others that changed.
     pub others: BTreeSet<IpNet>,
     /// Prefixes of routes of ours that changed.
@@ -82,9 +92,9 @@ impl World {
         self.owners.retain(|former| *former != owner);
         self.owners.insert(0, owner);
         let all: Vec<KernelRoute> =
-            self.have.iter().chain(self.others.values().flatten().cloned()).collect();
+            self.have.iter().chain(self.others.iter().flat_map(|(_, r)| r).cloned()).collect();
         self.have.clear();
-        self.others = JointPrefixMap::new();
+        self.others = Others::default();
         for route in &all {
             self.add(route);
         }
@@ -115,17 +125,17 @@ impl World {
 
     /// An interface.
     pub fn link(&self, index: u32) -> Option<&Link> {
-        self.links.get(&index)
+        self.links.get(index)
     }
 
     /// An interface by name.
     pub fn link_named(&self, name: &str) -> Option<&Link> {
-        self.links.values().find(|link| link.name == name)
+        self.links.named(name)
     }
 
     /// An interface's name, or its number where it has none that we know.
     pub fn name_of(&self, index: u32) -> String {
-        self.links.get(&index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
+        self.links.get(index).map_or_else(|| format!("if{index}"), |link| link.name.clone())
     }
 
     /// Our routes.
@@ -135,21 +145,22 @@ impl World {
 
     /// Somebody else's routes under a key, that a route of ours could not share.
     pub fn others_at(&self, key: RouteKey) -> impl Iterator<Item = &KernelRoute> {
-        self.others
-            .get(&key.prefix)
-            .into_iter()
-            .flatten()
-            .filter(move |route| route.key == key && route.tos == 0)
+        self.others.to(key.prefix).iter().filter(move |route| route.key == key && route.tos == 0)
     }
 
     /// Everybody else's routes, in order of prefixes.
     pub fn others(&self) -> impl Iterator<Item = (IpNet, &[KernelRoute])> {
-        self.others.iter().map(|(prefix, routes)| (prefix, routes.as_slice()))
+        self.others.iter()
     }
 
     /// Those to one prefix.
     pub fn others_to(&self, prefix: IpNet) -> &[KernelRoute] {
-        self.others.get(&prefix).map_or(&[], Vec::as_slice)
+        self.others.to(prefix)
+    }
+
+    /// The destinations of those that lead out of an interface.
+    pub fn others_out_of(&self, device: u32) -> impl Iterator<Item = IpNet> {
+        self.others.out_of(device)
     }
 
     /// Takes a dump for the whole truth. It shows main and our table; routes of a former self in
@@ -167,9 +178,11 @@ impl World {
             .chain(self.owners.first().map(|owner| owner.table))
             .collect();
         let kept = old.have.take_if(|route| !shown.contains(&route.key.table));
-        self.links = dump.links.into_iter().map(|link| (link.index, link)).collect();
+        for link in dump.links {
+            self.links.insert(link);
+        }
         for address in dump.addresses {
-            self.addresses.entry(address.address.addr()).or_default().insert(address);
+            self.addresses.insert(address);
         }
         for route in dump.routes.iter().chain(&kept) {
             self.add(route);
@@ -182,18 +195,21 @@ impl World {
         match event {
             KernelEvent::Link(link) => self.link_is(link, news),
             KernelEvent::LinkGone(index) => {
-                news.interfaces |= self.links.remove(index).is_some();
-                self.addresses.retain(|_, places| {
-                    places.retain(|address| address.device != *index);
-                    !places.is_empty()
-                });
+                if self.links.remove(*index).is_some() {
+                    news.links.insert(*index);
+                }
+                for address in self.addresses.on(*index).copied().collect::<Vec<_>>() {
+                    self.addresses.remove(&address);
+                    news.addresses.insert(address);
+                }
                 // IPv4 gives up a whole route with the interface of one of its next hops.
                 let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
                 self.flush(*index, |_| true, is_v4, news);
             }
             KernelEvent::Address(address) => {
-                let places = self.addresses.entry(address.address.addr()).or_default();
-                news.interfaces |= places.insert(*address);
+                if self.addresses.insert(*address) {
+                    news.addresses.insert(*address);
+                }
             }
             KernelEvent::AddressGone(address) => self.address_gone(address, news),
             KernelEvent::Route(route) => self.route_is(route, news),
@@ -213,8 +229,9 @@ impl World {
     }
 
     fn link_is(&mut self, link: &Link, news: &mut News) {
-        let before = self.links.insert(link.index, link.clone());
-        news.interfaces |= before.as_ref() != Some(link);
+        if self.links.insert(link.clone()).as_ref() != Some(link) {
+            news.links.insert(link.index);
+        }
         // Also if a dump said so before: older news of routes may have come since.
         if !link.up {
             self.flush(link.index, |_| true, |_| false, news);
@@ -223,18 +240,14 @@ impl World {
 
     fn address_gone(&mut self, address: &Address, news: &mut News) {
         let own = address.address.addr();
-        if let Some(places) = self.addresses.get_mut(&own) {
-            news.interfaces |= places.remove(address);
-            if places.is_empty() {
-                self.addresses.remove(&own);
-            }
+        if self.addresses.remove(address) {
+            news.addresses.insert(*address);
         }
         // Only IPv4 loses routes in silence: those that prefer the address as their source, and
         // with an interface's last address all that lead out of it.
         if own.is_ipv4() {
             let device = address.device;
-            let v4 = self.addresses.iter().filter(|(other, _)| other.is_ipv4());
-            let last = !v4.flat_map(|(_, places)| places).any(|place| place.device == device);
+            let last = !self.addresses.on(device).any(|other| other.address.addr().is_ipv4());
             let lost = |route: &KernelRoute| last || route.source == Some(own);
             let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
             let fragile = |route: &KernelRoute| route.source == Some(own);
@@ -254,23 +267,17 @@ impl World {
         let touches =
             |route: &KernelRoute| route.hops.iter().any(|hop| hop.device == device) && lost(route);
         let links = &self.links;
-        let is_up = |device: u32| links.get(&device).is_some_and(|link| link.up);
+        let is_up = |device: u32| links.get(device).is_some_and(|link| link.up);
         let wholly = |route: &KernelRoute| {
             fragile(route)
                 || !route.hops.iter().any(|hop| hop.device != device && is_up(hop.device))
         };
-        let mut gone = Vec::new();
-        for (prefix, routes) in self.others.iter_mut() {
-            let before = routes.len();
+        for prefix in self.others.out_of(device).collect::<Vec<_>>() {
+            let routes = self.others.to(prefix);
             news.doubt |= routes.iter().any(|route| touches(route) && !wholly(route));
-            routes.retain(|route| !(touches(route) && wholly(route)));
-            if routes.len() < before {
+            if self.others.retain(prefix, |route| !(touches(route) && wholly(route))) {
                 news.others.insert(prefix);
-                gone.extend(routes.is_empty().then_some(prefix));
             }
-        }
-        for prefix in gone {
-            self.others.remove(&prefix);
         }
         if self.have.uses(device) {
             // Ours are dear: what was read into silence is confirmed by a dump.
@@ -287,14 +294,14 @@ impl World {
     }
 
     fn route_is(&mut self, route: &KernelRoute, news: &mut News) {
-        if !self.covers(route.key.table) || self.knows(route) {
+        if !self.covers(route) || self.knows(route) {
             return;
         }
         // One more of this key, or one instead? Replacing is what most writers do.
         let instead: Vec<KernelRoute> = self
             .have
             .at(route.key)
-            .chain(self.others.get(&route.key.prefix).into_iter().flatten().cloned())
+            .chain(self.others.to(route.key.prefix).iter().cloned())
             .filter(|other| other.key == route.key && other.tos == route.tos)
             .collect();
         news.doubt |= !instead.is_empty();
@@ -306,7 +313,7 @@ impl World {
     }
 
     fn route_gone(&mut self, route: &KernelRoute, news: &mut News) {
-        if !self.covers(route.key.table) {
+        if !self.covers(route) {
             return;
         }
         if self.knows(route) {
@@ -320,21 +327,25 @@ impl World {
         }
     }
 
-    fn covers(&self, table: u32) -> bool {
-        table == MAIN || self.owners.iter().any(|owner| owner.table == table)
+    /// Whether a route is none that is kept here, whoever wrote it.
+    pub(crate) fn leaves_out(route: &KernelRoute) -> bool {
+        is_link_local(route.key.prefix.addr())
+    }
+
+    fn covers(&self, route: &KernelRoute) -> bool {
+        let table = route.key.table;
+        !World::leaves_out(route)
+            && (table == MAIN || self.owners.iter().any(|owner| owner.table == table))
     }
 
     pub(crate) fn knows(&self, route: &KernelRoute) -> bool {
         self.have.holds(route)
-            || self
-                .others
-                .get(&route.key.prefix)
-                .is_some_and(|routes| routes.iter().any(|other| same(other, route)))
+            || self.others.to(route.key.prefix).iter().any(|other| same(other, route))
     }
 
     /// How many routes are known in main and `table`, ours in `table` only.
     pub(crate) fn known(&self, table: u32) -> usize {
-        self.have.count(table) + self.others.values().map(Vec::len).sum::<usize>()
+        self.have.count(table) + self.others.len()
     }
 
     /// Of those the ones to a prefix.
@@ -345,14 +356,10 @@ impl World {
 
     /// Whether exactly these interfaces and addresses are known.
     pub(crate) fn has_interfaces(&self, links: &[Link], addresses: &[Address]) -> bool {
-        let known = self.addresses.values().map(BTreeSet::len).sum::<usize>();
         links.len() == self.links.len()
-            && links.iter().all(|link| self.links.get(&link.index) == Some(link))
-            && addresses.len() == known
-            && addresses.iter().all(|address| {
-                let places = self.addresses.get(&address.address.addr());
-                places.is_some_and(|places| places.contains(address))
-            })
+            && links.iter().all(|link| self.links.get(link.index) == Some(link))
+            && addresses.len() == self.addresses.len()
+            && addresses.iter().all(|address| self.addresses.contains(address))
     }
 
     fn note(&self, route: &KernelRoute, news: &mut News) {
@@ -368,22 +375,14 @@ impl World {
         if self.have.remove(route) {
             return;
         }
-        let prefix = route.key.prefix;
-        if let Some(routes) = self.others.get_mut(&prefix) {
-            routes.retain(|other| !same(other, route));
-            if routes.is_empty() {
-                self.others.remove(&prefix);
-            }
-        }
+        self.others.remove(route);
     }
 
     fn add(&mut self, route: &KernelRoute) {
         if self.is_ours(route) {
             self.have.insert(route);
-        } else if let Some(routes) = self.others.get_mut(&route.key.prefix) {
-            routes.push(route.clone());
-        } else {
-            self.others.insert(route.key.prefix, vec![route.clone()]);
+        } else if !World::leaves_out(route) {
+            self.others.add(route);
         }
     }
 }

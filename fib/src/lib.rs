@@ -11,7 +11,6 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
-pub mod borrowed;
 pub mod fib;
 pub mod have;
 pub mod learn;
@@ -20,6 +19,7 @@ pub mod netlink;
 pub mod nexthops;
 pub mod packet;
 pub mod plan;
+pub mod pods;
 pub mod resolve;
 pub mod retry;
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! gateway stays where it was for [`LINGER`], if that interface carries: no other piece is so late.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::learn::World;
+use crate::pods::Pods;
 use crate::resolve::{Class, Resolved, resolve_reached};
 use crate::tunnel::Device;
 use crate::types::{Cost, FibConfig, How, NextHop, Report, Via};
@@ -35,6 +37,8 @@ pub struct Context<'a> {
     pub config: &'a FibConfig,
     /// Whether the tunnel may be used.
     pub device: &'a Device,
+    /// Who is local.
+    pub pods: &'a Pods,
     /// The time.
     pub now: Duration,
 }
@@ -252,6 +256,16 @@ impl Nexthops {
                 self.asked.insert(*next_hop);
             }
         }
+    }
+
+    /// Whether some next hop may be on this interface, whatever routes say.
+    pub fn may_be_on(&self, device: u32) -> bool {
+        if !self.lingering.is_empty() {
+            return true;
+        }
+        let link_local = NextHop::from(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)));
+        let scoped = self.all.range(link_local..);
+        scoped.into_iter().any(|(hop, _)| hop.scope.is_some_and(|scope| scope.get() == device))
     }
 
     /// Resolves everything anew for other classes: `classes` gives those of a via's routes.

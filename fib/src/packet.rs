@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::borrowed::leads_to_pod;
 use crate::fib::Fib;
 use crate::learn::MAIN;
+use crate::pods::leads_to_pod;
 use crate::types::{Hop, KernelRoute, Link, NextHop};
 use crate::underlay::{Reach, host};
 use crate::view::Words;
@@ -102,11 +102,7 @@ impl Fib {
             .flat_map(|prefix| self.world.have().of(prefix).collect::<Vec<_>>())
             .map(|route| self.cover(route, true))
             .chain(
-                self.world
-                    .others
-                    .cover(&to)
-                    .flat_map(|(_, routes)| routes)
-                    .map(|route| self.cover(route.clone(), false)),
+                self.world.others.covering(address).map(|route| self.cover(route.clone(), false)),
             )
             .collect();
         let order =
@@ -139,8 +135,7 @@ impl Fib {
 
     /// The interfaces that carry an address, by name.
     pub fn carriers(&self, address: IpAddr) -> Vec<String> {
-        let places = self.world.addresses.get(&address).into_iter().flatten();
-        places.map(|place| self.world.name_of(place.device)).collect()
+        self.world.addresses.get(address).map(|place| self.world.name_of(place.device)).collect()
     }
 
     /// How the underlay reaches an address: without any route of ours.

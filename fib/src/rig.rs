@@ -1,6 +1,6 @@
 //! The Fib and an in-memory kernel, wired as the daemon wires the real ones: for tests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None, manage: true },
         peers: Vec::new(),
         blocks: Vec::new(),
-        pod_interfaces: vec!["cali*".to_owned()],
+        pods: PodConfig::default(),
         audit: None,
     }
 }
@@ -62,7 +62,9 @@ pub(crate) struct Rig {
     pub(crate) queue: VecDeque<FibOut>,
     pub(crate) reports: Vec<Report>,
     pub(crate) costs: Vec<(IpAddr, Option<u32>)>,
-    pub(crate) borrowed: Option<Vec<IpNet>>,
+    /// What neighbours would be told of pods, and the messages that said so.
+    pub(crate) announced: BTreeSet<IpNet>,
+    pub(crate) pod_news: Vec<PodNews>,
     pub(crate) applied: Vec<RouteOp>,
     pub(crate) dumps: usize,
     pub(crate) audits: Vec<Result<Audit, String>>,
@@ -78,7 +80,8 @@ impl Rig {
             queue: VecDeque::new(),
             reports: Vec::new(),
             costs: Vec::new(),
-            borrowed: None,
+            announced: BTreeSet::new(),
+            pod_news: Vec::new(),
             applied: Vec::new(),
             dumps: 0,
             audits: Vec::new(),
@@ -171,7 +174,15 @@ impl Rig {
                     costs.into_iter().map(|(hop, cost)| (hop.address, cost.map(|c| c.metric))),
                 );
             }
-            Some(FibOut::Borrowed(addresses)) => self.borrowed = Some(addresses),
+            Some(FibOut::Pods(news)) => {
+                for prefix in &news.went {
+                    assert!(self.announced.remove(prefix), "{prefix} was never told");
+                }
+                for prefix in &news.came {
+                    assert!(self.announced.insert(*prefix), "{prefix} was told already");
+                }
+                self.pod_news.push(news);
+            }
             Some(FibOut::Report(report)) => self.reports.push(report),
         }
         true

@@ -197,8 +197,7 @@ impl Tunnel {
 fn is_as_told(spec: &TunnelSpec, world: &World) -> bool {
     world.link_named(&spec.device).is_some_and(|link| {
         let addressed = spec.address.is_none_or(|wanted| {
-            let places = world.addresses.get(&IpAddr::V4(wanted));
-            places.into_iter().flatten().any(|place| place.device == link.index)
+            world.addresses.get(IpAddr::V4(wanted)).any(|place| place.device == link.index)
         });
         link.up && (!spec.manage || link.mtu == spec.mtu && addressed)
     })

@@ -5,7 +5,7 @@
 //!   next hops ───FibIn::Track───► │ Fib │ ──FibOut::Dump────────►         simulator)
 //!   kernel news ─FibIn::Dumped──► │     │ ──FibOut::Tunnel──────►
 //!                FibIn::Events    └─────┘ ──FibOut::Nexthops────► the Rib
-//!                                         ──FibOut::Borrowed────►
+//!                                         ──FibOut::Pods────────►
 //! ```
 //!
 //! The Fib keeps *desired* (`Want`) against *observed* (`Have`) and applies the difference. News
@@ -73,10 +73,51 @@ pub struct FibConfig {
     pub peers: Vec<IpAddr>,
     /// The node's own blocks: a local pod's address outside them is borrowed from another node.
     pub blocks: Vec<IpNet>,
-    /// Which interfaces lead to local pods: names, `*` stands for any characters.
-    pub pod_interfaces: Vec<String>,
+    /// Which routes lead to local pods, and which of those neighbours are told.
+    pub pods: PodConfig,
     /// How often the kernel's table is audited; `None`: only when somebody asks.
     pub audit: Option<Duration>,
+}
+
+/// Which routes lead to local pods, and which of those neighbours are told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PodConfig {
+    /// Out of which interfaces: names, `*` stands for any characters.
+    pub interfaces: Vec<String>,
+    /// Written with which protocols (rtm_protocol); `None`: any.
+    pub protocols: Option<Vec<u8>>,
+    /// Which of them neighbours are told.
+    pub announce: Announce,
+}
+
+impl PodConfig {
+    /// Whether a route of that protocol may be a pod's.
+    pub fn learns(&self, protocol: u8) -> bool {
+        self.protocols.as_ref().is_none_or(|protocols| protocols.contains(&protocol))
+    }
+}
+
+impl Default for PodConfig {
+    /// As Calico names interfaces, and as its Felix (80, formerly 3) and CNI plugins (3 is what
+    /// `ip route add` writes, 4 `proto static`) write routes.
+    fn default() -> PodConfig {
+        PodConfig {
+            interfaces: vec!["cali*".to_owned()],
+            protocols: Some(vec![3, 4, 80]),
+            announce: Announce::Borrowed,
+        }
+    }
+}
+
+/// Which pods' addresses neighbours are told, of those inside a pool.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Announce {
+    /// Those outside the node's own blocks.
+    Borrowed,
+    /// Each, beside the blocks.
+    All,
+    /// None.
+    Nothing,
 }
 
 /// The tunnel device as configured.
@@ -429,10 +470,26 @@ pub enum FibOut {
     Tunnel(TunnelSpec),
     /// For the Rib: the way to a tracked next hop; `None`: unreachable.
     Nexthops(Vec<(NextHop, Option<Cost>)>),
-    /// For the Rib: all borrowed addresses of local pods, in order, whenever they change.
-    Borrowed(Vec<IpNet>),
+    /// For the Rib: local pods that neighbours are to be told of, as they come and go.
+    Pods(PodNews),
     /// Something an operator would want to read.
     Report(Report),
+}
+
+/// Addresses of local pods that came and went; no address is in both.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct PodNews {
+    /// To be announced from now on, in order.
+    pub came: Vec<IpNet>,
+    /// No more, in order.
+    pub went: Vec<IpNet>,
+}
+
+impl PodNews {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.came.is_empty() && self.went.is_empty()
+    }
 }
 
 /// The tunnel device as it shall be.

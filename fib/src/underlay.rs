@@ -112,9 +112,8 @@ impl World {
     pub fn own(&self, like: IpAddr, config: &FibConfig) -> Option<(&Link, Address)> {
         let own = *config.addresses.iter().find(|own| same_family(**own, like))?;
         self.addresses
-            .get(&own)?
-            .iter()
-            .filter_map(|address| Some((self.links.get(&address.device)?, *address)))
+            .get(own)
+            .filter_map(|address| Some((self.links.get(address.device)?, *address)))
             .min_by_key(|(link, address)| {
                 (Reverse(link.up), address.address.prefix_len(), link.index)
             })
@@ -189,14 +188,14 @@ impl World {
         }
         let NextHop { address, scope } = next_hop;
         let scope = scope.map(NonZeroU32::get).filter(|_| is_link_local(address));
-        let mut own = self.addresses.get(&address).into_iter().flatten();
+        let mut own = self.addresses.get(address);
         // Every interface may have a neighbour with the link-local address that another has.
         if let Some(own) = own.find(|own| scope.is_none_or(|scope| own.device == scope)) {
             let name = self.name_of(own.device);
             return Reach::Unreachable(format!("{address} is this node's own address, on {name}"));
         }
         if let Some(scope) = scope {
-            return match self.links.get(&scope) {
+            return match self.links.get(scope) {
                 Some(link) if carries(link) => Reach::Same { device: link.index, onlink: false },
                 Some(link) => Reach::Unreachable(down(link)),
                 None => Reach::Unreachable(format!("interface {scope} is gone")),
@@ -307,7 +306,7 @@ impl World {
                 let prefix = route.key.prefix;
                 return Err(format!("the kernel's route {prefix} rejects traffic to {address}"));
             }
-            let live = |hop: &&Hop| self.links.get(&hop.device).is_some_and(carries);
+            let live = |hop: &&Hop| self.links.get(hop.device).is_some_and(carries);
             match route.hops.iter().find(live) {
                 Some(hop) => return Ok((route, hop)),
                 None => dead = dead.or(Some(route)),
@@ -330,10 +329,7 @@ impl World {
     }
 
     fn covering(&self, address: IpAddr) -> impl Iterator<Item = &KernelRoute> {
-        self.others
-            .cover(&host(address))
-            .flat_map(|(_, routes)| routes)
-            .filter(|route| route.key.table == MAIN && route.tos == 0)
+        self.others.covering(address).filter(|route| route.key.table == MAIN && route.tos == 0)
     }
 }
 

@@ -39,6 +39,8 @@ pub enum KernelState {
     Refused(String),
     /// Somebody else (rtm_protocol) holds the key.
     Occupied(u8),
+    /// A local pod has this address, and its own route out of the interface of this name.
+    Pod(String),
     /// No next hop can be used: never written.
     Unreachable,
 }
@@ -136,6 +138,11 @@ impl Fib {
         };
         let state = match self.wants.desired(prefix, context) {
             Desired::Hold => KernelState::Pending,
+            Desired::Nothing
+                if let Some(pod) = self.pods.get(prefix).filter(|pod| pod.is_pod()) =>
+            {
+                KernelState::Pod(self.world.name_of(pod.device))
+            }
             Desired::Nothing => KernelState::Unreachable,
             Desired::Route(want) => {
                 let mut others = self.world.others_at(want.key);

@@ -186,6 +186,8 @@ impl Wants {
         };
         let via = match target {
             Target::Own => return route(Kind::Blackhole, Vec::new()),
+            // A pod that is here, or still here: its own route leads to it.
+            Target::Via(_) if context.pods.holds(prefix) => return Desired::Nothing,
             Target::Via(via) => via,
         };
         let class = class_of(prefix, via, context);

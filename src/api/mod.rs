@@ -27,6 +27,7 @@
 //! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
 //! | `POST /v1/fib/audit` (Unix socket only) | [`FibAudit`], what the kernel's table came to, route by route |
 //! | `GET /v1/doctor` | [`Diagnosis`], what breaks such networks, looked for on this node |
+//! | `GET /v1/pods` | NDJSON, one [`Pod`] a line |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
@@ -42,6 +43,7 @@ mod doctor;
 mod fib;
 pub mod network;
 mod peer;
+mod pod;
 pub mod policy;
 mod route;
 mod why;
@@ -54,6 +56,7 @@ pub use peer::{
     Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,
     PeerKind, PeerSummary, RangeSummary, SessionState, Steer, Transport,
 };
+pub use pod::Pod;
 pub use policy::{
     Place, Policy, PolicyQuery, PolicyRule, PolicyStep, PolicyTest, PolicyUse, TestedRoute,
 };

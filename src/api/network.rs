@@ -28,6 +28,8 @@ pub enum Wish {
     Operator,
     /// A local pod's, whose address is of another node's block.
     Borrowed,
+    /// A local pod's, whose address is announced beside its block.
+    Pod,
 }
 
 impl Wish {
@@ -37,6 +39,7 @@ impl Wish {
             Wish::Configured => "configuration",
             Wish::Operator => "operator",
             Wish::Borrowed => "borrowed address",
+            Wish::Pod => "local pod",
         }
     }
 }

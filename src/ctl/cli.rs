@@ -42,7 +42,7 @@ pub struct Cli {
         default_value = DEFAULT_SOCKET
     )]
     pub socket: PathBuf,
-    /// The daemon's JSON instead of a table (routes and fib: one object a line).
+    /// The daemon's JSON instead of a table (routes, fib and pods: one object a line).
     #[arg(long, short = 'j', global = true)]
     pub json: bool,
     /// What to do.
@@ -152,6 +152,8 @@ pub enum Show {
         #[arg(long)]
         detail: bool,
     },
+    /// The pods of this node: on which interface, announced or why not.
+    Pods,
     /// The policies of this node, rule by rule, and where each is asked.
     Policies,
     /// BFD with the neighbours: state, negotiated times, packets, what was lost.

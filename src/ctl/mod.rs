@@ -31,7 +31,7 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Network, Node, Policy, PolicyTest,
+    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Network, Node, Pod, Policy, PolicyTest,
     ReloadResult, Route, RouteQuery, Summary, Version,
 };
 use cli::{Cli, Command, Show, Steering};
@@ -144,6 +144,10 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             } else {
                 table::<Route>(cli, rows, &mut render::RouteTable::new(page, none), out).await?;
             }
+        }
+        Show::Pods => {
+            let rows = client.rows("/v1/pods").await?;
+            table::<Pod>(cli, rows, &mut render::PodTable::new(page), out).await?;
         }
         Show::Fib => {
             let rows = client.rows("/v1/fib").await?;

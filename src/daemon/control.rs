@@ -32,8 +32,8 @@ use starling_fib::types::Coupling;
 
 use crate::api::{
     ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Live, Neighbor, Network,
-    Node, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer, Summary,
-    Version, Why, WhyQuery,
+    Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Version, Why, WhyQuery,
 };
 pub use listen::{ListenError, Listener};
 pub use rows::{Rows, RowsSender};
@@ -94,6 +94,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn audit(&self) -> impl Future<Output = Result<FibAudit, Refusal>> + Send;
     /// What breaks such networks, looked for on this node.
     fn doctor(&self) -> impl Future<Output = Result<Diagnosis, Refusal>> + Send;
+    /// The pods of this node, in order of addresses.
+    fn pods(&self) -> impl Future<Output = Result<Rows<Pod>, Refusal>> + Send;
     /// The policies that are asked here, by name.
     fn policies(&self) -> impl Future<Output = Result<Vec<Policy>, Refusal>> + Send;
     /// Which rules decide about a route; [`Refusal::not_found`] where there is none to judge.
@@ -194,6 +196,7 @@ fn routes<B: Backend>(
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
         .route("/v1/doctor", get(doctor::doctor::<B>))
+        .route("/v1/pods", get(pods::<B>))
         .route("/v1/policies", get(policies::<B>))
         .route("/v1/policy/test", get(policy_test::<B>))
         .route("/v1/reload", reload)
@@ -249,6 +252,10 @@ async fn fib_table<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<R
     in_time(ANSWER, backend.fib()).await.map(rows::response)
 }
 
+async fn pods<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    in_time(ANSWER, backend.pods()).await.map(rows::response)
+}
+
 async fn policies<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     in_time(ANSWER, backend.policies()).await.map(|all| json(StatusCode::OK, &all))
 }
@@ -295,7 +302,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         why,doctor,policies,policy/test,reload}, /livez, /readyz and /metrics",
+         why,doctor,pods,policies,policy/test,reload}, /livez, /readyz and /metrics",
     ))
 }
 

@@ -1,9 +1,9 @@
 //! The Fib's thread, and its words for operators in the log.
 
-use starling_bgp::msg::{OriginatedBy, RibIn};
+use starling_bgp::msg::RibIn;
 use starling_fib::Fib;
 use starling_fib::netlink::{self, Command, News, Options};
-use starling_fib::types::{Coupling, FibIn, Report, RouteOp};
+use starling_fib::types::{Coupling, FibIn, PodNews, Report, RouteOp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
@@ -73,12 +73,9 @@ pub async fn bring_news(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Send
     while let Some(news) = news.recv().await {
         let input = match news {
             News::Nexthops(costs) => bridge::costs(costs),
-            News::Borrowed(addresses) => {
-                tracing::info!(
-                    addresses = addresses.len(),
-                    "addresses of local pods that lie in other nodes' blocks"
-                );
-                RibIn::Originate(OriginatedBy::Borrowed, addresses)
+            News::Pods(PodNews { came, went }) => {
+                tracing::debug!(came = came.len(), went = went.len(), "local pods are announced");
+                RibIn::Pods { came, went }
             }
             News::Report(report) => {
                 log(&report);

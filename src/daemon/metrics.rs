@@ -31,6 +31,17 @@ pub struct Scrape {
     pub policies: Vec<Policy>,
     /// Destinations by their state in the kernel; a state that is missing counts as 0.
     pub fib: BTreeMap<KernelState, u64>,
+    /// Pods of this node.
+    pub pods: Pods,
+}
+
+/// Pods of this node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pods {
+    /// With a route out of an interface that leads to pods.
+    pub known: usize,
+    /// Of those, the ones that neighbours are told of, beside their block.
+    pub announced: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -198,6 +209,11 @@ impl Scrape {
         let follows = !self.summary.ready.reasons.iter().any(|reason| reason.code == "decoupled");
         let help = "0 while the operator has decoupled the kernel (bgpctl fib decouple, flush)";
         registry.register("fib_coupled", help, gauge(u64::from(follows)));
+        let Pods { known, announced } = self.pods;
+        let count = |count: usize| gauge(u64::try_from(count).unwrap_or(u64::MAX));
+        registry.register("local_pods", "Pods that have a route on this node", count(known));
+        let help = "Pods of this node that neighbours are told of, beside their block";
+        registry.register("local_pods_announced", help, count(announced));
     }
 }
 

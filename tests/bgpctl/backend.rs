@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use starling::api::{
     ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node,
-    PeerSummary, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer,
-    Summary, Why, WhyQuery, Wish,
+    PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery,
+    Steer, Summary, Why, WhyQuery, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -161,6 +161,10 @@ impl Backend for Memory {
 
     async fn doctor(&self) -> Result<Diagnosis, Refusal> {
         Ok(sample::diagnosis())
+    }
+
+    async fn pods(&self) -> Result<Rows<Pod>, Refusal> {
+        Ok(in_memory(sample::pods()))
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {

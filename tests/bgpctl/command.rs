@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use starling::api::{
-    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Network, Policy, PolicyTest, Route, Summary,
-    Version, Wish,
+    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Network, Pod, Policy, PolicyTest, Route,
+    Summary, Version, Wish,
 };
 use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -52,6 +52,11 @@ async fn tables_are_plain_in_a_pipe_and_json_is_the_daemons() {
     let (_, out, _) = run(&daemon.socket, "--json show fib").await;
     let rows: Vec<FibEntry> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(rows, sample::fib());
+    let (code, out, _) = run(&daemon.socket, "sh pods").await;
+    assert!(code == 0 && out.contains("cali123") && out.contains("static"), "{out}");
+    let (_, out, _) = run(&daemon.socket, "show pods --json").await;
+    let rows: Vec<Pod> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows, sample::pods());
     let (_, out, _) = run(&daemon.socket, "version -j").await;
     assert_eq!(serde_json::from_str::<Version>(&out).unwrap(), Version::this());
 }

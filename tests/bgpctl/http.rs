@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
-use starling::api::{BfdSession, Diagnosis, FibEntry, Neighbor, Node, Route, Summary, Version};
+use starling::api::{
+    BfdSession, Diagnosis, FibEntry, Neighbor, Node, Pod, Route, Summary, Version,
+};
 use starling::daemon::control::Listener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -87,6 +89,9 @@ async fn every_document_is_what_the_backend_said() {
     let fib: Vec<FibEntry> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(fib, sample::fib());
     assert_eq!(daemon.get::<Diagnosis>("/v1/doctor").await, sample::diagnosis());
+    let rows = daemon.ask("GET", "/v1/pods").await.1;
+    let pods: Vec<Pod> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(pods, sample::pods());
     assert_eq!(daemon.ask("GET", "/metrics").await, (200, "# EOF\n".to_owned()));
 }
 

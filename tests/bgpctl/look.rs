@@ -130,6 +130,16 @@ fn doctor() {
 }
 
 #[test]
+fn pods() {
+    looks("pods", |page, out| {
+        let mut table = render::PodTable::new(page);
+        table.rows(&sample::pods(), out)?;
+        table.finish(out)?;
+        render::PodTable::new(page).finish(out)
+    });
+}
+
+#[test]
 fn policies() {
     looks("policies", |page, out| render::policies(page, &sample::policies(), out));
 }

@@ -4,7 +4,7 @@ use starling::api::{
     Agreed, AuditFault, AuditFinding, Authentication, BfdSession, BfdState, Change, Configured,
     Counters, Diagnosis, FibAudit, FibCoupling, FibEntry, Finding, Graceful, How, Kernel,
     KernelState, LastDown, Level, Limit, LimitAction, Neighbor, Network, Node, Origin, Path,
-    PeerKind, PeerSummary, Place, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
+    PeerKind, PeerSummary, Place, Pod, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
     RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary, TestedRoute,
     Transport, Unchecked, UsedHop, Waits, Wish,
 };
@@ -323,6 +323,22 @@ pub(crate) fn networks() -> Vec<Network> {
         network("10.244.1.0/26", Wish::Configured, false, true),
         network("10.244.2.9/32", Wish::Borrowed, true, false),
         network("fd00:50::/64", Wish::Operator, true, false),
+    ]
+}
+
+pub(crate) fn pods() -> Vec<Pod> {
+    let pod = |address: &str, interface: &str, protocol, announced, why: &str| Pod {
+        address: address.parse().unwrap(),
+        interface: interface.to_owned(),
+        protocol,
+        announced,
+        why: why.to_owned(),
+    };
+    vec![
+        pod("10.244.1.7", "cali1a2b3c4d5e6", 80, false, "its block 10.244.1.0/26 is announced"),
+        pod("10.244.2.9", "cali0f0f0f0f0f0", 3, true, "in no block of this node"),
+        pod("192.0.2.7", "cali123", 2, false, "routes of protocol 2 are not learned"),
+        pod("fd00:244:9::7", "cali123", 4, true, "every pod is announced"),
     ]
 }
 

@@ -10,7 +10,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bfd;
-mod borrowed;
 mod disease;
 mod doctor;
 mod equal;
@@ -18,6 +17,7 @@ mod fib;
 mod kernel;
 mod mesh;
 mod networks;
+mod pods;
 mod refused;
 mod reload;
 mod restart;

@@ -97,7 +97,8 @@ impl Rib {
                 self.exports.pull(peer, room, &self.tables, &self.sets, out);
             }
             RibIn::Nexthops(news) => self.nexthop_news(&news, out),
-            RibIn::Originate(by, nets) => self.originate_for(now, by, nets),
+            RibIn::Originate(nets) => self.originate_for_operator(now, nets),
+            RibIn::Pods { came, went } => self.originate_for_pods(now, &came, &went),
             RibIn::Drain { peer, on } => self.drain(peer, on),
             RibIn::Tick => self.expire(now, out),
         }

@@ -4,51 +4,49 @@
 //! A prefix is announced, or a blackhole in the kernel, or both; each combination is a source of
 //! its own, so that a path says by its source what it is for.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
 use super::Rib;
 use super::receive::{self, Intake};
 use super::source::SourceId;
 use super::table::Keyed;
-use crate::msg::{Originated, OriginatedBy};
+use crate::msg::Originated;
 use crate::types::{Prefix, Time, V4, V6};
 
 /// What was asked for while the daemon runs.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
-    operator: Vec<IpNet>,
-    borrowed: Vec<IpNet>,
+    /// By the operator.
+    pub(crate) operator: Vec<IpNet>,
+    /// Addresses of local pods.
+    pub(crate) pods: BTreeSet<IpNet>,
 }
 
-impl Origins {
-    /// The prefixes that are originated on behalf of that one.
-    pub(crate) fn of(&self, by: OriginatedBy) -> &[IpNet] {
-        match by {
-            OriginatedBy::Operator => &self.operator,
-            OriginatedBy::Borrowed => &self.borrowed,
-        }
-    }
-
-    /// All of them.
-    fn all(&self) -> Vec<IpNet> {
-        [self.operator.as_slice(), &self.borrowed].concat()
-    }
-}
+/// What is configured, by what it is for.
+type Purposes = [(SourceId, Vec<IpNet>); 3];
 
 impl Rib {
-    /// These and no others, from now on.
-    pub(super) fn originate_for(&mut self, now: Time, by: OriginatedBy, nets: Vec<IpNet>) {
-        let before = self.origins.all();
-        let (slot, source) = match by {
-            OriginatedBy::Operator => (&mut self.origins.operator, SourceId::OPERATOR),
-            OriginatedBy::Borrowed => (&mut self.origins.borrowed, SourceId::BORROWED),
-        };
-        let old = std::mem::replace(slot, nets.clone());
-        self.originate(now, source, &old, &nets);
+    /// The operator wishes these and no others, from now on.
+    pub(super) fn originate_for_operator(&mut self, now: Time, nets: Vec<IpNet>) {
+        let (configured, before) = self.configured_purposes();
+        let old = std::mem::replace(&mut self.origins.operator, nets.clone());
+        self.originate(now, SourceId::OPERATOR, &old, &nets);
         // A blackhole that is now to be announced stays one.
-        let configured = self.config.as_ref().map(|c| c.originate.clone()).unwrap_or_default();
-        let after = self.origins.all();
-        self.originate_sources(now, (&configured, &before), (&configured, &after));
+        let after = self.purposes(&configured);
+        self.originate_purposes(now, before, after);
+    }
+
+    /// Local pods came and went. What is known already, or was never, is no news.
+    pub(super) fn originate_for_pods(&mut self, now: Time, came: &[IpNet], went: &[IpNet]) {
+        let (configured, before) = self.configured_purposes();
+        let pods = &mut self.origins.pods;
+        let went: Vec<IpNet> = went.iter().filter(|net| pods.remove(net)).copied().collect();
+        let came: Vec<IpNet> = came.iter().filter(|net| pods.insert(**net)).copied().collect();
+        self.originate(now, SourceId::POD, &went, &came);
+        let after = self.purposes(&configured);
+        self.originate_purposes(now, before, after);
     }
 
     /// What the configuration originates is new.
@@ -58,23 +56,28 @@ impl Rib {
         old: &[Originated],
         new: &[Originated],
     ) {
-        let wished = self.origins.all();
-        self.originate_sources(now, (old, &wished), (new, &wished));
+        let (before, after) = (self.purposes(old), self.purposes(new));
+        self.originate_purposes(now, before, after);
     }
 
-    /// What is configured, and what is wished beside it, changes.
-    fn originate_sources(
-        &mut self,
-        now: Time,
-        old: (&[Originated], &[IpNet]),
-        new: (&[Originated], &[IpNet]),
-    ) {
-        for source in [SourceId::BLOCK, SourceId::NETWORK, SourceId::SINK] {
-            let of = |(all, wished): (&[Originated], &[IpNet])| -> Vec<IpNet> {
-                let prefixes = all.iter().map(|one| one.prefix);
-                prefixes.filter(|net| source_of(*net, all, wished) == Some(source)).collect()
-            };
-            self.originate(now, source, &of(old), &of(new));
+    fn configured_purposes(&self) -> (Vec<Originated>, Purposes) {
+        let configured = self.config.as_ref().map(|c| c.originate.clone()).unwrap_or_default();
+        let purposes = self.purposes(&configured);
+        (configured, purposes)
+    }
+
+    /// What configured prefixes are for, beside what is wished while the daemon runs.
+    fn purposes(&self, configured: &[Originated]) -> Purposes {
+        [SourceId::BLOCK, SourceId::NETWORK, SourceId::SINK].map(|source| {
+            let prefixes = configured.iter().map(|one| one.prefix);
+            let of = |net: &IpNet| source_of(*net, configured, &self.origins) == Some(source);
+            (source, prefixes.filter(of).collect())
+        })
+    }
+
+    fn originate_purposes(&mut self, now: Time, before: Purposes, after: Purposes) {
+        for ((source, old), (_, new)) in before.into_iter().zip(after) {
+            self.originate(now, source, &old, &new);
         }
     }
 
@@ -82,10 +85,11 @@ impl Rib {
     pub(super) fn originate_anew(&mut self, now: Time, configured: &[Originated]) {
         self.originate_configured(now, configured, &[]);
         self.originate_configured(now, &[], configured);
-        for by in [OriginatedBy::Operator, OriginatedBy::Borrowed] {
-            let nets = self.origins.of(by).to_vec();
-            self.originate_for(now, by, Vec::new());
-            self.originate_for(now, by, nets);
+        let Origins { operator, pods } = &self.origins;
+        let pods: Vec<IpNet> = pods.iter().copied().collect();
+        for (source, nets) in [(SourceId::OPERATOR, operator.clone()), (SourceId::POD, pods)] {
+            self.originate(now, source, &nets, &[]);
+            self.originate(now, source, &[], &nets);
         }
     }
 
@@ -113,11 +117,13 @@ impl Rib {
     }
 }
 
-/// What a configured prefix is for, all wishes for it together; `wished`: those of the running
-/// daemon, which are to be announced.
-fn source_of(prefix: IpNet, all: &[Originated], wished: &[IpNet]) -> Option<SourceId> {
+/// What a configured prefix is for, all wishes for it together; what is wished while the daemon
+/// runs is to be announced.
+fn source_of(prefix: IpNet, all: &[Originated], origins: &Origins) -> Option<SourceId> {
     let wishes = || all.iter().filter(|one| one.prefix == prefix);
-    let announce = wishes().any(|one| one.announce) || wished.contains(&prefix);
+    let announce = wishes().any(|one| one.announce)
+        || origins.operator.contains(&prefix)
+        || origins.pods.contains(&prefix);
     match (announce, wishes().any(|one| one.blackhole)) {
         (true, true) => Some(SourceId::BLOCK),
         (true, false) => Some(SourceId::NETWORK),

@@ -1,6 +1,10 @@
 //! What we originate, and what of it neighbours and the kernel hear.
 
-use crate::msg::{Export, FibBest, Originated, OriginatedBy, RibConfig, RibIn};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::msg::{Export, FibBest, Originated, RibConfig, RibIn};
 use crate::rib::fixture::*;
 use crate::rib::show::{RouteFilter, Wish};
 use crate::types::PeerId;
@@ -43,13 +47,13 @@ fn wishes_while_the_daemon_runs() {
     let mut world = world(true, true);
     let v6 = "2001:db8:9::/64";
     let wish = |nets: &[&str]| nets.iter().map(|n| net(n)).collect::<Vec<_>>();
-    let operator = |nets: &[&str]| RibIn::Originate(OriginatedBy::Operator, wish(nets));
+    let operator = |nets: &[&str]| RibIn::Originate(wish(nets));
     world.say(operator(&["10.50.0.0/16", v6]));
-    world.say(RibIn::Originate(OriginatedBy::Borrowed, wish(&["10.8.0.7/32"])));
+    world.say(RibIn::Pods { came: wish(&["10.8.0.7/32"]), went: vec![] });
     assert!(world.heard(1, "10.50.0.0/16").is_some() && world.heard(1, v6).is_some());
     assert!(world.heard(3, "10.8.0.7/32").is_some());
     assert_eq!(world.fib.len(), 1, "the kernel has the block only");
-    assert_eq!(world.rib.originated_by(OriginatedBy::Operator), wish(&["10.50.0.0/16", v6]));
+    assert_eq!(world.rib.added(), wish(&["10.50.0.0/16", v6]));
     // They outlive a reload, and beat what others say.
     world.say(RibIn::Configure(Box::new(configured(true, true))));
     world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &[net("10.50.0.0/16")]);
@@ -67,11 +71,11 @@ fn wishes_while_the_daemon_runs() {
 #[test]
 fn one_wish_does_not_end_another() {
     let mut world = world(true, true);
-    world.say(RibIn::Originate(OriginatedBy::Operator, vec![net(NET)]));
+    world.say(RibIn::Originate(vec![net(NET)]));
     assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
-    world.say(RibIn::Originate(OriginatedBy::Operator, vec![]));
+    world.say(RibIn::Originate(vec![]));
     assert!(world.heard(1, NET).is_some());
-    world.say(RibIn::Originate(OriginatedBy::Operator, vec![net(NET)]));
+    world.say(RibIn::Originate(vec![net(NET)]));
     let mut none = configured(true, true);
     none.originate.clear();
     world.say(RibIn::Configure(Box::new(none)));
@@ -82,7 +86,7 @@ fn one_wish_does_not_end_another() {
 #[test]
 fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
     let mut world = world(true, true);
-    world.say(RibIn::Originate(OriginatedBy::Operator, vec![net("10.50.0.0/16")]));
+    world.say(RibIn::Originate(vec![net("10.50.0.0/16")]));
     let said = |world: &mut World, prefix| world.heard(1, prefix).unwrap().local_pref();
     assert_eq!(said(&mut world, NET), Some(100));
     let with = RibConfig { local_pref: Some(2_147_482_623), ..configured(true, true) };
@@ -97,19 +101,51 @@ fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
 }
 
 /// A block that goes out only as part of an aggregate is a blackhole all the same; the operator
-/// who announces it does not take that away.
+/// who announces it, or a pod that is all of it, does not take that away.
 #[test]
 fn announcing_a_blackhole_keeps_it_one() {
-    for by in [OriginatedBy::Operator, OriginatedBy::Borrowed] {
+    let operator = |nets: Vec<IpNet>| RibIn::Originate(nets);
+    let pod = |nets: Vec<IpNet>| match nets.is_empty() {
+        true => RibIn::Pods { came: nets, went: vec![net(NET)] },
+        false => RibIn::Pods { came: nets, went: vec![] },
+    };
+    let wishes: [&dyn Fn(Vec<IpNet>) -> RibIn; 2] = [&operator, &pod];
+    for wish in wishes {
         let mut world = world(false, true);
-        world.say(RibIn::Originate(by, vec![net(NET)]));
+        world.say(wish(vec![net(NET)]));
         assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
         assert!(world.heard(1, NET).is_some());
         world.say(RibIn::Configure(Box::new(configured(false, false))));
         assert!(world.fib.is_empty() && world.heard(1, NET).is_some());
         world.say(RibIn::Configure(Box::new(configured(false, true))));
-        world.say(RibIn::Originate(by, Vec::new()));
+        world.say(wish(Vec::new()));
         assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
         assert_eq!(world.heard(1, NET), None);
     }
+}
+
+/// Pods come and go one by one: each is a change of its own prefix, and of no other.
+#[test]
+fn a_pod_that_comes_or_goes_touches_no_other() {
+    let mut world = world(true, true);
+    let pod = |i: u32| IpNet::from(IpAddr::from([10, 8, (i >> 8) as u8, i as u8]));
+    let say = |world: &mut World, came: Vec<IpNet>, went: Vec<IpNet>| {
+        let before = world.drain(1).octets;
+        world.say(RibIn::Pods { came, went });
+        world.drain(1).octets - before
+    };
+    assert!(say(&mut world, (0..1000).map(pod).collect(), vec![]) > 1000 * 5);
+    // Again what is known, and away with what never was: nothing is said.
+    assert_eq!(say(&mut world, vec![pod(1)], vec![pod(5000)]), 0);
+    let octets = say(&mut world, vec![pod(1000)], vec![pod(7)]);
+    assert!((1..200).contains(&octets), "two small messages, not {octets} octets");
+    assert_eq!(world.heard(1, "10.8.0.7/32"), None);
+    assert!(world.heard(1, "10.8.0.8/32").is_some());
+    assert_eq!(world.rib.pods().count(), 1000);
+    assert_eq!(world.fib.len(), 1, "the kernel has the block only");
+    // A pod that a neighbour has too is ours while it is here; then it is the neighbour's.
+    world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &[net("10.8.0.8/32")]);
+    assert!(!world.fib.contains_key(&net("10.8.0.8/32")));
+    say(&mut world, vec![], vec![pod(8)]);
+    assert!(matches!(world.fib.get(&net("10.8.0.8/32")), Some(FibBest::Via(_))));
 }

@@ -18,7 +18,7 @@ use super::stale::Stage;
 use super::table::{Keyed, slot_of};
 use crate::attrs::AttrSet;
 use crate::export::Sending;
-use crate::msg::{Export, Hop, Originated, OriginatedBy, PrefixLimit};
+use crate::msg::{Export, Hop, Originated, PrefixLimit};
 use crate::types::{Families, Family, NextHop, PeerId, Time, V4, V6, family_of};
 
 /// Destinations that one call looks at, at most: a call's time is bounded whatever matches.
@@ -132,8 +132,8 @@ pub enum Wish {
     Network,
     /// The operator's.
     Operator,
-    /// A local pod's, whose address is of another node's block.
-    Borrowed,
+    /// The address of a local pod.
+    Pod,
     /// A blackhole that nobody is told of.
     Sink,
 }
@@ -402,9 +402,14 @@ impl Rib {
         self.sets.size()
     }
 
-    /// What is originated while the daemon runs.
-    pub fn originated_by(&self, by: OriginatedBy) -> &[IpNet] {
-        self.origins.of(by)
+    /// What the operator had originated while the daemon runs.
+    pub fn added(&self) -> &[IpNet] {
+        &self.origins.operator
+    }
+
+    /// The addresses of local pods that are announced, in order.
+    pub fn pods(&self) -> impl Iterator<Item = IpNet> {
+        self.origins.pods.iter().copied()
     }
 
     /// Whether the operator takes traffic off a neighbour.
@@ -434,7 +439,7 @@ fn wish(source: SourceId) -> Wish {
     match source {
         SourceId::NETWORK => Wish::Network,
         SourceId::OPERATOR => Wish::Operator,
-        SourceId::BORROWED => Wish::Borrowed,
+        SourceId::POD => Wish::Pod,
         SourceId::SINK => Wish::Sink,
         _ => Wish::Block,
     }

@@ -21,18 +21,13 @@ impl SourceId {
     pub(crate) const NETWORK: SourceId = SourceId(1);
     /// announced only, by the operator;
     pub(crate) const OPERATOR: SourceId = SourceId(2);
-    /// announced only, because a local pod has an address of another node's block;
-    pub(crate) const BORROWED: SourceId = SourceId(3);
+    /// announced only, the address of a local pod;
+    pub(crate) const POD: SourceId = SourceId(3);
     /// a blackhole only.
     pub(crate) const SINK: SourceId = SourceId(4);
 
-    const OWN: [SourceId; 5] = [
-        SourceId::BLOCK,
-        SourceId::NETWORK,
-        SourceId::OPERATOR,
-        SourceId::BORROWED,
-        SourceId::SINK,
-    ];
+    const OWN: [SourceId; 5] =
+        [SourceId::BLOCK, SourceId::NETWORK, SourceId::OPERATOR, SourceId::POD, SourceId::SINK];
 
     /// Whether what comes from it is told to neighbours.
     pub(crate) fn is_announced(self) -> bool {
@@ -169,7 +164,7 @@ mod tests {
         sources.release(a);
         sources.flush();
         assert_eq!((sources.len(), sources.find(PeerId(7), 0)), (0, None));
-        assert!(SourceId::BORROWED.is_own() && !a.is_own());
+        assert!(SourceId::POD.is_own() && !a.is_own());
         assert_eq!(sources.peer(SourceId::OPERATOR), PeerId::LOCAL);
     }
 }

@@ -8,6 +8,7 @@ mod bfd;
 mod blocks;
 mod nodes;
 mod peers;
+mod pods;
 mod policies;
 mod pools;
 mod reflector;
@@ -75,6 +76,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
             problems.warn(whole_file, message).hint("give one of them an address of both families");
         }
     }
+    let kernel = settings::kernel(raw, problems);
     Config {
         asn,
         mesh,
@@ -90,7 +92,8 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         kernel_policies: raw.kernel.as_ref().map_or_else(Vec::new, |k| names(&k.policy)),
         choice: routing::choice(raw),
         mesh_allowance: routing::mesh(raw),
-        kernel: settings::kernel(raw, problems),
+        pods: pods::check(raw, &kernel, problems),
+        kernel,
         tunnel: settings::tunnel(raw, problems),
         timers: settings::timers(raw, problems),
         http: settings::http(raw, problems),

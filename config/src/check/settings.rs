@@ -30,9 +30,6 @@ pub(super) fn kernel(raw: &Raw, problems: &mut Problems) -> Kernel {
     if let Some(metric) = table.metric.value() {
         kernel.metric = *metric;
     }
-    if let Some(patterns) = table.pod_interfaces.value() {
-        kernel.pod_interfaces = patterns.iter().map(|pattern| pattern.value.0.clone()).collect();
-    }
     if let Some(audit) = table.audit.value() {
         kernel.audit = (!audit.is_zero()).then_some(*audit);
     }

@@ -17,12 +17,13 @@ use crate::reader::{Field, Section, kind, place, strings};
 use crate::secret::Keys as Keyring;
 use crate::source::{At, Problems, Sp};
 use crate::value::{
-    Device, DevicePattern, HostAddress, KeyFile, LocalAddress, MaxPaths, MaxPrefixes, Mtu, Name,
-    Network, PeerAddress, Port, Protocol, RouterId, RouterIds, Table,
+    Device, HostAddress, KeyFile, LocalAddress, MaxPaths, MaxPrefixes, Mtu, Name, Network,
+    PeerAddress, Port, Protocol, RouterId, RouterIds, Table,
 };
 
 mod bfd;
 mod outward;
+mod pods;
 pub(crate) mod policy;
 mod session;
 mod tables;
@@ -30,6 +31,7 @@ mod transport;
 
 pub(crate) use bfd::{Bfd, PeerBfd};
 pub(crate) use outward::{Outward, Reflector};
+pub(crate) use pods::Pods;
 use policy::{COMMUNITY_SET, CommunitySet, POLICY, PREFIX_SET, Policy, PrefixSet};
 pub(crate) use session::{OwnRole, Session};
 use tables::{patterns, table, tables, unknown_table};
@@ -114,8 +116,7 @@ const PEER: Keys = &[
     "role",
     "strict-role",
 ];
-const KERNEL: Keys =
-    &["protocol", "table", "metric", "policy", "pod-interfaces", "metric-from-local-pref", "audit"];
+const KERNEL: Keys = &["protocol", "table", "metric", "policy", "metric-from-local-pref", "audit"];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -139,6 +140,7 @@ const TABLES: &[(&str, Keys)] = &[
     ("[control]", CONTROL),
     ("[bgp]", BGP),
     ("[bfd]", bfd::TABLE),
+    ("[pods]", pods::TABLE),
 ];
 
 /// What all files say together.
@@ -159,6 +161,7 @@ pub(crate) struct Raw {
     pub(crate) control: Option<Control>,
     pub(crate) bgp: Option<Bgp>,
     pub(crate) bfd: Option<Bfd>,
+    pub(crate) pods: Option<Pods>,
     /// Tables that are there but in the wrong brackets (and noted): they are not missing.
     pub(crate) refused: Vec<&'static str>,
     /// The keys whose files are named, once all files are read.
@@ -244,7 +247,6 @@ pub(crate) struct Kernel {
     pub(crate) protocol: Field<Protocol>,
     pub(crate) table: Field<Table>,
     pub(crate) metric: Field<u32>,
-    pub(crate) pod_interfaces: Field<Vec<Sp<DevicePattern>>>,
     pub(crate) policy: Field<Vec<Sp<Name>>>,
     pub(crate) metric_from_local_pref: Field<bool>,
     pub(crate) audit: Field<Duration>,
@@ -372,7 +374,6 @@ impl Raw {
                     table,
                     metric: s.one("metric"),
                     policy: s.one_or_list("policy"),
-                    pod_interfaces: s.list("pod-interfaces"),
                     metric_from_local_pref: s.one("metric-from-local-pref"),
                     audit: s.one("audit"),
                 };
@@ -396,6 +397,7 @@ impl Raw {
                 self.control.replace(Control { at, socket }).map(|b| b.at)
             }
             "[bfd]" => self.bfd.replace(bfd::table(&mut s)).map(|b| b.at),
+            "[pods]" => self.pods.replace(pods::table(&mut s)).map(|b| b.at),
             _ => {
                 let (port, listen) = (s.one("port"), listen(&mut s));
                 self.bgp.replace(Bgp { at, port, listen }).map(|b| b.at)

@@ -15,12 +15,14 @@ use crate::reader::{Scalar, Wrong, nearest};
 use crate::source::shown;
 
 mod address;
+mod pods;
 mod policy;
 mod routing;
 mod session;
 mod transport;
 
 pub(crate) use address::{HostAddress, LocalAddress};
+pub(crate) use pods::PodProtocol;
 pub(crate) use policy::{CommunityWord, NextHopWord, PrefixWord, Then, Times, family_of_pattern};
 pub(crate) use routing::{MaxPaths, MaxPrefixes, Network};
 pub(crate) use session::{AddPathLimit, AddPaths, AllowOwnAs, GracefulRestart};

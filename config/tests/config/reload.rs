@@ -98,6 +98,8 @@ fn every_change_has_its_line() {
             ("cidr = \"10.244.128.0/17\"", "cidr = \"10.244.0.0/15\""),
             ("[\"10.1.5.10/24\"", "[\"10.1.5.10\""),
             ("protocol = \"bgp\"\ntable = 100\nmetric = 512", ""),
+            ("interfaces = [\"cali*\", \"veth*\"]\nprotocols = [80, \"boot\"]", ""),
+            ("announce = \"all\"", "protocols = \"any\"\nannounce = \"none\""),
             ("device = \"ipip0\"\nmtu = 1400\nmanage = true", "manage = false"),
             ("1m30s", "30s"),
             ("1500ms", "3s"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Fib;
 use super::write::BATCH;
-use super::{Fib, Work};
 use crate::plan::{Batch, Desired, Verdict, plan};
 use crate::types::{Coupling, FibOut, Report};
 
@@ -99,9 +99,7 @@ impl Fib {
         if !batch.is_empty() {
             let flying: Vec<IpNet> = self.flying.keys().copied().collect();
             flying.into_iter().for_each(|prefix| self.touch(prefix));
-            let ops = batch.into_ops();
-            self.work = Work::Applying(ops.clone());
-            out.push(FibOut::Apply(ops));
+            self.hand_out(batch, out);
         }
     }
 

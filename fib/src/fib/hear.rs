@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use super::{Fib, Work};
 use crate::learn::{News, World};
 use crate::plan::Desired;
-use crate::types::{Dump, FibOut, KernelEvent, Report};
+use crate::types::{Address, Dump, FibOut, KernelEvent, Report};
+use crate::underlay::host;
 
 impl Fib {
     pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
@@ -39,7 +40,7 @@ impl Fib {
             self.world.remember(config);
         }
         self.review_tunnel(false, now, out);
-        self.review_borrowed(None);
+        self.review_pods();
         self.resolve_all();
         if first {
             let adopted = self.world.have().len();
@@ -158,15 +159,13 @@ impl Fib {
         } else if news.doubt {
             self.reading.eventually(now);
         }
-        self.review_borrowed((!news.interfaces).then_some(&news.others));
-        self.dirty.extend(&news.ours);
-        for prefix in &news.others {
-            if self.wants.contains(*prefix) {
-                self.dirty.insert(*prefix);
-            }
-        }
-        if news.interfaces {
+        let is_wide = self.is_wide(&news);
+        let News { links, addresses, mut others, ours, .. } = news;
+        self.dirty.extend(&ours);
+        if !links.is_empty() || !addresses.is_empty() {
             self.auditor.spoil();
+        }
+        if is_wide {
             if let Work::Applying(_) = self.work {
                 // What is being written may have been flushed again: find out.
                 self.sure = false;
@@ -176,16 +175,53 @@ impl Fib {
                 self.world.remember(config);
             }
             self.review_tunnel(false, now, out);
+            self.review_pods();
             self.resolve_all();
         } else {
+            others.extend(links.iter().flat_map(|link| self.world.others_out_of(*link)));
+            self.review_pods_at(&others);
+            let hosts = addresses.iter().map(|address| host(address.address.addr()));
             let mut concerned = BTreeSet::new();
             if let Some((wants, context)) = self.wants_and_context() {
-                for prefix in &news.others {
-                    wants.resolve_within(*prefix, context, &mut concerned);
+                for prefix in others.iter().copied().chain(hosts) {
+                    wants.resolve_within(prefix, context, &mut concerned);
                 }
             }
             self.concern(concerned);
         }
+        for prefix in &others {
+            if self.wants.contains(*prefix) {
+                self.dirty.insert(*prefix);
+            }
+        }
+    }
+
+    /// Whether news of interfaces and addresses may change the way to any next hop. A pod's
+    /// interface comes and goes without: nothing but host routes leads out of it, and it has no
+    /// address that matters; then only what lies in those routes is looked at.
+    fn is_wide(&self, news: &News) -> bool {
+        let Some(config) = &self.config else { return false };
+        let is_own = |address: &Address| config.addresses.contains(&address.address.addr());
+        let written = |device: u32| match &self.work {
+            Work::Applying(writing) => writing.devices.contains(&device),
+            Work::Idle | Work::Dumping(_) => false,
+        };
+        let used = |device: u32| written(device) || self.world.have().uses(device);
+        let leads_on = |device: u32| {
+            let wide = |prefix: IpNet| prefix.prefix_len() < prefix.max_prefix_len();
+            self.world.others_out_of(device).any(wide)
+        };
+        let link = |device: u32| {
+            used(device)
+                || leads_on(device)
+                || self.wants.nexthops.may_be_on(device)
+                || self.world.addresses.on(device).any(is_own)
+                || self.world.places.values().any(|place| place.device == device)
+        };
+        // Ours went with an interface: what is known of it is less than was.
+        !news.links.is_empty() && !news.ours.is_empty()
+            || news.links.iter().any(|device| link(*device))
+            || news.addresses.iter().any(|address| is_own(address) || used(address.device))
     }
 
     /// Asks everything of every next hop anew.
@@ -224,10 +260,26 @@ impl Fib {
         }
     }
 
-    /// Which local pods' addresses are borrowed; `changed`: only these may have become so or not.
-    pub(super) fn review_borrowed(&mut self, changed: Option<&BTreeSet<IpNet>>) {
+    /// Looks for local pods everywhere.
+    pub(super) fn review_pods(&mut self) {
+        let mut moved = BTreeSet::new();
         if let Some(config) = &self.config {
-            self.borrowed.review(&self.world, config, changed);
+            self.pods.review_all(&self.world, config, &mut moved);
         }
+        self.concern_wanted(moved);
+    }
+
+    /// The same where routes changed, or the interface that they lead out of.
+    fn review_pods_at(&mut self, changed: &BTreeSet<IpNet>) {
+        let mut moved = BTreeSet::new();
+        if let Some(config) = &self.config {
+            self.pods.review(&self.world, config, changed.iter().copied(), &mut moved);
+        }
+        self.concern_wanted(moved);
+    }
+
+    fn concern_wanted(&mut self, mut moved: BTreeSet<IpNet>) {
+        moved.retain(|prefix| self.wants.contains(*prefix));
+        self.concern(moved);
     }
 }

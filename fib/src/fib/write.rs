@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Fib, Work};
+use super::{Fib, Work, Writing};
 use crate::plan::{Batch, Desired, Verdict, plan};
 use crate::types::{FibOut, OpFailure, Report, RouteOp};
 
@@ -27,7 +27,8 @@ impl Fib {
         now: Duration,
         out: &mut Vec<FibOut>,
     ) {
-        let Work::Applying(ops) = std::mem::replace(&mut self.work, Work::Idle) else { return };
+        let work = std::mem::replace(&mut self.work, Work::Idle);
+        let Work::Applying(Writing { ops, .. }) = work else { return };
         let mut failed: BTreeMap<IpNet, Vec<OpFailure>> = BTreeMap::new();
         for failure in failures {
             failed.entry(prefix_of(&failure.op)).or_default().push(failure);
@@ -115,8 +116,18 @@ impl Fib {
         if batch.is_empty() {
             return;
         }
+        self.hand_out(batch, out);
+    }
+
+    /// Asks the kernel for a batch that is not empty.
+    pub(super) fn hand_out(&mut self, batch: Batch, out: &mut Vec<FibOut>) {
         let ops = batch.into_ops();
-        self.work = Work::Applying(ops.clone());
+        let written = ops.iter().filter_map(|op| match op {
+            RouteOp::Add(new) | RouteOp::Replace { new, .. } => Some(&new.hops),
+            RouteOp::Delete(_) => None,
+        });
+        let devices = written.flatten().map(|hop| hop.device).collect();
+        self.work = Work::Applying(Writing { ops: ops.clone(), devices });
         out.push(FibOut::Apply(ops));
     }
 

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -15,7 +14,9 @@ use super::forwarding::Forwarding;
 use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
 use crate::audit::Audit;
-use crate::types::{Cost, Dump, FibIn, FibOut, NextHop, Report, RouteChange, RouteOp, TunnelSpec};
+use crate::types::{
+    Cost, Dump, FibIn, FibOut, NextHop, PodNews, Report, RouteChange, RouteOp, TunnelSpec,
+};
 
 /// Commands taken from the channel before the Fib is told.
 const INBOX: usize = 1024;
@@ -40,8 +41,8 @@ pub enum Command {
 pub enum News {
     /// For the Rib: cost to tracked next hops; `None`: unreachable.
     Nexthops(Vec<(NextHop, Option<Cost>)>),
-    /// For the Rib: all borrowed addresses of local pods, at every change.
-    Borrowed(Vec<IpNet>),
+    /// For the Rib: local pods that neighbours are to be told of, as they come and go.
+    Pods(PodNews),
     /// For people.
     Report(Report),
 }
@@ -231,7 +232,7 @@ impl Pump {
                 }
                 FibOut::Tunnel(spec) => self.request(Request::Tunnel(spec)),
                 FibOut::Nexthops(costs) => self.say(News::Nexthops(costs)),
-                FibOut::Borrowed(addresses) => self.say(News::Borrowed(addresses)),
+                FibOut::Pods(pods) => self.say(News::Pods(pods)),
                 FibOut::Report(report) => self.say(News::Report(report)),
             }
         }

@@ -6,7 +6,7 @@ use starling_fib::Fib;
 use starling_fib::audit::Audit;
 use starling_fib::netlink::{Command, NetlinkError, News, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, KernelRoute, Mode, Pool, Report, RouteChange, Target, TunnelConfig,
+    FibConfig, FibIn, KernelRoute, Mode, PodConfig, Pool, Report, RouteChange, Target, TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -101,7 +101,7 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
         },
         peers: Vec::new(),
         blocks: Vec::new(),
-        pod_interfaces: vec!["cali*".to_owned()],
+        pods: PodConfig::default(),
         audit: None,
     }))
 }

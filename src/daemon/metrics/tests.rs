@@ -87,6 +87,7 @@ fn every_series_is_there_and_labels_are_escaped() {
             }],
         }],
         fib: [(KernelState::Installed, 5)].into(),
+        pods: Pods { known: 7, announced: 2 },
     };
     let text = scrape.text().unwrap();
     for line in [
@@ -104,6 +105,8 @@ fn every_series_is_there_and_labels_are_escaped() {
         "starling_policy_rule_hits_total{policy=\"from-tor\",rule=\"2\",name=\"bogons\"} 17",
         "starling_fib_routes{state=\"installed\"} 5",
         "starling_fib_routes{state=\"refused\"} 0",
+        "starling_local_pods 7",
+        "starling_local_pods_announced 2",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }

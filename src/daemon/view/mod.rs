@@ -11,6 +11,7 @@ mod fib;
 mod neighbors;
 mod networks;
 mod nodes;
+mod pods;
 mod policies;
 mod reached;
 mod ready;
@@ -29,11 +30,11 @@ use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
 use super::fib::FibHandle;
-use super::metrics::Scrape;
+use super::metrics::{Pods, Scrape};
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node, Pod,
     Policy, PolicyQuery, PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
     Summary, Why, WhyQuery,
 };
@@ -186,6 +187,10 @@ impl Backend for View {
         self.examined().await
     }
 
+    async fn pods(&self) -> Result<Rows<Pod>, Refusal> {
+        Ok(self.pod_rows())
+    }
+
     async fn policies(&self) -> Result<Vec<Policy>, Refusal> {
         Ok(self.all_policies())
     }
@@ -217,7 +222,9 @@ impl Backend for View {
         let fib = self.fib_states().await?;
         let bfd = self.bfd().await?;
         let policies = self.all_policies();
-        let scrape = Scrape { version: self.version(), summary, bfd, policies, fib };
+        let (known, announced) = self.fib.ask(|fib| fib.pod_counts()).await.ok_or_else(stopping)?;
+        let pods = Pods { known, announced };
+        let scrape = Scrape { version: self.version(), summary, bfd, policies, fib, pods };
         scrape.text().map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
     }
 }

@@ -3,7 +3,7 @@
 //! The operator's networks are in the Rib alone: they outlive a reload, not the daemon.
 
 use ipnet::IpNet;
-use starling_bgp::msg::{OriginatedBy, RibIn};
+use starling_bgp::msg::RibIn;
 use starling_bgp::rib::Rib;
 
 use super::{Refusal, View, stopping};
@@ -22,7 +22,7 @@ impl View {
     ) -> Result<Vec<Network>, Refusal> {
         // One change at a time: each is made of what there was.
         let _turn = self.networks.lock().await;
-        let had = self.rib.ask(|rib| rib.originated_by(OriginatedBy::Operator).to_vec());
+        let had = self.rib.ask(|rib| rib.added().to_vec());
         let mut nets = had.await.ok_or_else(stopping)?;
         if !add && let Some(unknown) = prefixes.iter().find(|prefix| !nets.contains(prefix)) {
             return Err(Refusal::not_found(
@@ -40,7 +40,7 @@ impl View {
             nets.sort_unstable();
             nets.dedup();
         }
-        let originate = RibIn::Originate(OriginatedBy::Operator, nets);
+        let originate = RibIn::Originate(nets);
         self.rib.control.send(Control::In(originate)).await.map_err(|_| stopping())?;
         self.all_networks().await
     }
@@ -53,19 +53,15 @@ fn networks(rib: &Rib) -> Vec<Network> {
         announced: own.announce,
         blackhole: own.blackhole,
     });
-    let wished = |by, wish| {
-        let network = move |prefix: &IpNet| Network {
-            prefix: *prefix,
-            wish,
-            announced: true,
-            blackhole: false,
-        };
-        rib.originated_by(by).iter().map(network)
+    let wished = |prefix, wish| Network { prefix, wish, announced: true, blackhole: false };
+    let added = rib.added().iter().map(|prefix| wished(*prefix, Wish::Operator));
+    let within = |pod: &IpNet| {
+        rib.originated().iter().any(|own| own.announce && own.blackhole && own.prefix.contains(pod))
     };
-    let mut all: Vec<Network> = configured
-        .chain(wished(OriginatedBy::Operator, Wish::Operator))
-        .chain(wished(OriginatedBy::Borrowed, Wish::Borrowed))
-        .collect();
+    let pods = rib
+        .pods()
+        .map(|prefix| wished(prefix, if within(&prefix) { Wish::Pod } else { Wish::Borrowed }));
+    let mut all: Vec<Network> = configured.chain(added).chain(pods).collect();
     all.sort_by_key(|network| (network.prefix, network.wish));
     all
 }

@@ -49,9 +49,7 @@ pub(super) fn own(wish: Option<Wish>) -> api::Reached {
         Some(Wish::Sink) => (api::How::Blackhole, "what has no longer route here is discarded"),
         Some(Wish::Network) => (api::How::Local, "a network of the configuration"),
         Some(Wish::Operator) => (api::How::Local, "added by `bgpctl network add`"),
-        Some(Wish::Borrowed) => {
-            (api::How::Local, "a local pod's, borrowed from another node's block")
-        }
+        Some(Wish::Pod) => (api::How::Local, "a local pod's: its own route leads to it"),
     };
     api::Reached { how, device: None, gateway: None, why: why.to_owned(), warning: None }
 }

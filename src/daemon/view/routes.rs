@@ -297,6 +297,10 @@ fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
             KernelState::Occupied,
             Some(format!("a route of protocol {protocol} sits there; it is left alone")),
         ),
+        view::KernelState::Pod(device) => (
+            KernelState::Out,
+            Some(format!("a local pod has this address, on {device}: its own route stays")),
+        ),
         view::KernelState::Unreachable => (KernelState::Unresolved, None),
     }
 }

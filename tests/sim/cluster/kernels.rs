@@ -9,10 +9,10 @@
 use std::collections::BTreeSet;
 
 use starling::daemon::bridge;
-use starling_bgp::msg::{OriginatedBy, RibIn};
+use starling_bgp::msg::RibIn;
 use starling_bgp::types::Time;
 use starling_fib::types::{
-    FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, RouteKey, RouteOp, TunnelSpec,
+    FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, PodNews, RouteKey, RouteOp, TunnelSpec,
 };
 
 use ipnet::IpNet;
@@ -53,8 +53,8 @@ impl Cluster {
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });
             }
-            FibOut::Borrowed(addresses) => {
-                let input = RibIn::Originate(OriginatedBy::Borrowed, addresses);
+            FibOut::Pods(PodNews { came, went }) => {
+                let input = RibIn::Pods { came, went };
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });
             }

@@ -8,9 +8,7 @@ use proptest::prelude::*;
 
 use super::{PEERS, hops, nets};
 use crate::attrs::AttrSet;
-use crate::msg::{
-    Export, LimitAction, Originated, OriginatedBy, PeerPolicy, PeerUp, PrefixLimit, RibConfig,
-};
+use crate::msg::{Export, LimitAction, Originated, PeerPolicy, PeerUp, PrefixLimit, RibConfig};
 use crate::policy::{
     AnyCommunity, Changes, Glob, Matches, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
 };
@@ -18,6 +16,13 @@ use crate::rib::fixture::{Attrs, config, ip, net, policy, up};
 use crate::session::Graceful;
 use crate::types::{Families, Family, PeerId};
 use crate::wire::community::Community;
+
+/// Who has prefixes originated while the daemon runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Wisher {
+    Operator,
+    Pods,
+}
 
 #[derive(Clone, Debug)]
 pub(super) enum Act {
@@ -53,7 +58,7 @@ pub(super) enum Act {
     },
     Configure(Box<Knobs>),
     Originate {
-        by: OriginatedBy,
+        by: Wisher,
         nets: Vec<usize>,
     },
     Drain {
@@ -345,7 +350,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => Just(Mark::RefreshBegins),
         1 => Just(Mark::RefreshEnds),
     ];
-    let by = prop_oneof![Just(OriginatedBy::Operator), Just(OriginatedBy::Borrowed)];
+    let by = prop_oneof![Just(Wisher::Operator), Just(Wisher::Pods)];
     prop_oneof![
         4 => (peer(), 0u8..4, prop::bool::weighted(0.1))
             .prop_map(|(peer, preserved, other)| Act::Up { peer, preserved, other }),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::acts::ON_ETH1;
+use super::acts::{ON_ETH1, Wisher};
 use super::state::{Held, Model};
 use super::{Key, nets};
 use crate::attrs::{AttrSet, Rank};
-use crate::msg::{FibBest, Hop, OriginatedBy, PeerPolicy, Via};
+use crate::msg::{FibBest, Hop, PeerPolicy, Via};
 use crate::rib::decision::Candidate;
 use crate::rib::decision::tests::{equals_oracle, oracle};
 use crate::rib::fixture::{ip, net};
@@ -156,7 +156,7 @@ impl Model {
     /// All wishes for a prefix together.
     fn own(&self, prefix: IpNet) -> Option<Own> {
         let configured = self.config.originate.iter().find(|o| o.prefix == prefix);
-        let wished = [OriginatedBy::Operator, OriginatedBy::Borrowed]
+        let wished = [Wisher::Operator, Wisher::Pods]
             .iter()
             .any(|by| self.wishes.get(by).is_some_and(|nets| nets.contains(&prefix)));
         let announced = wished || configured.is_some_and(|o| o.announce);

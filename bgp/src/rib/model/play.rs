@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::acts::{Act, Answer, Knobs, Mark, attrs, families, sends_ids, session};
+use super::acts::{Act, Answer, Knobs, Mark, Wisher, attrs, families, sends_ids, session};
 use super::choice::Choice;
 use super::state::{Model, Stage};
 use super::{Key, PEERS, hops, nets};
@@ -52,9 +52,9 @@ pub(super) fn end(world: &mut World) {
     for peer in PEERS {
         world.down(peer);
     }
-    for by in [crate::msg::OriginatedBy::Operator, crate::msg::OriginatedBy::Borrowed] {
-        world.say(RibIn::Originate(by, Vec::new()));
-    }
+    world.say(RibIn::Originate(Vec::new()));
+    let went = world.rib.pods().collect();
+    world.say(RibIn::Pods { came: Vec::new(), went });
     // Who is configured no more is waited for no more.
     let config = crate::msg::RibConfig { peers: Vec::new(), ..Knobs::plain().config() };
     world.say(RibIn::Configure(Box::new(config)));
@@ -127,8 +127,14 @@ impl Game {
             }
             Act::Originate { by, nets: picks } => {
                 let wish: BTreeSet<IpNet> = picks.iter().map(|n| nets()[*n]).collect();
-                self.model.wishes.insert(*by, wish.clone());
-                self.world.say(RibIn::Originate(*by, wish.into_iter().collect()));
+                let before = self.model.wishes.insert(*by, wish.clone()).unwrap_or_default();
+                self.world.say(match by {
+                    Wisher::Operator => RibIn::Originate(wish.into_iter().collect()),
+                    Wisher::Pods => RibIn::Pods {
+                        came: wish.difference(&before).copied().collect(),
+                        went: before.difference(&wish).copied().collect(),
+                    },
+                });
             }
             Act::Drain { peer, on } => {
                 self.model.drain(id(peer), *on);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Key;
-use super::acts::{Answer, Mark};
+use super::acts::{Answer, Mark, Wisher};
 use crate::attrs::AttrSet;
-use crate::msg::{LimitAction, OriginatedBy, PeerPolicy, PeerUp, PrefixLimit, RibConfig};
+use crate::msg::{LimitAction, PeerPolicy, PeerUp, PrefixLimit, RibConfig};
 use crate::session::Retain;
 use crate::types::{Families, Family, PeerId, Time, family_of};
 use crate::wire::community::Community;
@@ -24,7 +24,7 @@ pub(super) struct Model {
     pub(super) waits: BTreeMap<(PeerId, Family), Wait>,
     /// By the operator.
     pub(super) drained: BTreeSet<PeerId>,
-    pub(super) wishes: BTreeMap<OriginatedBy, BTreeSet<IpNet>>,
+    pub(super) wishes: BTreeMap<Wisher, BTreeSet<IpNet>>,
     pub(super) answers: BTreeMap<IpAddr, Answer>,
     /// Who was said to be over its limit, and is not far below it again.
     alarmed: BTreeSet<(PeerId, Family)>,
