@@ -173,7 +173,10 @@ fn a_pod_that_moves_keeps_its_own_route() -> Result {
                 // Both have it for a while, and neither fights for it.
                 std::thread::sleep(Duration::from_millis(300));
                 for node in [from, to] {
-                    assert_eq!(way(cluster.node(node)?.netns(), address)?, [local.clone()]);
+                    assert_eq!(
+                        way(cluster.node(node)?.netns(), address)?,
+                        std::slice::from_ref(&local)
+                    );
                 }
                 leave(&mut cluster, from)?;
                 // A block tells of its own pods; a pod elsewhere is told of alone.
@@ -181,7 +184,7 @@ fn a_pod_that_moves_keeps_its_own_route() -> Result {
                 let there: Vec<&str> = there.iter().map(String::as_str).collect();
                 let in_its_block = to == 1 && address.starts_with("10.244.1.");
                 leads(&mut cluster, from, address, if in_its_block { &[] } else { &there })?;
-                assert_eq!(way(cluster.node(to)?.netns(), address)?, [local.clone()]);
+                assert_eq!(way(cluster.node(to)?.netns(), address)?, std::slice::from_ref(&local));
             }
         }
         let log = cluster.node(1)?.daemon()?.log();
