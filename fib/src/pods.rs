@@ -222,7 +222,7 @@ fn pod_device(route: &KernelRoute, world: &World, config: &FibConfig) -> Option<
 }
 
 /// Whether `pattern`, in which `*` stands for any characters, is `name`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
         return false;

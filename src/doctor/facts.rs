@@ -58,8 +58,8 @@ impl Configured {
 
     /// Whether a link leads to local pods.
     pub fn leads_to_pods(&self, link: &str) -> bool {
-        let patterns = &self.plan.fib.pod_interfaces;
-        patterns.iter().any(|pattern| starling_fib::borrowed::matches(pattern, link))
+        let patterns = &self.plan.fib.pods.interfaces;
+        patterns.iter().any(|pattern| starling_fib::pods::matches(pattern, link))
     }
 }
 

@@ -160,7 +160,7 @@ impl Piece {
                 Some((protocol, metric)) => Trouble::Shadowed { protocol, metric },
                 None => return,
             },
-            KernelState::Pending => return,
+            KernelState::Pending | KernelState::Pod(_) => return,
         };
         self.troubled.push(Troubled { prefix: entry.prefix, trouble });
     }

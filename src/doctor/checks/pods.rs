@@ -12,7 +12,7 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
     let links = host.links.iter().filter(|link| link.up && configured.leads_to_pods(&link.name));
     let links: Vec<&Link> = links.collect();
     if links.is_empty() {
-        let patterns = some(&configured.plan.fib.pod_interfaces);
+        let patterns = some(&configured.plan.fib.pods.interfaces);
         return notes.ok("pods", format!("no interface here is called {patterns}"));
     }
     let path = |link: &Link| format!("net/ipv4/conf/{}/proxy_arp", link.name);
