@@ -29,7 +29,7 @@ use crate::attrs::AttrSet;
 use crate::bfd;
 use crate::policy::{ImportPolicy, Policy};
 use crate::session::{DownReason, Forwarding, Negotiated, PeerConfig, PeerEvent, Retain};
-use crate::types::{Asn, Families, Family, NextHop, PeerId, PeerKind, Role, V4, V6};
+use crate::types::{Asn, Families, Family, NextHop, PeerId, PeerKind, Prefix, Role, V4, V6};
 use crate::wire::Notification;
 
 // ---- Peer: one a neighbour ------------------------------------------------------------------
@@ -186,6 +186,20 @@ impl RouteBatch {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// The prefixes that an op of this batch speaks of.
+    pub fn prefixes<'b>(&'b self, op: &Op) -> impl Iterator<Item = IpNet> + use<'b> {
+        let (family, range) = match *op {
+            Op::Announce { family, start, end, .. } | Op::Withdraw { family, start, end } => {
+                (Some(family), start as usize..end as usize)
+            }
+            _ => (None, 0..0),
+        };
+        let v4 = self.v4.get(range.clone()).filter(|_| family == Some(Family::Ipv4));
+        let v6 = self.v6.get(range).filter(|_| family == Some(Family::Ipv6));
+        let v4 = v4.unwrap_or_default().iter().map(|prefix| prefix.net());
+        v4.chain(v6.unwrap_or_default().iter().map(|prefix| prefix.net()))
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::{Buf, BytesMut};
 use crate::msg::{Op, PeerIn, PeerOut, RouteBatch, Slot};
 use crate::session::conn::End;
 use crate::session::fsm::{Event, Session};
+use crate::session::refused::Refused;
 use crate::session::restart::Farewell;
 use crate::session::{Counters, PeerConfig, PeerEvent, PeerStatus};
 use crate::types::{Families, Family, Time};
@@ -33,6 +34,7 @@ pub struct Peer {
     received: Counters,
     last_received: Option<Time>,
     complaints: Vec<String>,
+    refused: Refused,
     /// Families that the session has but that are ignored: an UPDATE of theirs was beyond reading
     /// (RFC 7606 §2, AFI/SAFI disable).
     ignored: Families,
@@ -46,6 +48,7 @@ impl Peer {
             received: Counters::default(),
             last_received: None,
             complaints: Vec::new(),
+            refused: Refused::default(),
             ignored: Families::NONE,
         }
     }
@@ -97,6 +100,7 @@ impl Peer {
             received: self.received,
             sent: journal.sent,
             last_received: self.last_received,
+            refused: self.refused.all(),
         }
     }
 
@@ -172,8 +176,14 @@ impl Peer {
         let negotiated = &live.agreed.negotiated;
         let mut context = Context::new(self.config(), negotiated, live.end.scope);
         self.ignored.iter().for_each(|family| context.families.remove(family));
+        let first = batch.ops.len();
         match Update::read(body).and_then(|update| judge(&update, &context, batch)) {
             Ok(mut judgement) => {
+                self.refused.said(batch, first);
+                if !judgement.refused.is_empty() {
+                    let why = judgement.treat_as_withdraw.as_deref().or(judgement.unusable);
+                    self.refused.add(now, why.unwrap_or_default(), &judgement.refused);
+                }
                 if let Some((family, why)) = judgement.disabled.take() {
                     self.disable(family, why, batch, out);
                 }
@@ -241,6 +251,7 @@ impl Peer {
             (true, false) => hand_on(batch, out),
             (false, true) => {
                 self.complaints.clear();
+                self.refused.clear();
                 self.ignored = Families::NONE;
             }
             _ => {}

@@ -54,7 +54,7 @@ pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
 pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,
-    PeerKind, PeerSummary, RangeSummary, SessionState, Steer, Transport,
+    PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer, Transport,
 };
 pub use pod::Pod;
 pub use policy::{

@@ -236,6 +236,9 @@ pub struct Neighbor {
     /// Paths from it that it has not said again since its session ended or a refresh began.
     #[serde(default)]
     pub stale: u64,
+    /// What it announced in this session that counts as withdrawn; the latest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// How many prefixes it may send, for the families where there is a limit.
     #[serde(default)]
     pub limits: Vec<Limit>,
@@ -249,6 +252,17 @@ pub struct Neighbor {
     /// What leaves the session less than configured ("no ipv6: the neighbour does not offer
     /// it") and malformed messages that it survived (RFC 7606), latest last.
     pub notes: Vec<String>,
+}
+
+/// An announcement that counts as withdrawn: a loop, or malformed (RFC 7606).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// Why ("our own AS is in AS_PATH").
+    pub why: String,
+    /// How long ago.
+    pub ago_s: u64,
 }
 
 /// How many prefixes of a family a neighbour may send.

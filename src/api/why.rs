@@ -86,6 +86,9 @@ pub enum Cause {
     NotAnnounced,
     /// It was announced, and import filters it: a rule, a limit, the protocol.
     Rejected,
+    /// It was announced in a way that counts as withdrawn: our AS, identifier or cluster is in it
+    /// (a loop), or it was malformed.
+    Loop,
     /// Its next hop cannot be reached.
     NextHop,
     /// Its announcer asks to have it discarded (BLACKHOLE, RFC 7999).

@@ -160,6 +160,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         filtered: 5,
         over_limit: 2,
         stale: 3,
+        refused: Vec::new(),
         limits: vec![
             Limit {
                 family: "ipv4".to_owned(),
@@ -208,6 +209,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         filtered: 0,
         over_limit: 0,
         stale: 0,
+        refused: Vec::new(),
         limits: Vec::new(),
         import: "nothing: no import in the configuration (RFC 8212)".to_owned(),
         bfd: None,

@@ -161,6 +161,22 @@ fn a_rule_that_rejects_and_one_that_keeps_out_of_the_kernel() -> Result {
 }
 
 #[test]
+fn a_loop() -> Result {
+    let rules = "[[policy]]\nname = \"loops\"\nrules = [{ prefix = \"own-blocks\", then = \
+                 \"accept\", set = { prepend = 1 } }]\n";
+    let mut cluster = cluster(&[0, 0])?;
+    let text = cluster.toml("never", rules);
+    cluster
+        .configure(&text.replace("asn = 64512\n", "asn = 64512\nexport-policy = \"loops\"\n"))?;
+    cluster.start_all()?;
+    let words = "nothing leads to 10.244.2.1: n2 announced 10.244.2.0/26";
+    let looped = why(cluster.node(1)?, "10.244.2.1", words)?;
+    is(&looped, Outcome::Unreached, Cause::Loop);
+    ensure!(looped.verdict.ends_with("our own AS is in AS_PATH"), "{}", looped.verdict);
+    Ok(())
+}
+
+#[test]
 fn a_foreign_route_in_the_way() -> Result {
     let mut cluster = running(&[0, 0], "never", "")?;
     let node = cluster.node(1)?;

@@ -19,11 +19,14 @@ pub(crate) mod conn;
 pub(crate) mod fsm;
 mod journal;
 pub mod negotiate;
+pub mod refused;
 pub(crate) mod restart;
 pub(crate) mod timer;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+use refused::Unusable;
 
 use crate::bfd::Loss;
 use crate::types::{Asn, Families, PeerId, PeerKind, Role, Time};
@@ -298,6 +301,8 @@ pub struct PeerStatus {
     pub sent: Counters,
     /// When the last message came.
     pub last_received: Option<Time>,
+    /// What it announced last that counts as withdrawn: a loop, or malformed.
+    pub refused: Vec<Unusable>,
 }
 
 /// Messages by kind.

@@ -19,6 +19,8 @@ mod tests;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
+use ipnet::IpNet;
+
 use crate::attrs::AttrSet;
 use crate::msg::{Op, RouteBatch};
 use crate::session::{Negotiated, PeerConfig};
@@ -99,6 +101,9 @@ impl Context {
     }
 }
 
+/// So many refused prefixes of an UPDATE are told.
+const MOST_REFUSED: usize = 16;
+
 /// What was done about an UPDATE beside taking its routes. Mostly nothing.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Judgement {
@@ -108,6 +113,8 @@ pub struct Judgement {
     pub discarded: Vec<String>,
     /// It is well-formed but its routes may not be used, so they count as withdrawn: why.
     pub unusable: Option<&'static str>,
+    /// What it announced, of which that holds; of many prefixes the first ones.
+    pub refused: Vec<IpNet>,
     /// A family of which nothing more can be told: it is to be ignored from now on, and what it
     /// brought so far is gone (RFC 7606 §2, AFI/SAFI disable). And why.
     pub disabled: Option<(Family, String)>,
@@ -207,6 +214,7 @@ impl Routes<'_> {
         }
 
         let usable = attributes.fault.is_none() && attributes.judgement.unusable.is_none();
+        let first = self.batch.ops.len();
         if ipv4 && !nlri.is_empty() {
             let fate = self.fate(&attributes, next_hop.filter(|_| usable));
             self.put(Family::Ipv4, nlri, fate).map_err(network)?;
@@ -218,9 +226,19 @@ impl Routes<'_> {
             }
         }
 
+        if !usable {
+            attributes.judgement.refused = self.refused(first);
+        }
         let Attributes { fault, judgement, .. } = attributes;
         let treat_as_withdraw = fault.map(|Fault { why, .. }| why);
         Ok(Judgement { treat_as_withdraw, ..judgement })
+    }
+
+    /// The prefixes of the ops from the `first` on: as many as anybody would read.
+    #[cold]
+    fn refused(&self, first: usize) -> Vec<IpNet> {
+        let ops = self.batch.ops.get(first..).unwrap_or_default();
+        ops.iter().flat_map(|op| self.batch.prefixes(op)).take(MOST_REFUSED).collect()
     }
 
     /// With a next hop, the fate of the attributes' set with it; else withdrawal.

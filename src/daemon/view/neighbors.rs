@@ -2,6 +2,7 @@
 
 use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
+use starling_bgp::session::refused::Unusable;
 use starling_bgp::session::{DownReason, PeerStatus, State};
 use starling_bgp::types::{Families, Family, PeerId, Time};
 use starling_config::PeerPlan;
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{Refusal, View, stopping};
 use crate::api::{
     Agreed, ApiError, Authentication, Configured, Graceful, LastDown, Limit, Neighbor, PeerSummary,
-    Steer, Transport,
+    Refused, Steer, Transport,
 };
 use crate::daemon::control::Backend;
 use crate::daemon::events;
@@ -173,6 +174,7 @@ impl View {
             filtered: both(counts.received).saturating_sub(both(counts.accepted)),
             over_limit: both(counts.over),
             stale: both(counts.stale),
+            refused: status.refused.iter().map(|unusable| self.refused(unusable)).collect(),
             limits: limits(counts),
             import: import(plan),
             export: match plan.export {
@@ -185,6 +187,13 @@ impl View {
             bfd: None,
             notes: notes.clone(),
         }
+    }
+}
+
+impl View {
+    fn refused(&self, unusable: &Unusable) -> Refused {
+        let Unusable { prefix, why, at } = unusable;
+        Refused { prefix: *prefix, why: why.to_string(), ago_s: self.seconds_since(*at) }
     }
 }
 

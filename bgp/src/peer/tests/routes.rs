@@ -103,3 +103,41 @@ fn refresh_both_ways() {
     let status = peer.peer.status();
     assert_eq!((status.received.refreshes, status.sent.refreshes), (2, 2));
 }
+
+/// An announcement of 10.`n`.0.0/16 over iBGP, with our own AS in its path if `looped`.
+fn announcement(n: u8, looped: bool) -> Vec<u8> {
+    let path: &[u8] = if looped { &[2, 1, 0, 0, 0xfc, 0] } else { &[] };
+    let mut attrs = vec![0x40, 1, 1, 0, 0x40, 2, path.len() as u8];
+    attrs.extend(path);
+    attrs.extend([0x40, 3, 4, 192, 0, 2, 1, 0x40, 5, 4, 0, 0, 0, 100]);
+    let mut body = vec![0, 0, 0, attrs.len() as u8];
+    body.extend(attrs);
+    body.extend([16, 10, n]);
+    message(Kind::Update, &body)
+}
+
+#[test]
+fn what_counts_as_withdrawn_is_remembered_until_it_is_said_anew() {
+    let mut peer = Alone::established(Slot::Dialled);
+    let refused = |peer: &Alone| -> Vec<String> {
+        let all = peer.peer.status().refused;
+        all.iter().map(|unusable| format!("{} {}", unusable.prefix, unusable.why)).collect()
+    };
+    let stream = [announcement(1, true), announcement(2, true), announcement(3, false)].concat();
+    peer.receive(Slot::Dialled, &stream);
+    let why = "our own AS is in AS_PATH";
+    assert_eq!(refused(&peer), [format!("10.1.0.0/16 {why}"), format!("10.2.0.0/16 {why}")]);
+    assert_eq!(peer.peer.status().refused[0].at, peer.now);
+    peer.receive(Slot::Dialled, &announcement(1, false));
+    assert_eq!(refused(&peer), [format!("10.2.0.0/16 {why}")]);
+    // A real withdrawal.
+    peer.receive(Slot::Dialled, &message(Kind::Update, &[0, 3, 16, 10, 2, 0, 0]));
+    assert_eq!(refused(&peer), [""; 0]);
+    // Who loops for ever is remembered as far as anybody would read.
+    for n in 0..=255 {
+        peer.receive(Slot::Dialled, &announcement(n, true));
+        peer.now = peer.now.after(SEC);
+    }
+    let last = refused(&peer);
+    assert_eq!((last.len(), last[0].as_str()), (64, format!("10.192.0.0/16 {why}").as_str()));
+}

@@ -269,7 +269,9 @@ fn routes_that_loop_are_withdrawn_without_a_fault() {
         .judged(&external())
         .unwrap();
     assert_eq!(said(&batch), ["no 10.1.0.0/16"]);
-    let expected = Judgement { unusable: Some("our own AS is in AS_PATH"), ..Judgement::default() };
+    let refused = vec!["10.1.0.0/16".parse().unwrap()];
+    let unusable = Some("our own AS is in AS_PATH");
+    let expected = Judgement { unusable, refused: refused.clone(), ..Judgement::default() };
     assert_eq!(judgement, expected);
 
     let (judgement, batch) = Message::good()
@@ -277,7 +279,8 @@ fn routes_that_loop_are_withdrawn_without_a_fault() {
         .judged(&internal())
         .unwrap();
     assert_eq!(said(&batch), ["no 10.1.0.0/16"]);
-    let expected = Judgement { unusable: Some("we are its ORIGINATOR_ID"), ..Judgement::default() };
+    let unusable = Some("we are its ORIGINATOR_ID");
+    let expected = Judgement { unusable, refused, ..Judgement::default() };
     assert_eq!(judgement, expected);
 }
 

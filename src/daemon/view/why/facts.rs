@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use starling_fib::packet::Neighbour;
 use starling_fib::types::Pool;
 
-use crate::api::{KernelAnswer, KernelResult, Lookup, Neighbor, Owner, Path, Route, SessionState};
+use crate::api::{
+    KernelAnswer, KernelResult, Lookup, Neighbor, Owner, Path, Refused, Route, SessionState,
+};
 
 /// All of it, at one moment.
 #[derive(Clone, Debug)]
@@ -134,6 +136,17 @@ impl Facts {
     /// A neighbour by name.
     pub fn neighbor(&self, name: &str) -> Option<&Neighbor> {
         self.neighbors.iter().find(|neighbor| neighbor.summary.name == name)
+    }
+
+    /// The longest announcement that would cover the target and counts as withdrawn, and whose.
+    pub fn refused(&self) -> Option<(&Neighbor, &Refused)> {
+        let net = match self.target {
+            Lookup::Prefix(net) => net,
+            Lookup::Address(address) => IpNet::from(address),
+        };
+        let all = self.neighbors.iter().flat_map(|n| n.refused.iter().map(move |r| (n, r)));
+        let covers = all.filter(|(_, refused)| refused.prefix.contains(&net));
+        covers.max_by_key(|(_, refused)| refused.prefix.prefix_len())
     }
 
     /// The neighbours that should bring what the owner announces: itself, else those between.

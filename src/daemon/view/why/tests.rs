@@ -375,6 +375,23 @@ fn what_import_rejects_names_the_rule() {
 }
 
 #[test]
+fn a_loop_counts_as_withdrawn() {
+    let refused = |prefix: &str| {
+        let refused = json!([{"prefix": prefix, "why": "our own AS is in AS_PATH", "ago_s": 7}]);
+        let neighbor = neighbor("server3", "10.1.8.10", json!({"refused": refused}));
+        facts("10.244.3.7").kernel(default_route()).neighbors(vec![neighbor])
+    };
+    let sentence = "nothing leads to 10.244.3.7: server3 announced 10.244.3.0/26 7s ago, and that \
+                    counts as withdrawn: our own AS is in AS_PATH";
+    let verdict = is(&refused("10.244.3.0/26"), Outcome::Unreached, Cause::Loop, sentence);
+    assert!(verdict.advice.unwrap().contains("allow-own-as"));
+    // A shorter one than the block explains nothing, nor does one beside it.
+    for prefix in ["10.244.0.0/16", "10.244.3.64/26"] {
+        assert_eq!(conclude(&refused(prefix)).cause, Some(Cause::NotAnnounced), "{prefix}");
+    }
+}
+
+#[test]
 fn a_next_hop_that_cannot_be_reached() {
     let path = json!({"reached": {"how": "unreachable", "why": "10.1.8.10 is outside 10.1.5.0/24 \
         of net0, pool 10.244.0.0/16 is cross-subnet: the kernel has no route to 10.1.8.10"}});

@@ -51,6 +51,7 @@ pub fn conclude(facts: &Facts) -> Verdict {
         .or_else(|| own_block(facts))
         .or_else(|| chosen(facts))
         .or_else(|| unused(facts))
+        .or_else(|| refused(facts))
         .or_else(|| underlay(facts))
         .unwrap_or_else(|| unannounced(facts))
 }
@@ -327,6 +328,28 @@ fn unused(facts: &Facts) -> Option<Verdict> {
     Some(Verdict::bad(lost(facts), Cause::Rejected, sentence).advise(format!(
         "`bgpctl policy test {prefix} --in --peer {from}` shows the rules one by one"
     )))
+}
+
+/// It was announced, in a way that counts as a withdrawal.
+fn refused(facts: &Facts) -> Option<Verdict> {
+    let (neighbor, refused) = facts.refused()?;
+    // A shorter one than what is in use, or than the owner's block, explains nothing.
+    let block = facts.owner.as_ref().map(|owner| owner.block.prefix_len());
+    let other = facts.fallback().map(|route| route.prefix.prefix_len());
+    if block.max(other).is_some_and(|length| length > refused.prefix.prefix_len()) {
+        return None;
+    }
+    let (name, prefix, why) = (&neighbor.summary.name, refused.prefix, &refused.why);
+    let sentence = format!(
+        "{}: {name} announced {prefix} {} ago, and that counts as withdrawn: {why}",
+        nothing(facts),
+        age(refused.ago_s)
+    );
+    let advice = match why.contains("our own AS") {
+        true => "where our AS in a path is meant, `allow-own-as` lets it in",
+        false => "who sends it there? `bgpctl show neighbors` has the sessions",
+    };
+    Some(Verdict::bad(lost(facts), Cause::Loop, sentence).advise(advice))
 }
 
 /// What needs no BGP: nodes, and what is on a subnet of this host.
