@@ -82,6 +82,21 @@ pub enum PeerIn<'a> {
     /// restart: if its forwarding is lost (§4.3.1). BFD that shares the fate of the control plane
     /// falls silent with it and says nothing of that (`forwarding_lost` is false then, §4.3.2).
     BfdDown(bfd::Loss),
+    /// The interface that a directly connected neighbour is on is dead; in words. Ends an
+    /// Established session without a message, since none would get through, and as a lost
+    /// connection: the next hops behind that interface are unusable by themselves, and what comes
+    /// back with it is worth keeping. A connection on the way up is left to its own fate.
+    LinkDown(String),
+    /// The kernel asked for the neighbour's link-layer address in vain: a KEEPALIVE goes, so that
+    /// the pump can see whether the neighbour's kernel acknowledges it.
+    Probe,
+    /// It did not; in words. The host is gone, not its daemon alone: as `BfdDown`.
+    Unanswered(String),
+    /// Instead of `ConnectFailed`: what it takes is not there, for a reason in words, and `Retry`
+    /// will say when it is. Nothing is tried until then.
+    Waiting { reason: String },
+    /// What was in the way of a connection is gone: dial, if that is ours to do and due.
+    Retry,
 }
 
 /// What a peer wants done.

@@ -70,6 +70,11 @@ impl Peer {
             PeerIn::Tick { unread, stalled } => Event::Tick(unread, stalled),
             PeerIn::RequestRefresh => Event::RequestRefresh,
             PeerIn::BfdDown(loss) => Event::BfdDown(loss),
+            PeerIn::LinkDown(why) => Event::LinkDown(why),
+            PeerIn::Probe => Event::Probe,
+            PeerIn::Unanswered(why) => Event::Unanswered(why),
+            PeerIn::Waiting { reason } => Event::Waiting(reason),
+            PeerIn::Retry => Event::Retry,
         };
         self.session.handle(now, event, out);
     }

@@ -14,7 +14,7 @@ use starling_bgp::msg::{Export, Originated, PeerPolicy, RibConfig};
 use starling_bgp::policy::{ImportPolicy, Policy};
 use starling_bgp::session::PeerConfig;
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
-use starling_fib::types::{FibConfig, Pool, TunnelConfig};
+use starling_fib::types::{Ends, FibConfig, Pool, TunnelConfig};
 
 use crate::model::{Bfd, Config, Local, Node, NodeAddress, Peer, Timers};
 use crate::outward::Outward;
@@ -139,6 +139,12 @@ impl PeerPlan {
         PeerKey::new(self.address, self.transport.interface.as_deref())
     }
 
+    /// Its session's two ends, for the kernel's side.
+    pub fn ends(&self) -> Ends {
+        let interface = self.transport.interface.clone();
+        Ends { peer: self.address, interface, local: self.local_address }
+    }
+
     /// It, with the rules of these policies.
     fn with(self, names: &Names, policies: &Compiler<'_>) -> PeerPlan {
         let to = Some(Neighbor { name: &self.name, kind: self.kind, node: self.node });
@@ -238,6 +244,7 @@ impl Config {
                 manage: self.tunnel.manage,
             },
             peers: peers.iter().map(|peer| peer.address).collect(),
+            sessions: peers.iter().map(PeerPlan::ends).collect(),
             blocks: node.blocks.clone(),
             audit: self.kernel.audit,
             pods: self.pods.clone(),

@@ -125,6 +125,7 @@ impl NodePlan {
             plan.peers.extend(range.and_then(|range| range.neighbour(who, asn)));
         }
         plan.fib.peers = plan.peers.iter().map(|peer| peer.address).collect();
+        plan.fib.sessions = plan.peers.iter().map(PeerPlan::ends).collect();
         plan
     }
 }

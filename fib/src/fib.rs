@@ -32,6 +32,7 @@ use crate::retry::{Reading, Retry};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
 use crate::want::Wants;
+use crate::ways::Ways;
 
 /// What the kernel is doing for us.
 #[derive(Debug)]
@@ -62,6 +63,9 @@ pub struct Fib {
     pub(crate) retry: Retry,
     couple: coupling::Couple,
     pub(crate) pods: Pods,
+    ways: Ways,
+    /// Interfaces, addresses or sessions changed since the ways were looked at.
+    ways_due: bool,
     work: Work,
     reading: Reading,
     auditor: audit::Auditor,
@@ -104,6 +108,8 @@ impl Fib {
             retry: Retry::default(),
             couple: coupling::Couple::default(),
             pods: Pods::default(),
+            ways: Ways::default(),
+            ways_due: false,
             work: Work::Idle,
             reading: Reading::default(),
             auditor: audit::Auditor::default(),
@@ -201,11 +207,12 @@ impl Fib {
 
     fn configure(&mut self, config: FibConfig, now: Duration, out: &mut Vec<FibOut>) {
         if let Some(old) = &self.config
-            && old.peers != config.peers
-            && *old == (FibConfig { peers: old.peers.clone(), ..config.clone() })
+            && (&old.peers, &old.sessions) != (&config.peers, &config.sessions)
+            && *old == with_peers_of(old, &config)
         {
             // Dynamic neighbours come and go: which gateways are BGP peers moves no route.
             self.config = Some(config);
+            self.ways_due = true;
             return self.resolve_all();
         }
         self.auditor.configure(config.audit, now);
@@ -220,6 +227,7 @@ impl Fib {
             self.dirty.extend(self.world.have().prefixes());
         }
         self.world.remember(&config);
+        self.ways_due = true;
         self.config = Some(config);
         self.review_tunnel(true, now, out);
         self.review_pods();
@@ -298,6 +306,10 @@ impl Fib {
             out.push(FibOut::Nexthops(costs));
         }
         out.extend(self.pods.news().map(FibOut::Pods));
+        if let Some(config) = self.config.as_ref().filter(|_| std::mem::take(&mut self.ways_due)) {
+            let ways = self.ways.review(&self.world, config);
+            out.extend((!ways.is_empty()).then_some(FibOut::Ways(ways)));
+        }
         if let Some((wants, context)) = self.wants_and_context() {
             out.extend(wants.health(context).into_iter().map(FibOut::Report));
         }
@@ -314,6 +326,12 @@ impl Fib {
             }
         }
     }
+}
+
+/// `new` with the peers of `old`.
+fn with_peers_of(old: &FibConfig, new: &FibConfig) -> FibConfig {
+    let (peers, sessions) = (old.peers.clone(), old.sessions.clone());
+    FibConfig { peers, sessions, ..new.clone() }
 }
 
 #[cfg(test)]

@@ -214,6 +214,8 @@ impl World {
             KernelEvent::AddressGone(address) => self.address_gone(address, news),
             KernelEvent::Route(route) => self.route_is(route, news),
             KernelEvent::RouteGone(route) => self.route_gone(route, news),
+            // It changes no route: see `ways`.
+            KernelEvent::Unanswered { .. } => {}
             KernelEvent::Lost => news.lost = true,
         }
     }

@@ -30,5 +30,6 @@ pub mod types;
 pub mod underlay;
 pub mod view;
 pub mod want;
+pub mod ways;
 
 pub use fib::Fib;

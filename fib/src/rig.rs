@@ -35,6 +35,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         metric: 0,
         tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None, manage: true },
         peers: Vec::new(),
+        sessions: Vec::new(),
         blocks: Vec::new(),
         pods: PodConfig::default(),
         audit: None,
@@ -66,6 +67,8 @@ pub(crate) struct Rig {
     pub(crate) announced: BTreeSet<IpNet>,
     pub(crate) pod_news: Vec<PodNews>,
     pub(crate) applied: Vec<RouteOp>,
+    pub(crate) ways: Vec<(Ends, Way)>,
+    pub(crate) unanswered: Vec<Ends>,
     pub(crate) dumps: usize,
     pub(crate) audits: Vec<Result<Audit, String>>,
 }
@@ -83,6 +86,8 @@ impl Rig {
             announced: BTreeSet::new(),
             pod_news: Vec::new(),
             applied: Vec::new(),
+            ways: Vec::new(),
+            unanswered: Vec::new(),
             dumps: 0,
             audits: Vec::new(),
         };
@@ -183,6 +188,8 @@ impl Rig {
                 }
                 self.pod_news.push(news);
             }
+            Some(FibOut::Ways(ways)) => self.ways.extend(ways),
+            Some(FibOut::Unanswered(ends)) => self.unanswered.extend(ends),
             Some(FibOut::Report(report)) => self.reports.push(report),
         }
         true

@@ -4,8 +4,13 @@
 //! of the last request. Out: `FibOut::Tunnel`, one at a time, and [`Device`] for whoever resolves
 //! next hops. A device that no pool needs is neither made nor touched. RFC 2003: the outer header
 //! takes 20 bytes of the underlay's MTU.
+//!
+//! What somebody does to the device is put right as soon as it is heard, a few times; who keeps
+//! doing it is met with growing waits. A device that is not to be ours (another kind, or a far end
+//! of its own) is let alone, at the start and when it takes the place of ours later; when it
+//! changes or goes, ours is tried for again at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::learn::World;
@@ -15,6 +20,9 @@ use crate::types::{FibConfig, FibOut, Mode, Report, TunnelConfig, TunnelError, T
 const OUTER_HEADER: u32 = 20;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Changes by others that are put right at once, within [`DRIFT_WINDOW`].
+const DRIFTS_AT_ONCE: u32 = 5;
+const DRIFT_WINDOW: Duration = Duration::from_secs(10);
 
 /// Whether routes may use the tunnel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,7 +68,17 @@ pub struct Tunnel {
     /// Not before then again.
     not_before: Duration,
     wait: Duration,
+    /// What bears its name: index, kind, far end.
+    bearer: Option<Bearer>,
+    /// The index of the device that was seen to be as it should be.
+    seen: Option<u32>,
+    /// It was so when it was looked at last.
+    well: bool,
+    /// How often somebody changed it since then.
+    drifts: (u32, Duration),
 }
+
+type Bearer = (u32, Option<String>, Option<Ipv4Addr>);
 
 /// Whether some pool asks for encapsulation.
 pub fn is_needed(config: &FibConfig) -> bool {
@@ -103,7 +121,12 @@ impl Tunnel {
         let spec = self.needed.then(|| spec_of(config, world)).flatten();
         let spec = spec.or_else(|| self.spec.clone().filter(named));
         let changed = spec != self.spec;
-        if changed || fresh {
+        let bearer = world.link_named(&config.tunnel.device);
+        let bearer = bearer.map(|link| (link.index, link.kind.clone(), link.remote));
+        // What stood in the way may be gone, and where nothing was, something may be.
+        let turned = self.failed.is_some() && bearer != self.bearer;
+        self.bearer = bearer;
+        if changed || fresh || turned {
             self.wait = Duration::ZERO;
             self.not_before = now;
         }
@@ -113,13 +136,22 @@ impl Tunnel {
         if spec.as_ref().map(|spec| &spec.device) != self.spec.as_ref().map(|spec| &spec.device) {
             self.made = None;
             self.failed = None;
+            self.seen = None;
         }
         self.spec = spec;
         let Some(spec) = self.spec.clone().filter(|_| self.needed) else { return };
         let as_made = self.made.as_ref() == Some(&spec) && self.failed.is_none();
-        let good = as_made && (!world.read || is_as_told(&spec, world));
+        let amiss = amiss(&spec, world);
+        let good = as_made && (!world.read || amiss.is_none());
         if good && now >= self.not_before.saturating_add(LONGEST_WAIT) {
             self.wait = Duration::ZERO;
+        }
+        if good && world.read {
+            self.seen = world.link_named(&spec.device).map(|link| link.index);
+        }
+        let was_well = std::mem::replace(&mut self.well, good);
+        if let (true, true, Some(what)) = (was_well, as_made, amiss) {
+            self.drifted(&spec, what, now, out);
         }
         if good || self.asked.is_some() || now < self.not_before {
             return;
@@ -131,12 +163,28 @@ impl Tunnel {
         out.push(FibOut::Tunnel(spec));
     }
 
+    /// Somebody changed what was well.
+    fn drifted(&mut self, spec: &TunnelSpec, what: String, now: Duration, out: &mut Vec<FibOut>) {
+        let (times, since) = &mut self.drifts;
+        if now.saturating_sub(*since) >= DRIFT_WINDOW {
+            (*times, *since) = (0, now);
+        }
+        *times = times.saturating_add(1);
+        if *times <= DRIFTS_AT_ONCE {
+            self.wait = Duration::ZERO;
+            self.not_before = now;
+        }
+        let device = spec.device.clone();
+        out.push(FibOut::Report(Report::TunnelDrift { device, what }));
+    }
+
     /// What became of the request.
     pub fn done(&mut self, result: Result<(), TunnelError>, out: &mut Vec<FibOut>) {
         let asked = self.asked.take();
         match result {
             Ok(()) => {
                 self.made = asked;
+                self.seen = None;
                 self.failed = None;
                 self.reported = None;
             }
@@ -158,6 +206,13 @@ impl Tunnel {
         }
         match world.link_named(name) {
             // Set up once, it stays in use while only its MTU or address is being changed.
+            // Under its name there may be another one by now.
+            Some(link) if self.seen.is_some_and(|seen| seen != link.index) => {
+                Device::Pending(format!("{name} is another device than before"))
+            }
+            Some(link) if link.remote.is_some() => {
+                Device::Pending(format!("{name} leads to one far end only"))
+            }
             Some(link) if self.made.is_some() && link.up => {
                 Device::Ready { index: link.index, name: name.clone() }
             }
@@ -188,17 +243,31 @@ impl Tunnel {
     pub fn deadline(&self, world: &World) -> Option<Duration> {
         let spec = self.spec.as_ref().filter(|_| self.needed)?;
         let as_made = self.made.as_ref() == Some(spec) && self.failed.is_none();
-        let good = as_made && is_as_told(spec, world);
+        let good = as_made && amiss(spec, world).is_none();
         (!good && self.asked.is_none()).then_some(self.not_before)
     }
 }
 
-/// Whether the kernel shows the device as it shall be.
-fn is_as_told(spec: &TunnelSpec, world: &World) -> bool {
-    world.link_named(&spec.device).is_some_and(|link| {
-        let addressed = spec.address.is_none_or(|wanted| {
-            world.addresses.get(IpAddr::V4(wanted)).any(|place| place.device == link.index)
-        });
-        link.up && (!spec.manage || link.mtu == spec.mtu && addressed)
-    })
+/// What of the device is not as it shall be, in words.
+fn amiss(spec: &TunnelSpec, world: &World) -> Option<String> {
+    let Some(link) = world.link_named(&spec.device) else { return Some("gone".to_owned()) };
+    if let Some(remote) = link.remote {
+        return Some(format!("leads to {remote} only"));
+    }
+    if !link.up {
+        return Some("down".to_owned());
+    }
+    if !spec.manage {
+        return None;
+    }
+    if link.mtu != spec.mtu {
+        return Some(format!("mtu {}", link.mtu));
+    }
+    let wanted = spec.address?;
+    let mut places = world.addresses.get(IpAddr::V4(wanted));
+    let there = places.any(|place| place.device == link.index);
+    (!there).then(|| format!("without {wanted}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //!   kernel news ─FibIn::Dumped──► │     │ ──FibOut::Tunnel──────►
 //!                FibIn::Events    └─────┘ ──FibOut::Nexthops────► the Rib
 //!                                         ──FibOut::Pods────────►
+//!                                         ──FibOut::Ways────────► the sessions
 //! ```
 //!
 //! The Fib keeps *desired* (`Want`) against *observed* (`Have`) and applies the difference. News
@@ -71,6 +72,8 @@ pub struct FibConfig {
     pub tunnel: TunnelConfig,
     /// Addresses of configured BGP peers: a gateway that is one of them knows the pods.
     pub peers: Vec<IpAddr>,
+    /// The BGP sessions whose ways are watched.
+    pub sessions: Vec<Ends>,
     /// The node's own blocks: a local pod's address outside them is borrowed from another node.
     pub blocks: Vec<IpNet>,
     /// Which routes lead to local pods, and which of those neighbours are told.
@@ -118,6 +121,26 @@ pub enum Announce {
     All,
     /// None.
     Nothing,
+}
+
+/// The two ends of a BGP session, as far as the kernel is concerned.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ends {
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// The interface that the session is bound to; `None`: any.
+    pub interface: Option<String>,
+    /// Our own address of it; `None`: the kernel's choice.
+    pub local: Option<IpAddr>,
+}
+
+/// What the kernel shows of a session's way. The default: nothing is in it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Way {
+    /// The peer is directly connected and its interface is dead: why, in words.
+    pub cut: Option<String>,
+    /// Our own address of the session, or the interface of a link-local one, is not there (yet).
+    pub waits: bool,
 }
 
 /// The tunnel device as configured.
@@ -202,6 +225,8 @@ pub struct Link {
     pub mtu: u32,
     /// IFLA_INFO_KIND ("ipip", "veth", …), where the kernel tells.
     pub kind: Option<String>,
+    /// The far end of an ipip device that leads to one alone.
+    pub remote: Option<Ipv4Addr>,
 }
 
 /// An address on an interface.
@@ -241,6 +266,14 @@ pub enum KernelEvent {
     Route(KernelRoute),
     /// A route is gone.
     RouteGone(KernelRoute),
+    /// Nobody on that interface answers for this address: the kernel asked for its link-layer
+    /// address in vain (NUD_FAILED). May be lost without a word.
+    Unanswered {
+        /// The interface's index.
+        device: u32,
+        /// The address.
+        address: IpAddr,
+    },
     /// News was lost (ENOBUFS): only a dump tells the truth.
     Lost,
 }
@@ -472,6 +505,11 @@ pub enum FibOut {
     Nexthops(Vec<(NextHop, Option<Cost>)>),
     /// For the Rib: local pods that neighbours are to be told of, as they come and go.
     Pods(PodNews),
+    /// For the sessions: ways that changed.
+    Ways(Vec<(Ends, Way)>),
+    /// For the sessions: the kernel asked for these directly connected peers' link-layer addresses
+    /// in vain. A weak sign: to be looked into, not believed.
+    Unanswered(Vec<Ends>),
     /// Something an operator would want to read.
     Report(Report),
 }
@@ -583,6 +621,13 @@ pub enum Report {
     },
     /// The tunnel device cannot be had.
     Tunnel(TunnelError),
+    /// Somebody changed the tunnel device or took it away; it is put right.
+    TunnelDrift {
+        /// Its name.
+        device: String,
+        /// What was found.
+        what: String,
+    },
     /// "Same subnet" has no useful answer here: the node's address is a host address (/32, /128)
     /// or on no interface, and no subnet is configured. Said once until it is mended.
     Subnet {

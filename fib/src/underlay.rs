@@ -157,6 +157,11 @@ impl World {
         self.subnet(like, config).is_none().then_some(own)
     }
 
+    /// Whether some interface carries this address.
+    pub fn carries(&self, own: IpAddr) -> bool {
+        self.addresses.get(own).next().is_some()
+    }
+
     /// What stands in the way of a useful "same subnet" for an own address, in words.
     pub fn subnet_trouble(&self, own: IpAddr, config: &FibConfig) -> Option<String> {
         let Some((link, address)) = self.own(own, config) else {
@@ -243,7 +248,7 @@ impl World {
     }
 
     /// Why nothing leaves through an interface, in words.
-    fn dead(&self, device: u32) -> Option<String> {
+    pub(crate) fn dead(&self, device: u32) -> Option<String> {
         match self.link(device) {
             Some(link) if carries(link) => None,
             Some(link) => Some(down(link)),

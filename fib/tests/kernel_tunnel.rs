@@ -7,10 +7,12 @@
 mod netns;
 
 use std::process::Command;
+use std::time::Duration;
 
+use netns::pump::{Daemon, config, to, until};
 use netns::*;
 use starling_fib::netlink::{Netlink, Options};
-use starling_fib::types::{RouteOp, TunnelError, TunnelSpec};
+use starling_fib::types::{Mode, Report, RouteOp, TunnelError, TunnelSpec};
 
 fn spec(address: Option<&str>) -> TunnelSpec {
     TunnelSpec {
@@ -90,6 +92,53 @@ fn only_an_address_of_ours_gives_way() {
             assert_eq!(kernel.tunnel(&spec(wanted)).await, Ok(()));
             assert_eq!(addresses_of(&mut kernel, tunl0).await, there, "after {wanted:?}");
         }
+    });
+}
+
+/// By the daemon's own pump: what somebody does to the device is heard and put right.
+#[test]
+fn what_somebody_does_to_it_is_put_right_from_the_kernels_news() {
+    in_netns("what_somebody_does_to_it_is_put_right_from_the_kernels_news", || async {
+        two_underlays();
+        ip("route add default via 10.1.5.1");
+        ip("tuntap add tunl0 mode tun");
+        let tunl0 = index_of("tunl0");
+        let mut daemon = Daemon::start();
+        daemon.tell(config(&[("10.244.0.0/16", Mode::CrossSubnet)])).await;
+        daemon.want("10.244.2.0/26", to("10.1.8.10")).await;
+        let tunneled = [route("10.244.2.0/26", &[onlink("10.1.8.10", tunl0)])];
+        until(&tunneled).await;
+        for (deed, name, found) in [
+            ("link set tunl0 down", "tunl0", "down"),
+            ("link set tunl0 mtu 1300", "tunl0", "mtu 1300"),
+            ("address del 192.168.70.57/32 dev tunl0", "tunl0", "without 192.168.70.57"),
+            ("link set tunl0 name other0", "other0", "gone"),
+        ] {
+            ip(deed);
+            let drift = daemon.report(|report| matches!(report, Report::TunnelDrift { .. })).await;
+            let (device, what) = ("tunl0".to_owned(), found.to_owned());
+            assert_eq!(drift, Report::TunnelDrift { device, what }, "{name}");
+            let (mut kernel, _events) = open();
+            let well = async {
+                loop {
+                    let seen = dump(&mut kernel).await;
+                    let link = seen.links.iter().find(|link| link.index == tunl0).expect("it");
+                    let addresses = addresses_of(&mut kernel, tunl0).await;
+                    if link.up
+                        && link.name == "tunl0"
+                        && link.mtu == 1440
+                        && addresses == ["192.168.70.57/32"]
+                    {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            let patience = Duration::from_secs(20);
+            assert!(tokio::time::timeout(patience, well).await.is_ok(), "after {deed}");
+            until(&tunneled).await;
+        }
+        daemon.stop().await;
     });
 }
 

@@ -8,6 +8,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
+use super::sockopt;
+
 /// Read at most this much before the actor sees it.
 const READ: usize = 256 * 1024;
 /// Slices given to one `writev`.
@@ -45,6 +47,12 @@ impl Conn {
     /// How long what is queued has waited without the kernel taking any of it (RFC 9687).
     pub fn stalled(&self) -> Duration {
         self.waiting.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// For how long the neighbour's kernel has acknowledged nothing, if something waits for that;
+    /// `None`: nothing does, or the kernel does not say.
+    pub fn unacknowledged(&self) -> Option<Duration> {
+        sockopt::unacknowledged(&self.stream).ok().flatten()
     }
 
     /// Queues whole messages.

@@ -60,6 +60,8 @@ pub fn words(reason: &DownReason, transport: &Transport) -> String {
         }
         DownReason::Lost(words) => format!("connection lost: {words}"),
         DownReason::Bfd(loss) => format!("BFD: {}", loss.cause),
+        DownReason::Link(words) => format!("link lost: {words}"),
+        DownReason::Unanswered(words) => words.clone(),
         DownReason::ConnectFailed(words) => {
             let silent = matches!(words.as_str(), "no answer" | "connection timed out");
             let why = silent.then(|| silence(transport)).flatten().unwrap_or_default();

@@ -3,7 +3,7 @@
 use starling_bgp::msg::RibIn;
 use starling_fib::Fib;
 use starling_fib::netlink::{self, Command, News, Options};
-use starling_fib::types::{Coupling, FibIn, PodNews, Report, RouteOp};
+use starling_fib::types::{Coupling, Ends, FibIn, PodNews, Report, RouteOp, Way};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
@@ -68,14 +68,36 @@ pub fn spawn(
     Ok((FibHandle { commands }, news_in))
 }
 
-/// Brings the Fib's news to the Rib and into the log, until either is gone.
-pub async fn bring_news(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<Control>) {
+/// What the sessions should know of the kernel.
+#[derive(Debug)]
+pub enum ForSessions {
+    /// Ways that changed.
+    Ways(Vec<(Ends, Way)>),
+    /// Peers that the kernel looked for in vain.
+    Unanswered(Vec<Ends>),
+}
+
+/// Brings the Fib's news to the Rib, to the sessions and into the log, until the Rib is gone.
+pub async fn bring_news(
+    mut news: mpsc::UnboundedReceiver<News>,
+    rib: mpsc::Sender<Control>,
+    sessions: mpsc::UnboundedSender<ForSessions>,
+) {
     while let Some(news) = news.recv().await {
         let input = match news {
             News::Nexthops(costs) => bridge::costs(costs),
             News::Pods(PodNews { came, went }) => {
                 tracing::debug!(came = came.len(), went = went.len(), "local pods are announced");
                 RibIn::Pods { came, went }
+            }
+            // Without a bound, as the news itself is; nobody listens when the daemon is stopping.
+            News::Ways(ways) => {
+                let _ = sessions.send(ForSessions::Ways(ways));
+                continue;
+            }
+            News::Unanswered(peers) => {
+                let _ = sessions.send(ForSessions::Unanswered(peers));
+                continue;
             }
             News::Report(report) => {
                 log(&report);
@@ -122,6 +144,9 @@ fn log(report: &Report) {
             "a route that is not ours sits under our key; it is left alone, and ours is not there"
         ),
         Report::Tunnel(error) => tracing::error!("no tunnel: {error}"),
+        Report::TunnelDrift { device, what } => {
+            tracing::warn!(device, "somebody else changed the tunnel, put right: {what}");
+        }
         Report::Subnet { why, .. } => tracing::warn!("{why}"),
         Report::ForwardingOff(sysctl) => tracing::error!(
             "{sysctl} is off: this node forwards nothing to its pods; `sysctl -w {sysctl}=1`"

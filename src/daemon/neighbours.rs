@@ -10,6 +10,7 @@ use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
 use starling_config::model::Bfd;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
+use starling_fib::types::Ends;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -17,6 +18,7 @@ use super::bfd::Target;
 use super::callers::Callers;
 use super::clock::Clock;
 use super::endpoint::Endpoint;
+use super::fib::ForSessions;
 use super::peer::{self, Command, PeerHandle};
 use super::rib::FromPeer;
 
@@ -134,6 +136,26 @@ impl Neighbours {
             })
         };
         self.iter().filter_map(target).collect()
+    }
+
+    /// Passes on what the kernel says of the ways to neighbours. What is about a session that is
+    /// none any more concerns nobody.
+    pub async fn heed(&self, news: ForSessions) {
+        let told: Vec<(Ends, Command)> = match news {
+            ForSessions::Ways(ways) => {
+                ways.into_iter().map(|(ends, way)| (ends, Command::Way(way))).collect()
+            }
+            ForSessions::Unanswered(peers) => {
+                peers.into_iter().map(|ends| (ends, Command::Unanswered)).collect()
+            }
+        };
+        for (ends, command) in told {
+            let who = PeerKey::new(ends.peer, ends.interface.as_deref());
+            let known = self.by_key.get(&who).filter(|neighbour| neighbour.plan.ends() == ends);
+            if let Some(neighbour) = known {
+                tell(&neighbour.handle, command).await;
+            }
+        }
     }
 
     /// Says goodbye to all, at the same time; those who can keep our routes until we are back.

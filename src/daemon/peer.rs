@@ -8,6 +8,8 @@
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
 //! nothing is pulled. Timers and commands are served throughout.
 
+mod way;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -19,8 +21,9 @@ use starling_bgp::bfd::Loss;
 use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
 use starling_bgp::peer::Peer;
 use starling_bgp::session::{Forwarding, PeerConfig, PeerEvent, PeerStatus};
-use starling_bgp::types::{Family, PeerId};
+use starling_bgp::types::{Family, PeerId, Time};
 use starling_bgp::wire::Notification;
+use starling_fib::types::Way;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -49,6 +52,10 @@ pub enum Command {
     Accepted(TcpStream, SocketAddr),
     /// The path to the neighbour does not work any more.
     BfdDown(Loss),
+    /// What the kernel shows of the way to the neighbour; at first, nothing in it.
+    Way(Way),
+    /// The kernel looked for the neighbour's link-layer address in vain.
+    Unanswered,
     /// How are you?
     Status(oneshot::Sender<Report>),
     /// The operator ends the session, with these words, until he says `Up`.
@@ -110,6 +117,8 @@ pub fn spawn(
         retiring: false,
         held: false,
         forwarding,
+        way: Way::default(),
+        probed: None,
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
@@ -145,6 +154,10 @@ struct Pump {
     /// The operator has ended the session; only he begins it again.
     held: bool,
     forwarding: watch::Receiver<Forwarding>,
+    way: Way,
+    /// When it is looked whether a KEEPALIVE was acknowledged, which went because the kernel had
+    /// looked for the neighbour in vain.
+    probed: Option<Time>,
 }
 
 impl Pump {
@@ -179,6 +192,7 @@ impl Pump {
                     },
                     Err(_) => return,
                 },
+                () = self.clock.sleep_until(self.probed) => self.see_probe(&mut out),
                 () = self.clock.sleep_until(self.peer.next_deadline()) => self.tick(&mut out),
             }
             self.carry_out(&mut out);
@@ -205,6 +219,8 @@ impl Pump {
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::BfdDown(loss) => self.handle(PeerIn::BfdDown(loss), out),
+            Command::Way(way) => self.way_is(way, out),
+            Command::Unanswered => self.probe(out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
             Command::Status(answer) => {
                 let mut status = self.peer.status();
@@ -233,6 +249,10 @@ impl Pump {
         if anew {
             self.handle(PeerIn::Leave(Notification::CEASE_CONFIG_CHANGE), out);
             self.carry_out(out);
+        }
+        if self.peer.config().local_address != config.local_address {
+            // What the kernel said is about another session; it says more if there is more.
+            self.way_is(Way::default(), out);
         }
         self.endpoint = endpoint;
         self.handle(PeerIn::Configure(config), out);
@@ -279,6 +299,10 @@ impl Pump {
             Ok((stream, (local, remote))) => {
                 self.dialled = Some(Conn::new(stream));
                 self.handle(PeerIn::Connected { local, remote }, out);
+            }
+            // The kernel's own news ends the wait, no timer.
+            Err(error) if self.way.waits && way::is_absent(&error) => {
+                self.handle(PeerIn::Waiting { reason: conn::words(&error) }, out);
             }
             Err(error) => {
                 self.handle(PeerIn::ConnectFailed { reason: conn::words(&error) }, out);

@@ -106,6 +106,22 @@ pub fn hops_of_caller(socket: &impl AsFd) -> Option<u8> {
     Some((255 - ttl).saturating_add(1))
 }
 
+/// For how long nothing was acknowledged (tcpi_last_ack_recv), while something waits for that
+/// (tcpi_unacked).
+///
+/// # Errors
+/// The operating system's.
+pub fn unacknowledged(socket: &impl AsFd) -> io::Result<Option<Duration>> {
+    // The part of `struct tcp_info` that every kernel has.
+    let mut info = [0; 104];
+    let length = get(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    let info = info.get(..length).unwrap_or_default();
+    let number = |at: usize| info.get(at..).and_then(|rest| rest.first_chunk());
+    let (Some(unacked), Some(last)) = (number(24), number(56)) else { return Ok(None) };
+    let (unacked, last) = (u32::from_ne_bytes(*unacked), u32::from_ne_bytes(*last));
+    Ok((unacked > 0).then(|| Duration::from_millis(last.into())))
+}
+
 /// Whose segments a key signs: those of these addresses, as the socket's family writes them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyScope {

@@ -57,7 +57,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
     let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone())
         .map_err(|error| error.to_string())?;
-    tokio::spawn(fib::bring_news(news, rib.control.clone()));
+    let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
+    tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
 
     let bfd = bfd::spawn(clock).map_err(|error| error.to_string())?;
 
@@ -127,6 +128,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     loop {
         tokio::select! {
             Some(call) = called.recv() => supervisor.answer(call).await,
+            Some(news) = to_sessions.recv() => supervisor.neighbours.heed(news).await,
             _ = review.tick(), if !supervisor.dynamic.is_empty() => {
                 supervisor.review(LINGER).await;
             }

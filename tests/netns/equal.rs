@@ -1,9 +1,12 @@
 //! Equal paths: one prefix announced by several nodes, one route in the kernel with all of them as
 //! next hops, each reached as the pool's mode says of it.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use starling::api::{FibEntry, How, KernelState, Route};
-use starling_lab::{Cluster, Family, Result};
+use starling_lab::{Cluster, End, Family, Result, Traffic};
 
 use crate::support::{SOON, cluster, established};
 use crate::tunnel::stand_in;
@@ -115,5 +118,84 @@ fn neighbours_and_a_tunnel_are_the_next_hops_of_one_route() -> Result {
     let seen = monitor.log();
     ensure!(seen.contains(NETWORK), "the monitor saw nothing:\n{seen}");
     ensure!(!seen.contains("Deleted 10.244"), "a route was away for a moment:\n{seen}");
+    Ok(())
+}
+
+/// Flows that the kernel spreads over the next hops.
+const FLOWS: u8 = 16;
+
+#[test]
+fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
+    let mut cluster = cluster(&[0, 0, 0, 0])?;
+    cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
+    cluster.start_all()?;
+    for other in ["n2", "n3", "n4"] {
+        established(cluster.node(1)?, other)?;
+    }
+    // The same address behind each of the three: whoever gets a packet has it arrive.
+    let shared = Ipv4Addr::new(10, 244, 9, 1);
+    for i in 2..=4 {
+        cluster.node(i)?.netns().ip_line(&format!("address add {shared}/32 dev lo"))?;
+    }
+    let sources = (0..FLOWS).map(|n| Ipv4Addr::new(10, 244, 1, 10 + n));
+    for source in sources.clone() {
+        cluster.node(1)?.netns().ip_line(&format!("address add {source}/32 dev lo"))?;
+    }
+    let all = "10.244.9.0/26 proto bird nexthop via 10.50.0.2 dev net0 \
+               nexthop via 10.50.0.3 dev net0 nexthop via 10.50.0.4 dev net0";
+    let without = |line: &str| all.replace(line, "");
+    let blocks = [
+        "blackhole 10.244.1.0/26 proto bird",
+        "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird",
+        "10.244.3.0/26 via 10.50.0.3 dev net0 proto bird",
+        "10.244.4.0/26 via 10.50.0.4 dev net0 proto bird",
+    ];
+    let holds = |cluster: &mut Cluster, network: &str, blocks: &[&str]| {
+        let lines: Vec<&str> = blocks.iter().copied().chain([network]).collect();
+        cluster.node(1)?.holds(Family::V4, &lines, SOON)
+    };
+    holds(&mut cluster, all, &blocks)?;
+
+    let nodes = cluster.nodes();
+    let mut ends: Vec<End<'_>> =
+        sources.map(|address| End { name: "n1", netns: nodes[0].netns(), address }).collect();
+    let to = [(1, "n2"), (2, "n3"), (3, "n4")];
+    ends.extend(to.map(|(at, name)| End { name, netns: nodes[at].netns(), address: shared }));
+    let pairs: Vec<(usize, usize)> =
+        (0..usize::from(FLOWS)).map(|from| (from, usize::from(FLOWS))).collect();
+    let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(1))?;
+    let begin = traffic.beat();
+    // One is withdrawn, and back; then one's daemon dies while its host lives.
+    cluster.configure(&toml(&cluster, &["n3", "n4"]))?;
+    holds(&mut cluster, &without("nexthop via 10.50.0.2 dev net0 "), &blocks)?;
+    cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
+    holds(&mut cluster, all, &blocks)?;
+    let until = traffic.calm(begin);
+    let lost = traffic.lost(begin, until, |_, _| true);
+    println!("withdrawn and announced again: {} sent, {} lost", lost.sent, lost.lost);
+    let losers = traffic.losers(begin, until, |_, _| true);
+    ensure!(lost.lost == 0 && lost.sent > 1000, "{lost:?} {losers:?}");
+
+    // A cable is cut, with BFD at its default: only what went over it is lost, until it is known.
+    let begin = traffic.beat();
+    cluster.switch().netns().ip_line("link set n4.net0 nomaster")?;
+    let rest = without(" nexthop via 10.50.0.4 dev net0");
+    holds(&mut cluster, &rest, &blocks[..3])?;
+    let until = traffic.calm(begin);
+    let losers = traffic.losers(begin, until, |_, _| true);
+    let lost = traffic.lost(begin, until, |_, _| true);
+    println!(
+        "one of three cut: {} sent, {} lost, by {} of {FLOWS} flows, for {} ms",
+        lost.sent,
+        lost.lost,
+        losers.len(),
+        lost.gap.as_millis()
+    );
+    ensure!(!losers.is_empty() && losers.len() < usize::from(FLOWS), "{losers:#?}");
+    // Nor do those that have moved lose anything afterwards.
+    let begin = traffic.beat();
+    std::thread::sleep(Duration::from_secs(1));
+    let lost = traffic.lost(begin, traffic.calm(begin), |_, _| true);
+    ensure!(lost.lost == 0, "{lost:?}");
     Ok(())
 }

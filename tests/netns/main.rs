@@ -15,6 +15,7 @@ mod doctor;
 mod equal;
 mod fib;
 mod kernel;
+mod links;
 mod mesh;
 mod networks;
 mod pods;

@@ -101,7 +101,7 @@ enum News {
 fn news(input: &PeerIn<'_>) -> News {
     match input {
         PeerIn::Connected { .. } => News::Connected,
-        PeerIn::ConnectFailed { .. } => News::Failed,
+        PeerIn::ConnectFailed { .. } | PeerIn::Waiting { .. } => News::Failed,
         PeerIn::Accepted { .. } => News::Accepted,
         PeerIn::Closed { slot, .. } => News::Closed(*slot),
         PeerIn::Tick { .. } => News::Tick,

@@ -64,6 +64,11 @@ pub(crate) enum Event {
     Tick(bool, Duration),
     RequestRefresh,
     BfdDown(Loss),
+    LinkDown(String),
+    Probe,
+    Unanswered(String),
+    Waiting(String),
+    Retry,
     Open(Slot, Open),
     Keepalive(Slot),
     /// An UPDATE or ROUTE-REFRESH came; in Established its contents are not the session's.
@@ -182,6 +187,11 @@ impl Session {
             Event::Tick(unread, stalled) => self.tick(now, unread, stalled, out),
             Event::RequestRefresh => self.request_refresh(out),
             Event::BfdDown(loss) => self.bfd_down(now, loss, out),
+            Event::LinkDown(why) => self.abandon(now, DownReason::Link(why), out),
+            Event::Probe => self.probe(now, out),
+            Event::Unanswered(why) => self.abandon(now, DownReason::Unanswered(why), out),
+            Event::Waiting(reason) => self.waiting(now, reason, out),
+            Event::Retry => self.retry(now),
             Event::Open(slot, open) => self.open(now, slot, &open, out),
             Event::Keepalive(slot) => self.keepalive(now, slot, out),
             Event::Routing(slot, kind) => self.routing(now, slot, kind, out),
@@ -343,6 +353,14 @@ impl Session {
         let slot = live.slot;
         self.hang_up(slot, &Notification::CEASE_BFD_DOWN, out);
         self.ended(now, slot, DownReason::Bfd(loss), out);
+    }
+
+    /// Nothing gets through to the neighbour: no message is tried.
+    fn abandon(&mut self, now: Time, reason: DownReason, out: &mut Vec<PeerOut>) {
+        let Phase::Established(live) = &self.phase else { return };
+        let slot = live.slot;
+        out.push(PeerOut::Close { slot });
+        self.ended(now, slot, reason, out);
     }
 
     // ---- Time -------------------------------------------------------------------------------

@@ -238,6 +238,14 @@ pub enum DownReason {
     /// routes are not retained: a daemon that dies resets its connection, and so is known to
     /// restart, before its BFD falls silent.
     Bfd(Loss),
+    /// The interface that leads to the directly connected neighbour is dead, in words. Its routes
+    /// are retained where they would be after a lost connection: those behind that interface are
+    /// unusable until it is back.
+    Link(String),
+    /// The kernel could not learn the directly connected neighbour's link-layer address, and its
+    /// host did not acknowledge what was sent then, in words. Its routes are not retained: it is
+    /// not its daemon alone that is gone.
+    Unanswered(String),
 }
 
 /// The state of RFC 4271 §8.2.2 as operators know it: of the more advanced connection.

@@ -24,8 +24,8 @@ pub(crate) fn retain(
 ) -> Option<Retain> {
     let Graceful { families, time, long_lived, notification, .. } = *graceful?;
     let keeps = match reason {
-        DownReason::Lost(_) | DownReason::Left(_) => true,
-        DownReason::ConnectFailed(_) | DownReason::Bfd(_) => false,
+        DownReason::Lost(_) | DownReason::Left(_) | DownReason::Link(_) => true,
+        DownReason::ConnectFailed(_) | DownReason::Bfd(_) | DownReason::Unanswered(_) => false,
         DownReason::Sent(why) | DownReason::Received(why) => {
             notification && !why.is_hard_reset() && (why.code, why.subcode) != (6, 3)
         }

@@ -36,6 +36,7 @@ impl Fib {
         if self.sure && !news.doubt && self.world.is_former_gone() {
             self.world.forget_former();
         }
+        self.ways_due = true;
         if let Some(config) = &self.config {
             self.world.remember(config);
         }
@@ -100,6 +101,11 @@ impl Fib {
         let mut were_right = BTreeSet::new();
         let mut strays = BTreeSet::new();
         for event in events {
+            if let KernelEvent::Unanswered { device, address } = event {
+                let concerned = self.ways.behind(address, device);
+                out.extend((!concerned.is_empty()).then_some(FibOut::Unanswered(concerned)));
+                continue;
+            }
             if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
                 let prefix = route.key.prefix;
                 self.touch(prefix);
@@ -160,6 +166,7 @@ impl Fib {
             self.reading.eventually(now);
         }
         let is_wide = self.is_wide(&news);
+        self.ways_due |= is_wide || self.ways.concerns(&news, &self.world);
         let News { links, addresses, mut others, ours, .. } = news;
         self.dirty.extend(&ours);
         if !links.is_empty() || !addresses.is_empty() {

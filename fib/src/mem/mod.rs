@@ -133,6 +133,10 @@ impl Kernel {
             Some(Link { kind: Some(kind), .. }) if kind != "ipip" => {
                 return Err(TunnelError::WrongKind { device: spec.device.clone(), kind });
             }
+            Some(Link { remote: Some(remote), .. }) => {
+                let reason = format!("it leads to {remote} only");
+                return Err(TunnelError::Failed { device: spec.device.clone(), reason });
+            }
             Some(link) => link.index,
             None if !self.has_ipip => {
                 return Err(TunnelError::NoModule { reason: "no such module".to_owned() });

@@ -27,6 +27,7 @@ impl Kernel {
             running: true,
             mtu,
             kind: kind.map(str::to_owned),
+            remote: None,
         };
         self.links.insert(index, link.clone());
         self.say(KernelEvent::Link(link));

@@ -137,7 +137,7 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         return Ok(None);
     }
     let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
-    let (mut name, mut mtu, mut kind) = (None, None, None);
+    let (mut name, mut mtu, mut kind, mut data) = (None, None, None, None);
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute?;
         match attribute.kind() {
@@ -146,8 +146,10 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
             libc::IFLA_LINKINFO => {
                 for info in NlasIterator::new(attribute.value()) {
                     let info = info?;
-                    if info.kind() == libc::IFLA_INFO_KIND {
-                        kind = Some(text(info.value()));
+                    match info.kind() {
+                        libc::IFLA_INFO_KIND => kind = Some(text(info.value())),
+                        libc::IFLA_INFO_DATA => data = Some(info.value().to_vec()),
+                        _ => {}
                     }
                 }
             }
@@ -155,6 +157,10 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         }
     }
     let (Some(name), Some(mtu)) = (name, mtu) else { return Ok(None) };
+    let remote = match (kind.as_deref(), data) {
+        (Some("ipip"), Some(data)) => remote(&data)?,
+        _ => None,
+    };
     Ok(Some(Link {
         index: u32::from_ne_bytes([i0, i1, i2, i3]),
         name,
@@ -162,7 +168,23 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         running: flags & IFF_RUNNING != 0,
         mtu,
         kind,
+        remote,
     }))
+}
+
+/// The far end that an ipip device names (IFLA_IPTUN_REMOTE); none if it leads anywhere.
+fn remote(data: &[u8]) -> Result<Option<Ipv4Addr>, DecodeError> {
+    /// Behind IFLA_IPTUN_LINK and _LOCAL.
+    const REMOTE: u16 = 3;
+    for datum in NlasIterator::new(data) {
+        let datum = datum?;
+        if datum.kind() == REMOTE
+            && let IpAddr::V4(remote) = address(&datum)?
+        {
+            return Ok((!remote.is_unspecified()).then_some(remote));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the payload of RTM_NEWADDR or RTM_DELADDR (struct ifaddrmsg).
@@ -218,7 +240,7 @@ fn onlink(flags: u32) -> bool {
     flags & RTNH_F_ONLINK != 0
 }
 
-fn split<const N: usize>(payload: &[u8]) -> Result<(&[u8; N], &[u8]), DecodeError> {
+pub(super) fn split<const N: usize>(payload: &[u8]) -> Result<(&[u8; N], &[u8]), DecodeError> {
     payload.split_first_chunk().ok_or_else(|| malformed("header"))
 }
 
@@ -227,7 +249,7 @@ fn number(attribute: &NlaBuffer<&[u8]>) -> Result<u32, DecodeError> {
     Ok(u32::from_ne_bytes(value))
 }
 
-fn address(attribute: &NlaBuffer<&[u8]>) -> Result<IpAddr, DecodeError> {
+pub(super) fn address(attribute: &NlaBuffer<&[u8]>) -> Result<IpAddr, DecodeError> {
     ip(attribute.value())
 }
 

@@ -23,6 +23,7 @@ use netlink_packet_core::{DecodeError, NLM_F_APPEND};
 
 use super::NetlinkError;
 use super::decode::{self, Tables};
+use super::neighbours::Neighbours;
 use super::socket::{Message, Messages, RouteSocket, is_overrun};
 use crate::types::{KernelEvent, KernelRoute};
 
@@ -40,6 +41,8 @@ const GROUPS: u32 = (libc::RTMGRP_LINK
 pub struct Events {
     socket: RouteSocket,
     own_port: u32,
+    /// Where hints come from; `None`: this kernel gives none.
+    neighbours: Option<Neighbours>,
 }
 
 impl Events {
@@ -54,7 +57,11 @@ impl Events {
         if let Err(error) = socket.ignore_port(own_port) {
             tracing::debug!(%error, "no socket filter: own changes are dropped here instead");
         }
-        Ok(Events { socket, own_port })
+        let neighbours = Neighbours::open();
+        if let Err(error) = &neighbours {
+            tracing::debug!(%error, "no news of neighbours that do not answer");
+        }
+        Ok(Events { socket, own_port, neighbours: neighbours.ok() })
     }
 
     /// Waits for news, then takes all that is there. Routes of main and of `table` only. Never
@@ -67,10 +74,32 @@ impl Events {
         let tables = Tables::new(table);
         let mut batch = Batch { own_port: self.own_port, tables, events: Vec::new(), lost: false };
         while batch.events.is_empty() && !batch.lost {
-            batch.take(self.socket.receive().await.map(Some))?;
+            let received = tokio::select! {
+                biased;
+                received = self.socket.receive() => received,
+                failed = failed(&mut self.neighbours) => return Ok(failed),
+            };
+            batch.take(received.map(Some))?;
             while batch.events.len() < MOST_EVENTS && batch.take(self.socket.receive_waiting())? {}
         }
         Ok(if batch.lost { vec![KernelEvent::Lost] } else { batch.events })
+    }
+}
+
+/// Waits for neighbours that the kernel looked for in vain; an overrun is no matter.
+async fn failed(neighbours: &mut Option<Neighbours>) -> Vec<KernelEvent> {
+    loop {
+        match neighbours {
+            None => return std::future::pending().await,
+            Some(open) => match open.next().await {
+                Ok(failed) => return failed,
+                Err(error) if is_overrun(&error) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "no more news of neighbours that do not answer");
+                    *neighbours = None;
+                }
+            },
+        }
     }
 }
 

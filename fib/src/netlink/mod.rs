@@ -23,6 +23,7 @@ mod dump;
 mod encode;
 mod events;
 mod forwarding;
+mod neighbours;
 mod socket;
 mod task;
 mod tunnel;

@@ -92,6 +92,19 @@ impl RouteSocket {
         ])
     }
 
+    /// Has the kernel drop all messages but those with this half word (in the host's order) there.
+    pub(super) fn only_half_word(&self, at: u32, value: u16) -> io::Result<()> {
+        const LOAD_HALF_WORD: u16 = 0x28;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        SockRef::from(self.plain()).attach_filter(&[
+            SockFilter::new(LOAD_HALF_WORD, 0, 0, at),
+            SockFilter::new(JUMP_IF_EQUAL, 1, 0, u32::from(value.to_be())),
+            SockFilter::new(RETURN, 0, 0, 0),
+            SockFilter::new(RETURN, 0, 0, u32::MAX),
+        ])
+    }
+
     /// Sends `bytes`, one or more whole messages. The kernel carries out requests before it
     /// returns, so this never waits for room.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {

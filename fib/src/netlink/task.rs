@@ -15,7 +15,8 @@ use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
 use crate::audit::Audit;
 use crate::types::{
-    Cost, Dump, FibIn, FibOut, NextHop, PodNews, Report, RouteChange, RouteOp, TunnelSpec,
+    Cost, Dump, Ends, FibIn, FibOut, NextHop, PodNews, Report, RouteChange, RouteOp, TunnelSpec,
+    Way,
 };
 
 /// Commands taken from the channel before the Fib is told.
@@ -43,6 +44,10 @@ pub enum News {
     Nexthops(Vec<(NextHop, Option<Cost>)>),
     /// For the Rib: local pods that neighbours are to be told of, as they come and go.
     Pods(PodNews),
+    /// For the sessions: ways to peers that changed.
+    Ways(Vec<(Ends, Way)>),
+    /// For the sessions: peers that the kernel looked for in vain.
+    Unanswered(Vec<Ends>),
     /// For people.
     Report(Report),
 }
@@ -233,6 +238,8 @@ impl Pump {
                 FibOut::Tunnel(spec) => self.request(Request::Tunnel(spec)),
                 FibOut::Nexthops(costs) => self.say(News::Nexthops(costs)),
                 FibOut::Pods(pods) => self.say(News::Pods(pods)),
+                FibOut::Ways(ways) => self.say(News::Ways(ways)),
+                FibOut::Unanswered(peers) => self.say(News::Unanswered(peers)),
                 FibOut::Report(report) => self.say(News::Report(report)),
             }
         }

@@ -6,7 +6,13 @@
 //! Loading the module ipip makes the device tunl0 in every network namespace (unless
 //! net.core.fb_tunnels_only_for_init_net says otherwise): so first the module, then a look, and
 //! only then a device of our own. An address that somebody else put on the device stays; one that
-//! this process put there earlier gives way when the configuration names another.
+//! this process put there earlier gives way when the configuration names another. A device that
+//! this process set up and somebody renamed gets its name back.
+//!
+//! A device of our own is made as the module's is, and as Calico's nodes have it: TTL and DF of the
+//! outer header are those of the inner one (`ttl inherit`, `nopmtudisc`). So a packet with DF that
+//! does not fit gets its ICMP, from the device's MTU or from what routers on the way said of the
+//! path (RFC 2003 §5.1), and one without DF is fragmented rather than dropped.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
@@ -23,13 +29,15 @@ use crate::types::{TunnelError, TunnelSpec};
 /// The tunnel device, as far as this process had a hand in it.
 pub(super) struct Tunnel {
     accept_any_kind: bool,
+    /// The device that this process set up (by index), and its name.
+    device: Option<(u32, String)>,
     /// The address that this process put on a device (by index).
     address: Option<(u32, Ipv4Addr)>,
 }
 
 impl Tunnel {
     pub(super) fn new(accept_any_kind: bool) -> Tunnel {
-        Tunnel { accept_any_kind, address: None }
+        Tunnel { accept_any_kind, device: None, address: None }
     }
 
     /// Makes the device what `spec` says; harmless if it is already.
@@ -45,7 +53,10 @@ impl Tunnel {
     async fn ensure_with(&mut self, handle: &Handle, spec: &TunnelSpec) -> Result<(), TunnelError> {
         let link = match find(handle, spec).await? {
             Some(link) => link,
-            None if spec.manage => make(handle, spec).await?,
+            None if spec.manage => match self.name_again(handle, spec).await? {
+                Some(link) => link,
+                None => make(handle, spec).await?,
+            },
             None => {
                 let reason = "there is no such device, and [tunnel] manage = false leaves making \
                               it to somebody else";
@@ -59,6 +70,7 @@ impl Tunnel {
         let index = link.header.index;
         let set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up().build();
         handle.link().set(set_up).execute().await.map_err(|e| failed(spec, words(&e)))?;
+        self.device = Some((index, spec.device.clone()));
         let Some(address) = spec.address else { return Ok(()) };
         let wanted = (index, address);
         let mine = match handle.address().add(index, IpAddr::V4(address), 32).execute().await {
@@ -71,6 +83,30 @@ impl Tunnel {
             remove(handle, earlier).await;
         }
         Ok(())
+    }
+
+    /// The device that was of this name gets it back, if somebody renamed it.
+    async fn name_again(
+        &self,
+        handle: &Handle,
+        spec: &TunnelSpec,
+    ) -> Result<Option<LinkMessage>, TunnelError> {
+        let Some((index, _)) = self.device.as_ref().filter(|(_, name)| *name == spec.device) else {
+            return Ok(None);
+        };
+        let rename = || LinkUnspec::new_with_index(*index).name(spec.device.clone()).build();
+        let mut renamed = handle.link().set(rename()).execute().await;
+        if renamed.as_ref().is_err_and(|error| errno(error) == libc::EBUSY) {
+            // Kernels before 6.2 rename only what is down.
+            let down = LinkUnspec::new_with_index(*index).down().build();
+            let _ = handle.link().set(down).execute().await;
+            renamed = handle.link().set(rename()).execute().await;
+        }
+        match renamed {
+            Ok(()) => find(handle, spec).await,
+            Err(error) if errno(&error) == libc::ENODEV => Ok(None),
+            Err(error) => Err(failed(spec, words(&error))),
+        }
     }
 
     fn check_kind(&self, spec: &TunnelSpec, link: &LinkMessage) -> Result<(), TunnelError> {
@@ -118,7 +154,7 @@ async fn make(handle: &Handle, spec: &TunnelSpec) -> Result<LinkMessage, TunnelE
     if let Some(link) = find(handle, spec).await? {
         return Ok(link);
     }
-    let device = LinkIpIp::new(&spec.device).pmtudisc(true).build();
+    let device = LinkIpIp::new(&spec.device).ttl(0).pmtudisc(false).build();
     match handle.link().add(device).execute().await {
         Ok(()) => {}
         Err(error) if errno(&error) == libc::EOPNOTSUPP => {

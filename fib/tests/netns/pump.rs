@@ -100,6 +100,7 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
             manage: true,
         },
         peers: Vec::new(),
+        sessions: Vec::new(),
         blocks: Vec::new(),
         pods: PodConfig::default(),
         audit: None,

@@ -204,7 +204,10 @@ fn cause(reason: &DownReason) -> Cause {
             "cannot assign requested address" => Cause::NoSource,
             _ => Cause::Other,
         },
-        DownReason::Left(_) | DownReason::Lost(_) => Cause::Other,
+        DownReason::Left(_)
+        | DownReason::Lost(_)
+        | DownReason::Link(_)
+        | DownReason::Unanswered(_) => Cause::Other,
     }
 }
 

@@ -9,10 +9,11 @@
 use std::collections::BTreeSet;
 
 use starling::daemon::bridge;
-use starling_bgp::msg::RibIn;
+use starling_bgp::msg::{PeerIn, RibIn};
 use starling_bgp::types::Time;
 use starling_fib::types::{
-    FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, PodNews, RouteKey, RouteOp, TunnelSpec,
+    Ends, FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, PodNews, RouteKey, RouteOp,
+    TunnelSpec,
 };
 
 use ipnet::IpNet;
@@ -58,6 +59,18 @@ impl Cluster {
                 let delay = daemon.delays.from_fib;
                 return self.after(delay, Event::ToRib { node, life, session: 0, input });
             }
+            FibOut::Ways(ways) => {
+                let at = |ends: &Ends| daemon.by_address.get(&ends.peer).copied();
+                let ways = ways.into_iter().filter_map(|(ends, way)| Some((at(&ends)?, way)));
+                let ways: Vec<_> = ways.collect();
+                for (side, way) in ways {
+                    let input = way.cut.map_or(PeerIn::Retry, PeerIn::LinkDown);
+                    self.tell_peer(node, side, input);
+                }
+                return;
+            }
+            // Nobody asks for link-layer addresses here.
+            FibOut::Unanswered(_) => return,
             FibOut::Report(report) => return self.log(node, &report),
         };
         daemon.asked.push_back(Asked { at: now, request });

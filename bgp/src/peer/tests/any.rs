@@ -26,6 +26,11 @@ enum Step {
     Pass(u32, bool, u16),
     RequestRefresh,
     BfdDown,
+    LinkDown,
+    Probe,
+    Unanswered,
+    Waiting,
+    Retry,
 }
 
 #[derive(Clone, Debug)]
@@ -71,12 +76,19 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::ConnectFailed),
         4 => Just(Step::Accepted),
         1 => slot().prop_map(Step::Closed),
-        12 => (slot(), prop::collection::vec(any_message(), 1..4))
+        15 => (slot(), prop::collection::vec(any_message(), 1..4))
             .prop_map(|(slot, messages)| Step::Received(slot, messages)),
         6 => (prop_oneof![0u32..200, 0u32..120_000], any::<bool>(), prop_oneof![4 => 0u16..5, 1 => 0u16..900])
             .prop_map(|(millis, unread, stalled)| Step::Pass(millis, unread, stalled)),
         1 => Just(Step::RequestRefresh),
         1 => Just(Step::BfdDown),
+        2 => prop_oneof![
+            Just(Step::LinkDown),
+            Just(Step::Probe),
+            Just(Step::Unanswered),
+            Just(Step::Waiting),
+            Just(Step::Retry),
+        ],
     ]
 }
 
@@ -167,6 +179,11 @@ fn play(steps: &[Step], seed: u64) -> (Peer, usize) {
             }
             Step::RequestRefresh => PeerIn::RequestRefresh,
             Step::BfdDown => PeerIn::BfdDown(silent()),
+            Step::LinkDown => PeerIn::LinkDown("net0 has no carrier".into()),
+            Step::Probe => PeerIn::Probe,
+            Step::Unanswered => PeerIn::Unanswered("no answer".into()),
+            Step::Waiting => PeerIn::Waiting { reason: "waiting".into() },
+            Step::Retry => PeerIn::Retry,
         };
         let (news, mut out) = (news(&input), Vec::new());
         peer.handle(now, input, &mut out);

@@ -3,6 +3,8 @@
 use super::alone::{Alone, update};
 use super::*;
 use crate::bfd::{Cause, Loss};
+use crate::session::Graceful;
+use crate::session::restart::retain;
 
 type Make = fn(Slot) -> Alone;
 
@@ -195,4 +197,65 @@ fn a_dead_path_ends_an_established_session_and_nothing_else() {
             );
         }
     }
+}
+
+/// A dead interface, a host that is gone: nothing would get through, so nothing is said. Only the
+/// first of them keeps the neighbour's routes.
+#[test]
+fn what_the_kernel_knows_ends_an_established_session_and_nothing_else() {
+    let graceful = Graceful {
+        families: Families::ALL,
+        preserved: Families::ALL,
+        restarting: false,
+        notification: true,
+        time: 120 * SEC,
+        long_lived: [Duration::ZERO; 2],
+    };
+    let link = || (PeerIn::LinkDown("gone".into()), DownReason::Link("gone".into()), true);
+    let host = || (PeerIn::Unanswered("mute".into()), DownReason::Unanswered("mute".into()), false);
+    for sign in [link, host] {
+        for slot in Slot::BOTH {
+            for make in STATES {
+                let (input, reason, stays) = sign();
+                let mut peer = make(slot);
+                let was = peer.state();
+                let out = peer.give(input);
+                if was != State::Established {
+                    assert!(out.is_empty() && peer.state() == was, "{was:?}: {out:?}");
+                    continue;
+                }
+                assert_eq!(sent(&out, slot), []);
+                assert!(matches!(&out[0], PeerOut::Close { slot: closed } if *closed == slot));
+                assert_eq!(downs(&out), std::slice::from_ref(&reason));
+                assert_eq!(peer.state(), State::Active);
+                let kept = retain(&config(1, 2), Some(&graceful), &reason);
+                assert_eq!(kept.is_some(), stays, "{reason:?}");
+            }
+        }
+    }
+}
+
+/// No timer runs while something is waited for; what was waited for is used at once.
+#[test]
+fn what_is_waited_for_is_not_tried_in_a_loop() {
+    let mut peer = Peer::new(config(1, 2), 1);
+    let mut out = Vec::new();
+    peer.handle(Time::ZERO, PeerIn::Start, &mut out);
+    let due = peer.next_deadline().unwrap();
+    peer.handle(due, tick(false), &mut out);
+    assert!(out.iter().any(|out| matches!(out, PeerOut::Dial)), "{out:?}");
+    peer.handle(due, PeerIn::Waiting { reason: "no address".into() }, &mut out);
+    let said = DownReason::ConnectFailed("no address".into());
+    assert!(events(&out).contains(&PeerEvent::Down(said)), "{out:?}");
+    assert_eq!((peer.next_deadline(), peer.status().state), (None, State::Active));
+    let later = due.after(3600 * SEC);
+    peer.handle(later, PeerIn::Retry, &mut Vec::new());
+    let due = peer.next_deadline().unwrap();
+    assert!(due <= later.after(100 * MS));
+    out.clear();
+    peer.handle(due, tick(false), &mut out);
+    assert!(out.iter().any(|out| matches!(out, PeerOut::Dial)), "{out:?}");
+    // Nor does it hurry one that dials already, or one that waits to be called.
+    peer.handle(due, PeerIn::Retry, &mut out);
+    assert!(peer.next_deadline().unwrap() > due.after(SEC));
 }

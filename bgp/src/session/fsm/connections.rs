@@ -66,6 +66,26 @@ impl Session {
         }
     }
 
+    /// The attempt cannot even begin: no timer, `retry` brings the next one.
+    pub(super) fn waiting(&mut self, now: Time, reason: String, out: &mut Vec<PeerOut>) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        if let Dial::UnderWay = opening.dial {
+            opening.dial = Dial::Waiting;
+            self.timers.stop(Timer::ConnectRetry);
+            if opening.accepted.is_none() {
+                self.journal.ended(now, DownReason::ConnectFailed(reason), out);
+            }
+        }
+    }
+
+    /// What was in the way is gone: whatever wait is left is none.
+    pub(super) fn retry(&mut self, now: Time) {
+        let Phase::Opening(Opening { dial: Dial::Waiting, .. }) = self.phase else { return };
+        if !self.timers.idle_hold() {
+            self.dial_soon(now);
+        }
+    }
+
     pub(super) fn accepted(&mut self, now: Time, end: End, out: &mut Vec<PeerOut>) {
         let refusal = match &self.phase {
             Phase::Stopped => Some(Notification::CEASE_REJECTED),
@@ -167,7 +187,9 @@ impl Session {
                     DownReason::Left(_)
                     | DownReason::Lost(_)
                     | DownReason::ConnectFailed(_)
-                    | DownReason::Bfd(_) => true,
+                    | DownReason::Bfd(_)
+                    | DownReason::Link(_)
+                    | DownReason::Unanswered(_) => true,
                 };
                 if orderly || now.since(live.since) >= STEADY {
                     self.backoff = Backoff::default();

@@ -11,6 +11,7 @@ mod c;
 mod d;
 mod equal;
 pub mod topology;
+mod tunnel;
 mod wire;
 
 use crate::{Binaries, Lab, Result, Stage};
