@@ -92,8 +92,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn why(&self, query: WhyQuery) -> impl Future<Output = Result<Why, Refusal>> + Send;
     /// Has the kernel's table compared with what should be in it.
     fn audit(&self) -> impl Future<Output = Result<FibAudit, Refusal>> + Send;
-    /// What breaks such networks, looked for on this node.
-    fn doctor(&self) -> impl Future<Output = Result<Diagnosis, Refusal>> + Send;
+    /// What breaks such networks, looked for on this node; `ask`: other nodes are asked as well.
+    fn doctor(&self, ask: bool) -> impl Future<Output = Result<Diagnosis, Refusal>> + Send;
     /// The pods of this node, in order of addresses.
     fn pods(&self) -> impl Future<Output = Result<Rows<Pod>, Refusal>> + Send;
     /// The policies that are asked here, by name.
@@ -195,7 +195,7 @@ fn routes<B: Backend>(
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
-        .route("/v1/doctor", get(doctor::doctor::<B>))
+        .route("/v1/doctor", doctor::route::<B>(may_change))
         .route("/v1/pods", get(pods::<B>))
         .route("/v1/policies", get(policies::<B>))
         .route("/v1/policy/test", get(policy_test::<B>))

@@ -159,6 +159,9 @@ pub struct Daemon {
     pub wanted: (usize, usize),
     /// A route has several next hops.
     pub multipath: bool,
+    /// How this node reaches the IPv4 block of another, and how that one says that it reaches
+    /// ours: by name, those that were asked and answered.
+    pub others: BTreeMap<String, (api::How, api::How)>,
 }
 
 /// A configured session.

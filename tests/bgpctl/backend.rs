@@ -159,7 +159,7 @@ impl Backend for Memory {
         Ok(sample::audit())
     }
 
-    async fn doctor(&self) -> Result<Diagnosis, Refusal> {
+    async fn doctor(&self, _: bool) -> Result<Diagnosis, Refusal> {
         Ok(sample::diagnosis())
     }
 

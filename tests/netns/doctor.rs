@@ -160,6 +160,33 @@ fn a_mask_that_the_file_does_not_know_and_two_ends_that_differ() -> Result {
 }
 
 #[test]
+fn the_other_end_is_asked_what_it_does() -> Result {
+    let mut cluster = cluster(&[0, 1])?;
+    let http = "[http]\nlisten = [\"0.0.0.0:9179\"]\n";
+    cluster.configure(&cluster.toml("cross-subnet", http))?;
+    for i in 1..=2 {
+        stand_in(cluster.node(i)?.netns())?;
+        cluster.start_with(i, &["--tunnel-stand-in"])?;
+    }
+    established(cluster.node(1)?, "n2")?;
+    wait_for("both ends to do alike", SOON, || {
+        let (diagnosis, _) = examine(&mut cluster)?;
+        let same = diagnosis.findings.iter().find(|f| f.check == "encapsulation");
+        ensure!(same.is_some_and(|f| f.level == Level::Ok), "{diagnosis:#?}");
+        Ok(())
+    })?;
+    // n2's interface reaches farther than n1's, and the gateway plays along, as some do: only n2
+    // knows, and says so when asked.
+    let gateway = cluster.gateway().context("two racks have a gateway")?;
+    gateway.sysctl("net/ipv4/conf/all/proxy_arp", "1")?;
+    for line in ["address add 10.50.1.2/16 dev net0", "address del 10.50.1.2/24 dev net0"] {
+        cluster.node(2)?.netns().ip_line(line)?;
+    }
+    let words = "it says that it sends in clear back";
+    found(&mut cluster, "encapsulation", Level::Problem, words).map(drop)
+}
+
+#[test]
 fn the_tunnel_that_is_missing_down_or_too_large() -> Result {
     let mut cluster = cluster(&[0, 1])?;
     cluster.configure(&cluster.toml("cross-subnet", "[tunnel]\nmanage = false\n"))?;

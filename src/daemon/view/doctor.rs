@@ -3,23 +3,27 @@
 //! One examination at a time, and whoever asks within a second of one gets its answer: it starts
 //! programs, and over TCP anybody may ask.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use starling_bgp::rib::show::RouteFilter;
 use starling_bgp::session::{DownReason, State};
-use starling_bgp::types::{PeerId, Time};
+use starling_bgp::types::{Family, PeerId, Time};
 use starling_bgp::wire::Notification;
 use starling_fib::Fib;
 use starling_fib::table::EntryState;
 use starling_fib::tunnel::TunnelState;
 use starling_fib::types::{How, TunnelError};
 use starling_fib::view::KernelState;
+use tokio::task::JoinSet;
 
 use super::neighbors::Report;
+use super::reached::reached;
+use super::why::back;
 use super::{Refusal, View, stopping};
-use crate::api::Diagnosis;
+use crate::api::{self, Diagnosis, Route};
 use crate::daemon::control::rows::CHUNK;
 use crate::daemon::roster::Roster;
 use crate::doctor::facts::{
@@ -30,20 +34,29 @@ use crate::doctor::{examine, gather};
 /// So long an answer is good for others who ask.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The last examination.
-pub(super) type Last = Arc<tokio::sync::Mutex<Option<(Time, Diagnosis)>>>;
+/// So many other nodes are asked at most.
+const ASKED: usize = 256;
+
+/// The last examination: when, whether others were asked.
+pub(super) type Last = Arc<tokio::sync::Mutex<Option<(Time, bool, Diagnosis)>>>;
 
 impl View {
-    pub(super) async fn examined(&self) -> Result<Diagnosis, Refusal> {
+    pub(super) async fn examined(&self, ask: bool) -> Result<Diagnosis, Refusal> {
         let mut last = self.examination.lock().await;
-        if let Some((at, diagnosis)) = &*last
+        if let Some((at, asked, diagnosis)) = &*last
+            && *asked == ask
             && self.clock.now().since(*at) < FRESH
         {
             return Ok(diagnosis.clone());
         }
         let roster = self.roster();
         let (device, port) = (roster.plan.fib.tunnel.device.clone(), roster.plan.port);
-        let (mut host, daemon) = tokio::join!(gather::host(&device, port), self.known(&roster));
+        let (mut host, daemon, others) = tokio::join!(
+            gather::host(&device, port),
+            self.known(&roster),
+            self.others(&roster, ask)
+        );
+        let daemon = Daemon { others, ..daemon? };
         // Whoever has tried knows better than lists of modules, which containers lack.
         let tunnel = self.fib.ask(|fib| fib.tunnel_state()).await.ok_or_else(stopping)?;
         if let TunnelState::Failed(TunnelError::NoModule { .. }) = tunnel {
@@ -54,9 +67,9 @@ impl View {
             nodes: roster.config.nodes.clone().into(),
             file: roster.file.display().to_string(),
         };
-        let facts = Facts { configured: Ok(configured), host, daemon: Ok(daemon?) };
+        let facts = Facts { configured: Ok(configured), host, daemon: Ok(daemon) };
         let diagnosis = examine(&facts);
-        *last = Some((self.clock.now(), diagnosis.clone()));
+        *last = Some((self.clock.now(), ask, diagnosis.clone()));
         Ok(diagnosis)
     }
 
@@ -77,6 +90,7 @@ impl View {
             troubled: Vec::new(),
             wanted: (0, 0),
             multipath: false,
+            others: BTreeMap::new(),
         };
         self.read_fib(&mut daemon).await?;
         Ok(daemon)
@@ -104,6 +118,33 @@ impl View {
                 None => return Ok(claims),
             }
         }
+    }
+
+    /// How other nodes say that they reach this one. Who cannot be asked or does not answer is left
+    /// out.
+    async fn others(&self, roster: &Roster, ask: bool) -> BTreeMap<String, (api::How, api::How)> {
+        let v4 = |blocks: &[IpNet]| blocks.iter().find(|block| block.addr().is_ipv4()).copied();
+        let Some(own) = v4(&roster.plan.blocks).filter(|_| ask) else { return BTreeMap::new() };
+        let mut questions = JoinSet::new();
+        let nodes = roster.config.nodes.iter().filter(|node| node.name != roster.plan.name);
+        for node in nodes.take(ASKED) {
+            let (Ok(place), Some(block), Some(next_hop)) = (
+                back::place(node, &roster.plan.http),
+                v4(&node.blocks),
+                node.address(Family::Ipv4),
+            ) else {
+                continue;
+            };
+            let (name, fib) = (node.name.clone(), self.fib.clone());
+            questions.spawn(async move {
+                let path = format!("/v1/routes?address={}", own.addr());
+                let theirs: Route = back::get(place, &path).await.ok()?;
+                let theirs = theirs.paths.first()?.reached.how;
+                let ours = fib.ask(move |fib| fib.resolution_of(block, next_hop.into())).await?;
+                Some((name, (reached(&ours).how, theirs)))
+            });
+        }
+        questions.join_all().await.into_iter().flatten().collect()
     }
 
     /// What the Fib could not have as wanted.
@@ -154,13 +195,16 @@ impl Piece {
             KernelState::Unreachable => {
                 let why = entry.resolutions.iter().map(|(_, hop)| hop);
                 let why = why.filter(|hop| hop.how == How::Unreachable).map(|hop| &*hop.why);
-                Trouble::Unreachable(why.collect::<Vec<_>>().join("; "))
+                let why = why.collect::<Vec<_>>().join("; ");
+                let none = || "no path to it has a next hop that can be reached".to_owned();
+                Trouble::Unreachable(if why.is_empty() { none() } else { why })
             }
             KernelState::Installed => match fib.shadow_of(entry.prefix) {
                 Some((protocol, metric)) => Trouble::Shadowed { protocol, metric },
                 None => return,
             },
-            KernelState::Pending | KernelState::Pod(_) => return,
+            // On its way, or a pod's own affair.
+            _ => return,
         };
         self.troubled.push(Troubled { prefix: entry.prefix, trouble });
     }

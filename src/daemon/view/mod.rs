@@ -183,8 +183,8 @@ impl Backend for View {
         self.audited().await
     }
 
-    async fn doctor(&self) -> Result<Diagnosis, Refusal> {
-        self.examined().await
+    async fn doctor(&self, ask: bool) -> Result<Diagnosis, Refusal> {
+        self.examined(ask).await
     }
 
     async fn pods(&self) -> Result<Rows<Pod>, Refusal> {

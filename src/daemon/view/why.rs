@@ -11,7 +11,7 @@
 //!
 //! Only this file asks; what is concluded are pure functions of what was asked.
 
-mod back;
+pub(super) mod back;
 mod facts;
 mod lines;
 mod verdict;

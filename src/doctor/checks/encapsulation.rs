@@ -2,14 +2,15 @@
 //! path filters and firewalls drop one direction, and nobody says so.
 //!
 //! Each node asks "same subnet" of its own interface. Of the others' this node knows what the file
-//! says; where it says nothing, only they know, and the tunnel's counters are all the evidence.
+//! says, and what they answer when asked over their read-only listeners; where neither says
+//! anything, only they know, and the tunnel's counters are all the evidence.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use starling_fib::types::Mode;
 
-use crate::api::{Level, Reach};
+use crate::api::{How, Level, Reach};
 use crate::doctor::facts::{Configured, Daemon, Facts, Host};
 use crate::doctor::notes::{Notes, count};
 
@@ -17,7 +18,10 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
     let Ok(configured) = &facts.configured else { return };
     if let Ok(daemon) = &facts.daemon {
         counters(configured, daemon, &facts.host, notes);
+        answers(daemon, notes);
     }
+    let answered =
+        |name: &str| facts.daemon.as_ref().is_ok_and(|daemon| daemon.others.contains_key(name));
     let Some(pool) = configured.pool(Mode::CrossSubnet) else {
         if notes.is_well() {
             notes.ok("nodes", "no pool asks for the subnet: both ends of each pair do alike");
@@ -34,6 +38,10 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
     let mut silent = 0;
     let mut agree = 0;
     for node in configured.others() {
+        if answered(&node.name) {
+            agree += 1;
+            continue;
+        }
         let Some(theirs) = node.addresses.iter().find(|address| address.address.is_ipv4()) else {
             continue;
         };
@@ -67,19 +75,41 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
     }
     if silent > 0 {
         notes.unchecked(format!(
-            "the subnets of {} are those of their own interfaces: `bgpctl doctor` there",
+            "the subnets of {} are those of their own interfaces: `bgpctl doctor` there, or [http] \
+             listen = \"0.0.0.0:9179\" for nodes to tell each other",
             count(silent, "other node")
         ));
     }
     if notes.is_well() && agree > 0 {
-        let text =
-            format!("{} whose subnet the file says: both ends do alike", count(agree, "node"));
+        let text = format!("both ends of {} do alike, as far as known", count(agree, "pair"));
         notes.ok("nodes", text);
     }
 }
 
 fn contains(net: IpNet, address: IpAddr) -> bool {
     net.contains(&address)
+}
+
+/// What other nodes say of their way to this one, against this one's way to them.
+fn answers(daemon: &Daemon, notes: &mut Notes) {
+    let tunnels = |how| match how {
+        How::Tunnel => Some(true),
+        How::Direct | How::Gateway => Some(false),
+        How::Blackhole | How::Local | How::Unreachable => None,
+    };
+    for (name, (here, there)) in &daemon.others {
+        let (Some(ours), Some(theirs)) = (tunnels(*here), tunnels(*there)) else { continue };
+        if ours == theirs {
+            continue;
+        }
+        let does = |tunnels: bool| if tunnels { "encapsulates" } else { "sends in clear" };
+        notes.sick(
+            Level::Problem,
+            name,
+            format!("this node {} to it, and it says that it {} back", does(ours), does(theirs)),
+            format!("bgpctl show nodes, here and on {name}: the subnets of the two differ"),
+        );
+    }
 }
 
 /// What goes into the tunnel against what comes out of it.

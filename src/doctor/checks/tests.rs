@@ -6,6 +6,7 @@ mod actors;
 mod host;
 mod packets;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use starling_config::Config;
@@ -139,6 +140,7 @@ fn healthy() -> Facts {
         troubled: Vec::new(),
         wanted: (3, 0),
         multipath: true,
+        others: BTreeMap::new(),
     };
     Facts { configured: Ok(configured(TOML)), host, daemon: Ok(daemon) }
 }

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use starling_config::Node;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -56,16 +57,31 @@ pub fn place(node: &Node, listeners: &[SocketAddr]) -> Result<SocketAddr, String
 /// # Errors
 /// Nobody listens there, or says something else than an answer.
 pub async fn ask(place: SocketAddr, query: &WhyQuery) -> Result<Why, String> {
+    let pairs = query.to_pairs();
+    let pairs: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{key}={}", value.replace('/', "%2F"))).collect();
+    get(place, &format!("/v1/why?{}", pairs.join("&"))).await
+}
+
+/// The answer of the daemon at `place` to `GET path`; or why there is none, in words.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn get<T: DeserializeOwned>(place: SocketAddr, path: &str) -> Result<T, String> {
     let connected = timeout(CONNECT, TcpStream::connect(place)).await;
     let stream = connected
         .map_err(|_| format!("no answer from {place} within {} s", CONNECT.as_secs()))?
         .map_err(|error| format!("cannot connect to {place}: {error}"))?;
-    timeout(ANSWER, exchange(stream, place, query)).await.map_err(|_| {
+    timeout(ANSWER, exchange(stream, place, path)).await.map_err(|_| {
         format!("{place} took the question and did not answer within {} s", ANSWER.as_secs())
     })?
 }
 
-async fn exchange(stream: TcpStream, place: SocketAddr, query: &WhyQuery) -> Result<Why, String> {
+async fn exchange<T: DeserializeOwned>(
+    stream: TcpStream,
+    place: SocketAddr,
+    path: &str,
+) -> Result<T, String> {
     let broken = |error: hyper::Error| format!("the connection to {place} broke: {error}");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
@@ -73,11 +89,8 @@ async fn exchange(stream: TcpStream, place: SocketAddr, query: &WhyQuery) -> Res
             .map_err(broken)?;
     // Its errors reach us through the answer or its body.
     tokio::spawn(connection);
-    let pairs = query.to_pairs();
-    let pairs: Vec<String> =
-        pairs.iter().map(|(key, value)| format!("{key}={}", value.replace('/', "%2F"))).collect();
     let request = Request::builder()
-        .uri(format!("/v1/why?{}", pairs.join("&")))
+        .uri(path)
         .header(header::HOST, place.to_string())
         .body(Empty::new())
         .map_err(|error| format!("cannot ask {place}: {error}"))?;

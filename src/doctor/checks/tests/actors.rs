@@ -1,6 +1,7 @@
 //! What the daemon says: sessions, blocks, encapsulation, routes.
 
 use super::*;
+use crate::api::How;
 use crate::doctor::facts::{Cause, Down, Program, Trouble, Troubled};
 
 #[test]
@@ -196,6 +197,30 @@ fn two_ends_that_do_not_encapsulate_alike() {
         facts.host.addresses[0] = address(2, "10.1.5.10/20");
     });
     assert_eq!(examine(&always).worst, Level::Ok);
+}
+
+#[test]
+fn what_the_other_end_says_itself_counts_before_what_the_file_says() {
+    let says_so = |name: &str, here, there| {
+        with_daemon(|daemon| {
+            daemon.others.insert(name.to_owned(), (here, there));
+        })
+    };
+    let facts = says_so("server3", How::Tunnel, How::Direct);
+    says(&facts, "encapsulation", Level::Problem, "encapsulates to it", "on server3");
+    let facts = says_so("server2", How::Direct, How::Tunnel);
+    says(&facts, "encapsulation", Level::Problem, "sends in clear to it", "on server2");
+    assert_eq!(examine(&says_so("server3", How::Tunnel, How::Tunnel)).worst, Level::Ok);
+    assert_eq!(examine(&says_so("server3", How::Tunnel, How::Unreachable)).worst, Level::Ok);
+    // By the file server3 would not encapsulate alike; it does, and knows better.
+    let facts = sick(|facts| {
+        facts.host.addresses[0] = address(2, "10.1.5.10/20");
+        let daemon = facts.daemon.as_mut().unwrap();
+        daemon.nodes[2].reach = Reach::Direct;
+        daemon.others.insert("server3".to_owned(), (How::Direct, How::Direct));
+        facts.host.tunnel = None;
+    });
+    assert_eq!(examine(&facts).worst, Level::Ok);
 }
 
 #[test]
