@@ -1,20 +1,27 @@
 //! The cluster is told something else: peers, metrics, nodes, blocks.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Context;
 use starling_lab::Result;
 
-use crate::mesh::{MOVED, MOVING, Mesh, Software, Told};
+use crate::PACE;
+use crate::mesh::{MOVED, MOVING, Mesh, Software};
 use crate::table::Seen;
+use crate::told::Told;
 
 /// A node more than run, and a block that will move.
 pub fn start(software: Software) -> Result<Mesh> {
     let mut told = Told::of(1..=5);
-    told.blocks.entry(2).or_default().push(MOVING.to_owned());
-    let mesh = Mesh::start(software, 6, told)?;
+    blocks(&mut told, 2)?.push(MOVING.to_owned());
+    let mesh = Mesh::start(software, &[0; 6], told, PACE)?;
     pod(&mesh, 2, "add")?;
     Ok(mesh)
+}
+
+fn blocks(told: &mut Told, i: u8) -> Result<&mut Vec<String>> {
+    Ok(&mut told.nodes.get_mut(&i).with_context(|| format!("no n{i}"))?.blocks)
 }
 
 /// Node `i` has the pod of the block that moves, or no more.
@@ -68,7 +75,7 @@ fn among_five(from: &str, to: &str) -> bool {
 /// The sixth: the others are told, then it starts.
 pub fn joins(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
     let mut told = mesh.told.clone();
-    told.blocks.extend(Told::of([6]).blocks);
+    told.nodes.extend(Told::of([6]).nodes);
     let from = mesh.traffic.beat();
     mesh.tell(told)?;
     // It takes a moment until a new node's daemon is started.
@@ -87,7 +94,7 @@ pub fn leaves(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     let from = mesh.traffic.beat();
     mesh.take(6)?.stop(Duration::from_secs(20))?;
     tell(mesh, |told| {
-        told.blocks.remove(&6);
+        told.nodes.remove(&6);
     })?;
     Ok(vec![mesh.lost_of(from, among_five)])
 }
@@ -98,11 +105,26 @@ pub fn moves(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     pod(mesh, 2, "del")?;
     pod(mesh, 3, "add")?;
     let mut told = mesh.told.clone();
-    told.blocks.get_mut(&2).context("no n2")?.retain(|block| block != MOVING);
-    told.blocks.get_mut(&3).context("no n3")?.push(MOVING.to_owned());
+    blocks(&mut told, 2)?.retain(|block| block != MOVING);
+    blocks(&mut told, 3)?.push(MOVING.to_owned());
     mesh.tell(told)?;
     mesh.settle(Duration::from_secs(8))?;
     let own = mesh.lost_of(from, |_, to| to == "moved");
     let others = mesh.lost_of(from, |a, b| b != "moved" && among_five(a, b));
     Ok(vec![own, others])
+}
+
+/// The first gets a second address, the cluster is told that this one is it, and the former goes.
+pub fn address(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
+    let from = mesh.traffic.beat();
+    mesh.netns(1)?.sysctl("net/ipv4/conf/net0/promote_secondaries", "1")?;
+    mesh.netns(1)?.ip_line("address add 10.50.0.11/24 dev net0")?;
+    tell(mesh, |told| {
+        if let Some(node) = told.nodes.get_mut(&1) {
+            node.address = Ipv4Addr::new(10, 50, 0, 11);
+        }
+    })?;
+    mesh.netns(1)?.ip_line("address del 10.50.0.1/24 dev net0")?;
+    mesh.settle(Duration::from_secs(2))?;
+    Ok(vec![mesh.lost_of(from, among_five)])
 }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use starling_lab::{Family, Result, routes};
 
-use crate::mesh::{Mesh, Software, block};
+use crate::mesh::{Mesh, Software};
 use crate::table::Seen;
+use crate::told::block;
 
 /// So long BIRD's silence about a dead node is watched; it lasts 160 to 240 s.
 const WATCHED: Duration = Duration::from_secs(6);

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use starling_lab::Result;
 
-use crate::mesh::{Mesh, Software, Told};
+use crate::PACE;
+use crate::mesh::{Mesh, Software};
 use crate::table::Seen;
+use crate::told::Told;
 
 const METRIC: u32 = 512;
 /// Nobody has it.
 const WRONG: &str = "via 10.50.0.99 dev net0 proto bird";
 
 pub fn start(software: Software) -> Result<Mesh> {
-    Mesh::start(software, 5, Told { metric: Some(METRIC), ..Told::of(1..=5) })
+    Mesh::start(software, &[0; 5], Told { metric: Some(METRIC), ..Told::of(1..=5) }, PACE)
 }
 
 /// Does `lines` to the routes of n1, and waits until they are right again; if they are not after

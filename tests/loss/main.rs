@@ -19,18 +19,32 @@
 mod change;
 mod death;
 mod hands;
+mod many;
 mod mesh;
+mod replace;
 mod restart;
 mod table;
+mod told;
+mod tunnels;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use starling_lab::Result;
+use anyhow::anyhow;
+use starling_lab::{Result, has_ipip, vm};
 
-use mesh::{Mesh, Software, Told};
+use mesh::{Mesh, Software};
 use table::{Allowed, Row, Seen};
+use told::Told;
+
+/// A packet a flow.
+const PACE: Duration = Duration::from_millis(1);
+
+/// The option that plays the scenes with tunnels alone.
+const TUNNELS: &str = "--tunnels";
+/// The machine that has them may take so long.
+const LIMIT: Duration = Duration::from_secs(600);
 
 type Play = fn(&mut Mesh, Software) -> Result<Vec<Seen>>;
 
@@ -50,13 +64,17 @@ fn free(words: &'static str, play: Play) -> Event {
 struct Scene {
     start: fn(Software) -> Result<Mesh>,
     events: Vec<Event>,
+    /// With BIRD in Starling's place too.
+    bird: bool,
+    /// It takes a kernel with ipip.
+    tunnels: bool,
 }
 
 fn scenes() -> Vec<Scene> {
     let gap = |ms| Allowed::Gap(Duration::from_millis(ms));
     vec![
         Scene {
-            start: |software| Mesh::start(software, 5, Told::of(1..=5)),
+            start: |software| Mesh::start(software, &[0; 5], Told::of(1..=5), PACE),
             events: vec![
                 free("nothing", restart::nothing),
                 free("a daemon is stopped (SIGTERM) and started", restart::stop),
@@ -64,6 +82,8 @@ fn scenes() -> Vec<Scene> {
                 free("it aborts (SIGABRT) and is started", restart::abort),
                 free("it is killed, and again while it recovers", restart::twice),
             ],
+            bird: true,
+            tunnels: false,
         },
         Scene {
             start: change::start,
@@ -84,8 +104,14 @@ fn scenes() -> Vec<Scene> {
                     ],
                     play: change::moves,
                 },
+                Event {
+                    rows: vec![("a node's address is changed", gap(5000))],
+                    play: change::address,
+                },
                 free("the kernel's metric is changed, and back", change::metric),
             ],
+            bird: true,
+            tunnels: false,
         },
         Scene {
             start: hands::start,
@@ -104,9 +130,11 @@ fn scenes() -> Vec<Scene> {
                     play: hands::leftovers,
                 },
             ],
+            bird: true,
+            tunnels: false,
         },
         Scene {
-            start: |software| Mesh::start(software, 5, Told::of(1..=5)),
+            start: |software| Mesh::start(software, &[0; 5], Told::of(1..=5), PACE),
             events: vec![
                 free("a daemon is dead for 8 s", death::daemon),
                 Event {
@@ -117,6 +145,45 @@ fn scenes() -> Vec<Scene> {
                     play: death::cable,
                 },
             ],
+            bird: true,
+            tunnels: false,
+        },
+        Scene {
+            start: replace::start,
+            events: vec![
+                free("BIRD is ended for a restart, Starling started", replace::to_starling),
+                free("Starling among BIRDs is stopped and started", replace::among_birds),
+                free("Starling is stopped, BIRD started", replace::to_bird),
+                free("BIRD is killed, Starling started", replace::killed_to_starling),
+            ],
+            bird: false,
+            tunnels: false,
+        },
+        Scene {
+            start: many::start,
+            events: vec![free(
+                "one of 51 nodes, 5 of them dead, is stopped and started",
+                many::upgrade,
+            )],
+            bird: true,
+            tunnels: false,
+        },
+        Scene {
+            start: tunnels::start,
+            events: vec![
+                free("with tunnels: a daemon is stopped and started", restart::stop),
+                free("with tunnels: it is killed and started", restart::kill),
+                Event {
+                    rows: vec![
+                        ("a pool from cross-subnet to always", Allowed::Nothing),
+                        ("from always to never", Allowed::Nothing),
+                        ("from never to cross-subnet", Allowed::Nothing),
+                    ],
+                    play: tunnels::modes,
+                },
+            ],
+            bird: false,
+            tunnels: true,
         },
     ]
 }
@@ -157,17 +224,37 @@ fn play(scene: &Scene, software: Software) -> Outcome {
     outcome
 }
 
+/// What the program is asked for.
+#[derive(Default)]
+struct Asked {
+    /// JSON, an object a row.
+    json: bool,
+    /// The scenes with tunnels alone, in the machine that has them.
+    tunnels: bool,
+    /// Words of rows.
+    words: Vec<String>,
+}
+
+impl Asked {
+    fn for_this(&self, scene: &Scene) -> bool {
+        let mut rows = scene.events.iter().flat_map(|event| &event.rows);
+        let with_all = |row: &str| self.words.iter().all(|words| row.contains(words.as_str()));
+        (scene.tunnels || !self.tunnels) && rows.any(|(row, _)| with_all(row))
+    }
+}
+
 fn main() -> ExitCode {
-    let (mut as_json, mut wanted) = (false, Vec::new());
+    let mut asked = Asked::default();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "--json" => as_json = true,
+            "--json" => asked.json = true,
+            TUNNELS => asked.tunnels = true,
             // What cargo hands to every test program.
             option if option.starts_with('-') => {}
-            words => wanted.push(words.to_owned()),
+            words => asked.words.push(words.to_owned()),
         }
     }
-    match run(as_json, &wanted) {
+    match run(&asked) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -177,16 +264,41 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(as_json: bool, wanted: &[String]) -> Result<bool> {
-    let asked = |scene: &Scene| {
-        let mut rows = scene.events.iter().flat_map(|event| &event.rows);
-        rows.any(|(row, _)| wanted.iter().all(|words| row.contains(words.as_str())))
+/// Plays the scenes with tunnels in a machine that has ipip.
+fn elsewhere(scenes: &[&Scene]) -> Outcome {
+    let arguments = [TUNNELS, "--json"].map(str::to_owned);
+    let rows = || scenes.iter().flat_map(|scene| &scene.events).flat_map(|event| &event.rows);
+    let failed = |error| {
+        let first = rows().map(|(words, _)| *words).next().unwrap_or_default();
+        Outcome::from([((first, Software::Starling), Err(error))])
     };
-    let scenes: Vec<Scene> = scenes().into_iter().filter(asked).collect();
+    let said = match vm::output(&arguments, LIMIT) {
+        Ok(said) => said,
+        Err(error) => return failed(error),
+    };
+    let mut seen = match table::read(&said) {
+        Ok(seen) if seen.len() == rows().count() => seen,
+        Ok(_) => return failed(anyhow!("it did not come to everything in the machine:\n{said}")),
+        Err(error) => return failed(error),
+    };
+    rows()
+        .filter_map(|(words, _)| Some(((*words, Software::Starling), Ok(seen.remove(*words)?))))
+        .collect()
+}
+
+fn run(asked: &Asked) -> Result<bool> {
+    let scenes: Vec<Scene> = scenes().into_iter().filter(|scene| asked.for_this(scene)).collect();
+    let has_ipip = has_ipip()?;
     let mut outcome: Outcome = std::thread::scope(|scope| {
         let mut threads = Vec::new();
-        for scene in &scenes {
-            for software in [Software::Starling, Software::Bird] {
+        let (there, here): (Vec<_>, Vec<_>) =
+            scenes.iter().partition(|scene| scene.tunnels && !has_ipip);
+        if !there.is_empty() {
+            threads.push(scope.spawn(move || elsewhere(&there)));
+        }
+        for scene in here {
+            let softwares = [Software::Starling, Software::Bird];
+            for software in softwares.into_iter().take(1 + usize::from(scene.bird)) {
                 threads.push(scope.spawn(move || play(scene, software)));
             }
         }
@@ -206,10 +318,10 @@ fn run(as_json: bool, wanted: &[String]) -> Result<bool> {
         let (starling, bird) = (of(Software::Starling), of(Software::Bird));
         rows.push(Row { event: words, allowed: *allowed, starling, bird });
     }
-    let words = if as_json { table::json(&rows)? } else { table::markdown(&rows) };
+    let words = if asked.json { table::json(&rows)? } else { table::markdown(&rows) };
     print!("{words}");
     faults.extend(table::faults(&rows));
-    if wanted.is_empty() && faults.is_empty() {
+    if asked.words.is_empty() && !asked.tunnels && faults.is_empty() {
         match std::env::var_os("UPDATE_LOSS").is_some_and(|value| value != "0") {
             true => table::write(&rows)?,
             false => table::compare(&rows)?,

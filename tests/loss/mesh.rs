@@ -1,9 +1,10 @@
-//! Five nodes on one wire, a pod behind each, packets among the pods, and on every node the one
-//! software or the other.
+//! Nodes on one wire, or in two racks with a gateway, a pod behind each of the first few, packets
+//! among the pods, and on every node the one software or the other.
 //!
-//! Node `i` is 10.50.0.i, its block 10.244.i.0/26, its pod 10.244.i.2. Its default route leads to
-//! an address that nobody has, so what no route carries is lost. Both softwares get what they
-//! would have by default: Starling its own defaults, BIRD what a Calico node gives it.
+//! Node `i` is 10.50.R.i in rack R, its block 10.244.i.0/26, its pod 10.244.i.2. On one wire its
+//! default route leads to an address that nobody has, so what no route carries is lost; the
+//! gateway between racks knows every node's block. Both softwares get what they would have by
+//! default: Starling its own defaults, BIRD what a Calico node gives it.
 //!
 //! A packet a millisecond goes between the first node's pod and others, both ways, and between
 //! others: what a node loses at its own events, what its peers lose, and what nobody may lose at
@@ -17,16 +18,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use starling::api::{SessionState, Summary};
 use starling_lab::{
-    Binaries, Bird, CalicoNode, Cluster, End, Family, Netns, Pod, Proc, Result, Starling, Traffic,
-    routes, wait_for,
+    Binaries, Bird, Cluster, End, Family, Netns, Pod, Proc, Result, Starling, Traffic, routes,
+    wait_for,
 };
 
 use crate::table::Seen;
+use crate::told::{Told, block};
 
-/// A packet a flow.
-const PACE: Duration = Duration::from_millis(1);
-/// Two routers of BIRD's that have lost each other need that long at most.
-const LIMIT: Duration = Duration::from_secs(60);
+/// So many nodes have a pod.
+const PODS: u8 = 6;
+/// Two of BIRD that have lost each other need a minute at most; an emulated machine is slow.
+const LIMIT: Duration = Duration::from_secs(120);
 /// After everything is as it should be: time for what comes late.
 const TAIL: Duration = Duration::from_secs(1);
 
@@ -39,78 +41,10 @@ pub enum Software {
     Bird,
 }
 
-/// What all nodes are told.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// The nodes that there are, and their blocks.
-    pub blocks: BTreeMap<u8, Vec<String>>,
-    /// The kernel's metric.
-    pub metric: Option<u32>,
-    /// The pool's mode, for those that have tunnels.
-    pub ipip: &'static str,
-    /// More of Starling's file.
-    pub more: String,
-    /// More of BIRD's.
-    pub more_bird: String,
-}
-
 /// A block that moves from n2 to n3 while its pod does.
-pub const MOVING: &str = "10.244.7.0/26";
+pub const MOVING: &str = "10.244.200.0/26";
 /// Its pod: n2 and n3 have a namespace each that would be it.
-pub const MOVED: Ipv4Addr = Ipv4Addr::new(10, 244, 7, 2);
-
-/// A node's block.
-pub fn block(i: u8) -> String {
-    format!("10.244.{i}.0/26")
-}
-
-/// A node's address.
-pub fn address(i: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 50, 0, i)
-}
-
-impl Told {
-    /// Of nodes with a block each.
-    pub fn of(nodes: impl IntoIterator<Item = u8>) -> Self {
-        Self {
-            blocks: nodes.into_iter().map(|i| (i, vec![block(i)])).collect(),
-            metric: None,
-            ipip: "never",
-            more: String::new(),
-            more_bird: String::new(),
-        }
-    }
-
-    fn toml(&self) -> String {
-        let mut text = format!(
-            "[cluster]\nasn = 64512\n[[pool]]\ncidr = \"10.244.0.0/16\"\nipip = \"{}\"\n",
-            self.ipip
-        );
-        for (i, blocks) in &self.blocks {
-            let address = address(*i);
-            text += &format!(
-                "[[node]]\nname = \"n{i}\"\naddress = \"{address}\"\nblocks = {blocks:?}\n"
-            );
-        }
-        if let Some(metric) = self.metric {
-            text += &format!("[kernel]\nmetric = {metric}\n");
-        }
-        text + &self.more
-    }
-
-    fn bird(&self, i: u8) -> String {
-        let node = CalicoNode {
-            asn: 64512,
-            address: address(i),
-            mesh: self.blocks.keys().filter(|other| **other != i).map(|i| address(*i)).collect(),
-            blocks: self.blocks.get(&i).cloned().unwrap_or_default(),
-            pools: vec!["10.244.0.0/16".to_owned()],
-        };
-        let metric = self.metric.map(|metric| format!("  metric {metric};\n")).unwrap_or_default();
-        node.config().replace("protocol kernel {\n", &format!("protocol kernel {{\n{metric}"))
-            + &self.more_bird
-    }
-}
+pub const MOVED: Ipv4Addr = Ipv4Addr::new(10, 244, 200, 2);
 
 #[derive(Debug)]
 enum Daemon {
@@ -124,7 +58,7 @@ enum Daemon {
 pub struct Mesh {
     pub traffic: Traffic,
     daemons: BTreeMap<u8, Daemon>,
-    _pods: Vec<Pod>,
+    pods: Vec<Pod>,
     cluster: Cluster,
     /// What the nodes were told last.
     pub told: Told,
@@ -133,32 +67,47 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// `count` nodes, of which those in `told` run `software`; all routes are in place.
-    pub fn start(software: Software, count: u8, told: Told) -> Result<Self> {
+    /// A node for each number in `racks`, of which those in `told` run `software`; all routes are
+    /// in place, and packets sent each `pace`.
+    pub fn start(software: Software, racks: &[u8], told: Told, pace: Duration) -> Result<Self> {
         let binaries = Binaries {
             starlingd: env!("CARGO_BIN_EXE_starlingd").into(),
             bgpctl: env!("CARGO_BIN_EXE_bgpctl").into(),
         };
-        let cluster = Cluster::new(binaries.clone(), &vec![0; usize::from(count)])?;
+        let cluster = Cluster::new(binaries.clone(), racks)?;
         let mut pods = Vec::new();
-        for (i, node) in (1..).zip(cluster.nodes()) {
-            node.netns().ip_line("route add default via 10.50.0.254")?;
+        for (i, node) in (1..=PODS).zip(cluster.nodes()) {
+            match cluster.gateway() {
+                None => node.netns().ip_line("route add default via 10.50.0.254")?,
+                Some(gateway) => {
+                    let block = block(i);
+                    gateway.ip_line(&format!("route add {block} via {}", node.address()))?
+                }
+            };
             let pod = Ipv4Addr::new(10, 244, i, 2);
-            pods.push(Pod::new(cluster.lab(), node.netns(), pod, 26, "cali1", 1500)?);
+            pods.push(Pod::new(cluster.lab(), node.netns(), pod, 26, "cali1", 1480)?);
         }
-        let traffic = start_traffic(&told, &pods, count)?;
+        let traffic = Traffic::start(&[], &[], pace)?;
         let daemons = BTreeMap::new();
-        let mut mesh = Self { traffic, daemons, _pods: pods, cluster, told, binaries, starts: 0 };
+        let mut mesh = Self { traffic, daemons, pods, cluster, told, binaries, starts: 0 };
         mesh.write()?;
-        let members: Vec<u8> = mesh.told.blocks.keys().copied().collect();
+        let members: Vec<u8> = mesh.members().collect();
         for i in &members {
-            mesh.launch(*i, software)?;
+            mesh.launch_with(*i, software, &[])?;
         }
         for i in members {
             mesh.ready(i)?;
         }
         mesh.whole()?;
+        // Only now: where the processor is emulated, packets would keep it from all else.
+        mesh.traffic = start_traffic(&mesh.told, &mesh.pods, pace)?;
         Ok(mesh)
+    }
+
+    /// The nodes that there are and that the others know of.
+    fn members(&self) -> impl Iterator<Item = u8> {
+        let exist = self.cluster.nodes().len();
+        self.told.nodes.keys().copied().filter(move |i| usize::from(*i) <= exist)
     }
 
     /// The namespace of a node.
@@ -176,13 +125,22 @@ impl Mesh {
         self.cluster.lab().subdir(&format!("n{i}"))
     }
 
-    /// Writes Starling's file: every daemon of ours sees the change by itself.
+    /// Writes Starling's files: every daemon of ours sees the change by itself.
     fn write(&self) -> Result {
-        self.cluster.configure(&self.told.toml())
+        for i in self.members() {
+            let file = self.dir(i)?.join("cluster.toml");
+            std::fs::write(file.with_extension("new"), self.told.toml(i))?;
+            std::fs::rename(file.with_extension("new"), file)?;
+        }
+        Ok(())
     }
 
-    /// Starts the software on node `i`.
+    /// Starts the software on node `i`, BIRD as a Calico node starts it: always to recover.
     pub fn launch(&mut self, i: u8, software: Software) -> Result {
+        self.launch_with(i, software, &["-R"])
+    }
+
+    fn launch_with(&mut self, i: u8, software: Software, bird: &[&str]) -> Result {
         self.starts += 1;
         let dir = self.dir(i)?;
         let daemon = match software {
@@ -190,12 +148,11 @@ impl Mesh {
                 &self.binaries,
                 self.netns(i)?,
                 &format!("n{i}"),
-                self.cluster.config(),
+                &dir.join("cluster.toml"),
                 &dir,
             )?)),
-            // A Calico node starts it so, always.
             Software::Bird => {
-                Daemon::Bird(Bird::start_with(self.netns(i)?, &dir, &self.told.bird(i), &["-R"])?)
+                Daemon::Bird(Bird::start_with(self.netns(i)?, &dir, &self.told.bird(i), bird)?)
             }
         };
         self.daemons.insert(i, daemon);
@@ -229,6 +186,14 @@ impl Mesh {
         })
     }
 
+    /// The BIRD on node `i`.
+    pub fn bird(&self, i: u8) -> Result<&Bird> {
+        match self.daemons.get(&i) {
+            Some(Daemon::Bird(bird)) => Ok(bird),
+            _ => bail!("no BIRD runs on n{i}"),
+        }
+    }
+
     /// Tells all nodes something else.
     pub fn tell(&mut self, told: Told) -> Result {
         self.told = told;
@@ -250,9 +215,9 @@ impl Mesh {
     /// The same within `limit`.
     pub fn whole_within(&self, limit: Duration) -> Result {
         wait_for("kernels and sessions", limit, || {
-            for i in self.told.blocks.keys() {
-                self.kernel(*i).with_context(|| format!("n{i}"))?;
-                self.sessions(*i).with_context(|| format!("n{i}"))?;
+            for i in self.members() {
+                self.kernel(i).with_context(|| format!("n{i}"))?;
+                self.sessions(i).with_context(|| format!("n{i}"))?;
             }
             Ok(())
         })
@@ -260,17 +225,10 @@ impl Mesh {
 
     /// The kernel of node `i` has every block of the others by one route, the right one.
     pub fn kernel(&self, i: u8) -> Result {
-        let mut wanted = Vec::new();
-        for (j, blocks) in &self.told.blocks {
-            for block in blocks {
-                wanted.push(match i == *j {
-                    true => format!("blackhole {block} proto bird"),
-                    false => format!("{block} via {} dev net0 proto bird", address(*j)),
-                });
-            }
-        }
-        wanted.sort();
-        // BIRD 2 writes a metric of its own, and copies of the kernel's own routes to what is on the link.
+        let exist = self.cluster.nodes().len();
+        let wanted = self.told.routes(i, |j| usize::from(j) <= exist);
+        // BIRD 2 writes a metric of its own, and copies of the kernel's own routes to what is on
+        // the link.
         let mut held = routes(self.netns(i)?, Family::V4, "proto bird")?;
         held.retain(|route| route.scope.as_deref() != Some("link"));
         let other = |route: &&starling_lab::Route| route.metric != self.told.metric;
@@ -289,7 +247,8 @@ impl Mesh {
 
     /// Every session of node `i` is up, and it does not wait for anything.
     pub fn sessions(&self, i: u8) -> Result {
-        let others = self.told.blocks.len() - 1;
+        let exist = self.cluster.nodes().len();
+        let others = self.told.known_to(i).filter(|(j, _)| usize::from(*j) <= exist).count() - 1;
         let up = match self.daemons.get(&i) {
             None => bail!("nothing runs"),
             Some(Daemon::Starling(daemon)) => {
@@ -339,16 +298,19 @@ impl Mesh {
 }
 
 /// From and to whom packets go, by their positions among the pods.
-fn pairs(count: usize) -> Vec<(usize, usize)> {
+fn pairs(count: usize, star: bool) -> Vec<(usize, usize)> {
     let all = [(0, 1), (1, 0), (0, 2), (2, 0), (3, 0), (0, 4), (1, 2), (3, 4), (0, 5), (5, 0)];
-    all.into_iter().filter(|(from, to)| *from < count && *to < count).collect()
+    all.into_iter()
+        .filter(|(from, to)| *from < count && *to < count)
+        .filter(|(from, to)| !star || *from == 0 || *to == 0)
+        .collect()
 }
 
-fn start_traffic(told: &Told, pods: &[Pod], count: u8) -> Result<Traffic> {
+fn start_traffic(told: &Told, pods: &[Pod], pace: Duration) -> Result<Traffic> {
     let mut ends: Vec<(String, &Netns, Ipv4Addr)> =
-        (1..=count).zip(pods).map(|(i, pod)| (format!("n{i}"), &pod.netns, pod.address)).collect();
-    let mut pairs = pairs(usize::from(count));
-    if told.blocks.values().flatten().any(|block| block == MOVING) {
+        (1..=PODS).zip(pods).map(|(i, pod)| (format!("n{i}"), &pod.netns, pod.address)).collect();
+    let mut pairs = pairs(pods.len(), told.star);
+    if told.nodes.values().flat_map(|node| &node.blocks).any(|block| block == MOVING) {
         let would_have_it = pods.get(1..3).context("no n2, no n3")?;
         for (from, pod) in [0, 3].into_iter().zip(would_have_it) {
             pod.netns.ip_line(&format!("address add {MOVED}/32 dev eth0"))?;
@@ -358,5 +320,5 @@ fn start_traffic(told: &Told, pods: &[Pod], count: u8) -> Result<Traffic> {
     }
     let ends: Vec<End<'_>> =
         ends.iter().map(|(name, netns, address)| End { name, netns, address: *address }).collect();
-    Traffic::start(&ends, &pairs, PACE)
+    Traffic::start(&ends, &pairs, pace)
 }

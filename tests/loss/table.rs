@@ -4,12 +4,13 @@
 //! lost, with Starling and with BIRD in its place. Where a gap is told, it is the longest time in
 //! which one flow had nothing through.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use starling_lab::{Lost, Result};
 
 /// What came of an event.
@@ -40,25 +41,28 @@ pub struct Row {
     pub bird: Option<Seen>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
-    event: &'a str,
+#[derive(Serialize, Deserialize)]
+struct Json {
+    event: String,
     starling: Option<Figures>,
     bird: Option<Figures>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Figures {
     sent: usize,
     lost: usize,
-    longest_gap_ms: u128,
+    longest_gap_us: u64,
     unfinished: bool,
+    flows: String,
 }
 
 impl From<&Seen> for Figures {
     fn from(seen: &Seen) -> Self {
         let Lost { sent, lost, gap } = seen.lost;
-        Self { sent, lost, longest_gap_ms: gap.as_millis(), unfinished: seen.unfinished }
+        let longest_gap_us = u64::try_from(gap.as_micros()).unwrap_or(u64::MAX);
+        let (unfinished, flows) = (seen.unfinished, seen.who.clone());
+        Self { sent, lost, longest_gap_us, unfinished, flows }
     }
 }
 
@@ -68,9 +72,23 @@ pub fn json(rows: &[Row]) -> Result<String> {
     for row in rows {
         let [starling, bird] =
             [&row.starling, &row.bird].map(|seen| seen.as_ref().map(Figures::from));
-        writeln!(text, "{}", serde_json::to_string(&Json { event: row.event, starling, bird })?)?;
+        let row = Json { event: row.event.to_owned(), starling, bird };
+        writeln!(text, "{}", serde_json::to_string(&row)?)?;
     }
     Ok(text)
+}
+
+/// What was seen with Starling, by event, out of such lines; others may be among them.
+pub fn read(text: &str) -> Result<BTreeMap<String, Seen>> {
+    let mut all = BTreeMap::new();
+    for line in text.lines().filter(|line| line.starts_with('{')) {
+        let row: Json = serde_json::from_str(line).context(line.to_owned())?;
+        if let Some(Figures { sent, lost, longest_gap_us, unfinished, flows }) = row.starling {
+            let lost = Lost { sent, lost, gap: Duration::from_micros(longest_gap_us) };
+            all.insert(row.event, Seen { lost, unfinished, who: flows });
+        }
+    }
+    Ok(all)
 }
 
 fn duration(gap: Duration) -> String {

@@ -182,6 +182,14 @@ impl Proc {
     /// When it has ended before, or still runs after `limit` (it is then killed).
     pub fn stop(mut self, limit: Duration) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
+        self.ended(limit)
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it still runs after `limit` (it is then killed).
+    pub fn ended(mut self, limit: Duration) -> Result<ExitStatus> {
         let start = Instant::now();
         while start.elapsed() < limit {
             if let Some(status) = self.child.try_wait()? {
@@ -189,7 +197,7 @@ impl Proc {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        bail!("{} did not end within {limit:?} of SIGTERM", self.name)
+        bail!("{} did not end within {limit:?}", self.name)
     }
 
     /// Ends it at once (SIGKILL), as a crash would.

@@ -69,6 +69,23 @@ pub fn rerun(arguments: &[String], stay: Stay) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
+/// Runs this program with `arguments` inside the machine, and gives what it wrote, whatever it
+/// exited with.
+///
+/// # Errors
+/// When the machine did not come up, or the program was not done within `limit`.
+pub fn output(arguments: &[String], limit: Duration) -> Result<String> {
+    let this = std::env::current_exe().context("cannot tell which program this is")?;
+    let mut command = Command::new(script()?);
+    command.arg("--timeout").arg(limit.as_secs().to_string()).arg(this).args(arguments);
+    // What else is said meanwhile: the time to fetch a kernel, and that of a boot.
+    let output = crate::run(&mut command, limit + Duration::from_secs(600))?;
+    if matches!(output.status.code(), None | Some(124 | 125)) {
+        bail!("the virtual machine failed:\n{}{}", output.stdout, output.stderr);
+    }
+    Ok(output.stdout)
+}
+
 /// True if a kept machine is up.
 fn up() -> bool {
     Path::new(SHARED).join(".vm-command").exists()
