@@ -27,6 +27,7 @@ mod keyring;
 mod listen;
 pub mod log;
 mod metrics;
+mod moved;
 mod neighbours;
 mod peer;
 mod rib;

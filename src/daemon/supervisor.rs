@@ -24,6 +24,7 @@ use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
 use super::keyring::Keyring;
 use super::listen;
+use super::moved::Moved;
 use super::neighbours::Neighbours;
 use super::peer::{Command, Report};
 use super::rib::{self, Control, RibHandle};
@@ -92,6 +93,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         callers: callers.clone(),
         neighbours,
         dynamic: Dynamic::default(),
+        moved: Moved::default(),
         keyring: Keyring::new(listeners.clone()),
         rib: rib.clone(),
         fib: fib.clone(),
@@ -129,7 +131,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         tokio::select! {
             Some(call) = called.recv() => supervisor.answer(call).await,
             Some(news) = to_sessions.recv() => supervisor.neighbours.heed(news).await,
-            _ = review.tick(), if !supervisor.dynamic.is_empty() => {
+            _ = review.tick(), if !supervisor.dynamic.is_empty() || !supervisor.moved.is_empty() => {
                 supervisor.review(LINGER).await;
             }
             Some(Request::Reload(answer)) = inbox.recv() => {
@@ -164,6 +166,7 @@ struct Supervisor {
     callers: Callers,
     neighbours: Neighbours,
     dynamic: Dynamic,
+    moved: Moved,
     keyring: Keyring,
     rib: RibHandle,
     fib: FibHandle,
@@ -228,6 +231,7 @@ impl Supervisor {
     /// Makes `plan` the running one.
     async fn apply(&mut self, plan: Arc<NodePlan>) {
         self.dynamic.review(&plan);
+        self.moved.review(self.clock.now(), &self.roster.borrow().plan, &plan);
         self.keyring.apply(&plan);
         self.enact(&plan).await;
         if let Some(watch) = &mut self.watch {
@@ -242,11 +246,13 @@ impl Supervisor {
         });
     }
 
-    /// Tells the actors what is the plan, with the neighbours that called. The kernel's side
+    /// Tells the actors what is the plan, with the neighbours that called or moved. The kernel's side
     /// first: a route must never be programmed by the old pools once a session runs by the new
     /// ones.
     async fn enact(&mut self, plan: &NodePlan) {
-        let plan = Arc::new(plan.with(self.dynamic.iter()));
+        let mut plan = plan.with(self.dynamic.iter());
+        self.moved.join(&mut plan);
+        let plan = Arc::new(plan);
         self.neighbours.prepare(&plan);
         let neighbours = &self.neighbours;
         let rib = plan.rib_config(|peer| neighbours.id(&peer.key()));
@@ -312,8 +318,10 @@ impl Supervisor {
     }
 
     /// Forgets dynamic neighbours that have had no session for `linger`, and of which the Rib
-    /// keeps nothing (a restarting one's routes stay, and so does it).
+    /// keeps nothing (a restarting one's routes stay, and so does it), and those whose address was
+    /// changed long enough ago.
     async fn review(&mut self, linger: Duration) {
+        let mut gone = self.moved.expire(self.clock.now());
         let mut idle = Vec::new();
         for (who, _) in self.dynamic.iter() {
             let Some(peer) = self.neighbours.handle(who) else { continue };
@@ -333,7 +341,6 @@ impl Supervisor {
             ids.into_iter().map(|id| rib.peer_counts(id).received).collect()
         });
         let Some(counts) = counts.await else { return };
-        let mut gone = false;
         for ((who, _), _) in idle.iter().zip(counts).filter(|(_, received)| *received == [0, 0]) {
             tracing::info!(address = %who, "a neighbour from a range is gone");
             self.dynamic.forget(who);

@@ -248,7 +248,7 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         address: _,
         local_asn: _,
         asn: _,
-        router_id: _,
+        router_id,
         local_address,
         families,
         hold,
@@ -264,8 +264,8 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         send_hold: _,
     } = old;
     becomes_another(old, new)
-        || (local_address, families, hold, offer)
-            != (&new.local_address, &new.families, &new.hold, &new.offer)
+        || (router_id, local_address) != (&new.router_id, &new.local_address)
+        || (families, hold, offer) != (&new.families, &new.hold, &new.offer)
 }
 
 /// Whether UPDATEs that came would be judged otherwise now.
@@ -274,11 +274,12 @@ pub(crate) fn judges_otherwise(old: &PeerConfig, new: &PeerConfig) -> bool {
         != (new.allow_own_as, new.first_as, new.cluster_id)
 }
 
-/// Whether `new` is about another neighbour than `old`, or says that we are somebody else: then
-/// nothing of the old session is worth keeping.
+/// Whether `new` is about another neighbour than `old`, or puts us in another AS: then nothing of
+/// the old session is worth keeping. A new identifier alone is a node that got another address:
+/// its routes are what they were.
 pub(crate) fn becomes_another(old: &PeerConfig, new: &PeerConfig) -> bool {
     (old.id, old.kind, old.address, old.asn) != (new.id, new.kind, new.address, new.asn)
-        || (old.local_asn, old.router_id) != (new.local_asn, new.router_id)
+        || old.local_asn != new.local_asn
 }
 
 #[cfg(test)]

@@ -126,4 +126,8 @@ fn only_some_settings_make_another_session() {
         PeerConfig { kind: PeerKind::Internal, ..config() },
     ];
     assert!(loud.iter().all(|new| remakes(&old, new)));
+    // Who gets another address, and an identifier with it, is still who it was.
+    let moved = PeerConfig { router_id: Ipv4Addr::LOCALHOST, ..config() };
+    assert!(!becomes_another(&old, &moved));
+    assert!(becomes_another(&old, &PeerConfig { local_asn: Asn(1), ..config() }));
 }
