@@ -291,7 +291,11 @@ impl Mesh {
     pub fn settle(&self, least: Duration) -> Result {
         let begin = Instant::now();
         self.whole()?;
-        std::thread::sleep(least.saturating_sub(begin.elapsed()));
+        let left = least.saturating_sub(begin.elapsed());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left);
         // What came late may have broken something again.
         self.whole()
     }

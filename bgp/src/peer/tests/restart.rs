@@ -173,7 +173,13 @@ fn a_reload_that_makes_the_session_anew_keeps_what_can_be_kept() {
     assert_eq!(stays(&out), everything());
 
     let mut peer = Alone::established(Slot::Accepted);
-    let another = PeerConfig { router_id: Ipv4Addr::new(10, 0, 0, 7), ..config(1, 2) };
+    let moved = PeerConfig { router_id: Ipv4Addr::new(10, 0, 0, 7), ..config(1, 2) };
+    let out = peer.give(PeerIn::Configure(Box::new(moved)));
+    assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::CEASE_CONFIG_CHANGE));
+    assert_eq!(stays(&out), everything());
+
+    let mut peer = Alone::established(Slot::Accepted);
+    let another = PeerConfig { local_asn: Asn(64999), ..config(1, 2) };
     let out = peer.give(PeerIn::Configure(Box::new(another)));
     assert_eq!(ended_with(&out, Slot::Accepted), Some(Notification::CEASE_CONFIG_CHANGE.hard()));
     assert_eq!(stays(&out), None);
