@@ -129,8 +129,6 @@ pub(super) fn play(lab: Lab, driver: Driver, stage: &mut Stage) -> Result<Topolo
     host1.host.ip_line("route del 172.19.2.0/24")?;
     net.check_routes(stage, STARLING);
     net.check_pods_reach_pods(stage, &[(0, 1)]);
-    super::tunnel::play(&net, stage, host1, net.node(1)?)?;
-    net.check_routes(stage, STARLING);
     net.tour(stage);
     Ok(net)
 }

@@ -11,7 +11,6 @@ mod c;
 mod d;
 mod equal;
 pub mod topology;
-mod tunnel;
 mod wire;
 
 use crate::{Binaries, Lab, Result, Stage};
