@@ -12,5 +12,6 @@ pub mod peer;
 pub mod policy;
 pub mod rib;
 pub mod session;
+mod table;
 pub mod types;
 pub mod wire;

@@ -14,8 +14,7 @@ use hashbrown::HashMap;
 use super::chunk::ChunkCache;
 use super::log::Log;
 use crate::attrs::AttrId;
-use crate::rib::sets::Sets;
-use crate::rib::slab::Sparse;
+use crate::table::{Sets, Sparse};
 use crate::types::PeerId;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

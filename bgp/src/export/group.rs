@@ -8,9 +8,7 @@ use super::key::GroupKey;
 use super::rules::Learned;
 use super::{Feed, Lent, Offer};
 use crate::attrs::{AttrId, AttrSet};
-use crate::rib::sets::Sets;
-use crate::rib::source::SourceId;
-use crate::rib::table::{Keyed, Tables};
+use crate::table::{Keyed, Sets, SourceId, Tables};
 use crate::types::{Family, PeerId, V4, V6};
 
 /// The number of a group; never given out again.
@@ -170,7 +168,7 @@ impl Group {
                 judged.insert(Judged::new::<P>(key, route, lent))
             }
         };
-        judged.verdict(key, prefix, lent.peers, lent.sets)
+        judged.verdict(key, prefix, lent.known, lent.sets)
     }
 
     /// From now on this is said of a slot: attributes and source, or nothing.

@@ -6,12 +6,10 @@
 
 use super::key::GroupKey;
 use super::rules::Learned;
-use super::{Feed, Lent};
+use super::{Feed, Known, Lent};
 use crate::attrs::AttrId;
 use crate::policy::{Changes, Prepared, Rule, Subject, Verdict};
-use crate::rib::peers::Peers;
-use crate::rib::sets::Sets;
-use crate::rib::table::Keyed;
+use crate::table::{Keyed, Sets};
 use crate::types::{Family, PeerId};
 
 /// See the module.
@@ -35,7 +33,7 @@ type Decider = usize;
 
 impl Judged {
     pub(super) fn new<P: Keyed>(key: &GroupKey, route: &Feed, lent: &Lent<'_>) -> Judged {
-        let Lent { peers, sets, nexthops } = lent;
+        let Lent { known, sets } = lent;
         let Feed { attr, peer, learned, .. } = *route;
         let (mut forbidden, mut prepared) = (true, Prepared::default());
         if let Some(attrs) = sets.get(attr) {
@@ -43,8 +41,8 @@ impl Judged {
             if !forbidden && !key.rules.is_empty() {
                 let subject = Subject {
                     attrs,
-                    source: peers.source(peer),
-                    interface: nexthops.interface(attrs.next_hop()),
+                    source: known.source(peer),
+                    interface: known.interface(attrs.next_hop()),
                 };
                 prepared = key.rules.prepare(&subject);
             }
@@ -64,7 +62,7 @@ impl Judged {
         &mut self,
         key: &GroupKey,
         prefix: P,
-        peers: &Peers,
+        known: &dyn Known,
         sets: &mut Sets,
     ) -> Option<AttrId> {
         if self.forbidden {
@@ -78,7 +76,7 @@ impl Judged {
         match self.made {
             Some((by, made)) if by == decider => made,
             _ => {
-                let made = self.make(key, rule, peers, sets);
+                let made = self.make(key, rule, known, sets);
                 self.release(sets);
                 self.made = Some((decider, made));
                 made
@@ -90,7 +88,7 @@ impl Judged {
         &self,
         key: &GroupKey,
         rule: Option<&Rule>,
-        peers: &Peers,
+        known: &dyn Known,
         sets: &mut Sets,
     ) -> Option<AttrId> {
         let none = Changes::default();
@@ -101,7 +99,7 @@ impl Judged {
             None => return None,
         };
         let reflected = match self.learned {
-            Learned::Internal { .. } if key.dialect.internal => peers.router_id(self.peer),
+            Learned::Internal { .. } if key.dialect.internal => known.router_id(self.peer),
             _ => None,
         };
         let made = key.made(self.family, sets.get(self.attr)?, reflected, changes)?;

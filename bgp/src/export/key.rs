@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::msg::{Export, NextHopMode, PeerPolicy, PeerUp, RibConfig};
 use crate::policy::Policy;
+use crate::table::slot_of;
 use crate::types::{Asn, Families, Family, Role};
 use crate::wire::encode::Dialect;
 
@@ -63,7 +64,7 @@ impl GroupKey {
         let ours = Addresses::of(up, config);
         let long_lived = |family: &Family| {
             let times = negotiated.graceful.map(|graceful| graceful.long_lived);
-            times.is_some_and(|times| times.get(place(*family)).is_some_and(|t| !t.is_zero()))
+            times.is_some_and(|times| times.get(slot_of(*family)).is_some_and(|t| !t.is_zero()))
         };
         GroupKey {
             dialect: Dialect {
@@ -104,15 +105,7 @@ impl GroupKey {
 
     /// How many paths for a prefix of the family have path identifiers; `None`: they have none.
     pub(crate) fn paths(&self, family: Family) -> Option<u16> {
-        self.paths.get(place(family)).copied().flatten()
-    }
-}
-
-/// The place of a family in an array of two.
-pub(super) fn place(family: Family) -> usize {
-    match family {
-        Family::Ipv4 => 0,
-        Family::Ipv6 => 1,
+        self.paths.get(slot_of(family)).copied().flatten()
     }
 }
 

@@ -34,6 +34,7 @@ mod rules;
 mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
 
 use bytes::{Bytes, BytesMut};
 
@@ -43,13 +44,9 @@ pub(crate) use rules::Learned;
 use self::group::{Group, GroupId};
 use crate::attrs::{AttrId, AttrSet};
 use crate::msg::{PeerUp, RibOut};
-use crate::rib::change::Ranking;
-use crate::rib::nexthop::Nexthops;
-use crate::rib::peers::Peers;
-use crate::rib::sets::Sets;
-use crate::rib::source::SourceId;
-use crate::rib::table::{Keyed, Tables};
-use crate::types::{Family, PeerId, V4, V6};
+use crate::policy::Source;
+use crate::table::{Best, Keyed, Path, Sets, SourceId, Tables};
+use crate::types::{Family, NextHop, PeerId, V4, V6};
 use crate::wire::encode::{self, Nlri};
 
 /// Prefixes a frame of withdrawals that a change of group makes due.
@@ -83,18 +80,31 @@ pub(crate) struct Exports {
     pub(crate) freed: Vec<(Family, u32)>,
 }
 
+/// What is asked of the Rib, which knows neighbours, next hops and the decision.
+pub(crate) trait Known {
+    /// What a neighbour is to rules.
+    fn source(&self, peer: PeerId) -> Source<'_>;
+    /// The BGP identifier of a neighbour whose routes there are.
+    fn router_id(&self, peer: PeerId) -> Option<Ipv4Addr>;
+    /// The interface that leads to a next hop, where it is known.
+    fn interface(&self, next_hop: NextHop) -> Option<&str>;
+    /// A path as groups are fed it; `None`: it is not for neighbours, or its session is gone.
+    fn feed(&self, best: Best) -> Option<Feed>;
+    /// All usable paths in the order of the decision, as groups are fed them.
+    fn feeds(&self, paths: &[Path], sets: &Sets, feeds: &mut Vec<Feed>);
+}
+
 /// What the Rib lends to those who judge routes.
 pub(crate) struct Lent<'a> {
-    pub(crate) peers: &'a Peers,
+    pub(crate) known: &'a dyn Known,
     pub(crate) sets: &'a mut Sets,
-    pub(crate) nexthops: &'a Nexthops,
 }
 
 /// What the Rib lends for a change of membership.
 pub(crate) struct Routes<'a> {
     pub(crate) tables: &'a mut Tables,
     pub(crate) sets: &'a mut Sets,
-    pub(crate) ranking: Ranking<'a>,
+    pub(crate) known: &'a dyn Known,
 }
 
 /// What of a route's way to a neighbour is not for rules to say.
@@ -394,20 +404,19 @@ fn fill<P: Keyed>(group: &mut Group, routes: &mut Routes<'_>) {
     if !group.key.families.contains(P::FAMILY) {
         return;
     }
-    let Routes { tables, sets, ranking } = routes;
+    let Routes { tables, sets, known } = routes;
     let table = P::table(tables);
     let mut feeds = Vec::new();
     for id in 0..table.end() {
         let Some(dest) = table.get(id) else { continue };
         feeds.clear();
-        let best = dest.best().and_then(|best| ranking.feed(best));
+        let best = dest.best().and_then(|best| known.feed(best));
         match group.key.wants_all() {
-            true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
+            true => known.feeds(dest.paths.as_slice(), sets, &mut feeds),
             false => feeds.extend(best),
         }
-        let Ranking { peers, nexthops, .. } = *ranking;
         let offer = Offer { best, all: &feeds };
-        group.feed(id, dest.prefix, offer, &mut Lent { peers, sets, nexthops });
+        group.feed(id, dest.prefix, offer, &mut Lent { known: *known, sets });
     }
 }
 

@@ -21,6 +21,7 @@ use super::key::GroupKey;
 use crate::attrs::AttrSet;
 use crate::msg::{Export, NextHopMode};
 use crate::policy::{Changes, NextHopChange};
+use crate::table::slot_of;
 use crate::types::{Family, NextHop, Role};
 use crate::wire::attr::code;
 use crate::wire::community::Community;
@@ -162,7 +163,7 @@ impl GroupKey {
     }
 
     fn own_next_hop(&self, family: Family) -> Option<IpAddr> {
-        self.next_hops.get(super::key::place(family)).copied().flatten()
+        self.next_hops.get(slot_of(family)).copied().flatten()
     }
 
     /// Whether such an address can be the NEXT_HOP of such a route on these sessions.

@@ -5,8 +5,7 @@
 //! numbered by a slab. The path identifier follows from the source's number, so it stays the same
 //! while the path does, and two paths to one prefix never share it.
 
-use crate::rib::slab::{Slab, Sparse};
-use crate::rib::source::SourceId;
+use crate::table::{Slab, SourceId, Sparse};
 
 /// See the module.
 #[derive(Debug)]

@@ -1,16 +1,17 @@
 //! From touched destinations to what others must hear: one decision each, one Fib batch, one
 //! feed per group.
 
+use std::net::Ipv4Addr;
+
 use super::decision::{self, Candidate};
-use super::dest::{Best, Path};
 use super::kernel::{Fates, Kernel};
 use super::nexthop::Nexthops;
 use super::peers::Peers;
-use super::sets::Sets;
-use super::source::{SourceId, Sources};
-use super::table::{Keyed, Table, Tables, slot_of};
-use crate::export::{Exports, Feed, Lent, Offer};
+use crate::export::{Exports, Feed, Known, Lent, Offer};
 use crate::msg::{FibRoute, Hop, RibConfig};
+use crate::policy::Source;
+use crate::table::{Best, Keyed, Path, Sets, SourceId, Sources, Table, Tables, slot_of};
+use crate::types::{NextHop, PeerId};
 
 /// What it takes to put the paths to a destination in order.
 #[derive(Clone, Copy, Debug)]
@@ -84,17 +85,29 @@ impl Ranking<'_> {
             }
         }
     }
+}
 
-    /// A path as groups are fed it; `None`: it is not for neighbours, or its session is gone.
-    pub(crate) fn feed(&self, best: Best) -> Option<Feed> {
+impl Known for Ranking<'_> {
+    fn source(&self, peer: PeerId) -> Source<'_> {
+        self.peers.source(peer)
+    }
+
+    fn router_id(&self, peer: PeerId) -> Option<Ipv4Addr> {
+        self.peers.router_id(peer)
+    }
+
+    fn interface(&self, next_hop: NextHop) -> Option<&str> {
+        self.nexthops.interface(next_hop)
+    }
+
+    fn feed(&self, best: Best) -> Option<Feed> {
         let Best { source, attr } = best;
         let peer = self.sources.peer(source);
         let learned = self.peers.learned(peer).filter(|_| source.is_announced())?;
         Some(Feed { attr, source, peer, learned })
     }
 
-    /// All usable paths in the order of the decision, as groups are fed them.
-    pub(crate) fn feeds(&self, paths: &[Path], sets: &Sets, feeds: &mut Vec<Feed>) {
+    fn feeds(&self, paths: &[Path], sets: &Sets, feeds: &mut Vec<Feed>) {
         let (at, candidates) = self.candidates(paths, sets);
         let in_order = decision::in_order(&candidates);
         feeds.extend(in_order.into_iter().filter_map(|place| {
@@ -184,7 +197,8 @@ impl Change<'_> {
             }
             if all || best != was || *refeed {
                 let offer = Offer { best: told, all: &feeds };
-                exports.feed(id, prefix, offer, &mut Lent { peers, sets, nexthops });
+                let ranking = Ranking { config, peers, nexthops, sources };
+                exports.feed(id, prefix, offer, &mut Lent { known: &ranking, sets });
             }
             if table.get(id).is_some_and(|d| d.is_empty()) {
                 forget_if_unused(table, id, exports);

@@ -107,7 +107,7 @@ impl Rib {
         let policy = peer.policy.as_ref();
         let key = policy.map(|policy| GroupKey::of(up, config, policy, reflects, drained));
         let ranking = Ranking { config, peers, nexthops, sources };
-        exports.assign(id, key, &mut Routes { tables, sets, ranking });
+        exports.assign(id, key, &mut Routes { tables, sets, known: &ranking });
     }
 }
 

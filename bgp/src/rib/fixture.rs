@@ -264,7 +264,7 @@ impl Told {
                     self.routes.remove(&net);
                 }
             }
-            Op::EndOfRib(family) => self.ends[super::table::slot_of(family)] += 1,
+            Op::EndOfRib(family) => self.ends[crate::table::slot_of(family)] += 1,
             Op::RefreshBegins(_) | Op::RefreshEnds(_) => {}
         }
     }

@@ -165,7 +165,7 @@ impl<'a> Judge<'a> {
         if leaving && set.local_pref() != Some(0) {
             edits.push((code::LOCAL_PREF, vec![0; 4]));
         }
-        let long = self.facts.long_lived.get(super::table::slot_of(family)).copied();
+        let long = self.facts.long_lived.get(crate::table::slot_of(family)).copied();
         if stale && long.unwrap_or(false) && !has(Community::LLGR_STALE) {
             let mut value: Vec<u8> =
                 set.communities().iter().flat_map(|c| c.0.to_be_bytes()).collect();

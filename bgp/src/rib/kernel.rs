@@ -11,13 +11,10 @@ use hashbrown::HashMap;
 
 use super::Rib;
 use super::change::Ranking;
-use super::dest::Best;
-use super::sets::Sets;
-use super::slab::Slab;
-use super::table::Keyed;
 use crate::attrs::AttrSet;
 use crate::msg::{Encapsulation, FibBatch, FibBest, FibRoute, Hop, RibConfig, RibOut, Via};
 use crate::policy::{Policy, Prepared, Rule, RuleName, Source, Subject, Verdict};
+use crate::table::{Best, Keyed, More, Sets, Slab};
 use crate::types::{NextHop, PeerId, V4, V6};
 use crate::wire::community::Community;
 
@@ -37,10 +34,6 @@ pub(crate) enum Fate {
         more: More,
     },
 }
-
-/// The further hops of a multipath route, by number; the default: none.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct More(u32);
 
 /// Lists of further hops, each once.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@
 use super::Rib;
 use super::receive::{Intake, max};
 use super::review;
-use super::table::{Keyed, slot_of};
 use crate::msg::{PrefixLimit, RibOut};
+use crate::table::{Keyed, slot_of};
 use crate::types::{Family, PeerId, V4, V6};
 
 impl Rib {

@@ -10,33 +10,27 @@
 //! once, and tells the Fib and the update groups what became of them, as one batch. The same
 //! messages give the same answers, byte for byte.
 //!
-//! A table per family: `table` (index), `dest` (a destination and its paths, packed), and `sets`
-//! (attributes) for both. Adj-RIB-In, Loc-RIB and the reasons are one: filtered and unreachable
+//! Routes lie in [`crate::table`]. Adj-RIB-In, Loc-RIB and the reasons are one: filtered and unreachable
 //! paths lie beside the best one, marked; why a path won or lost is found again when asked
 //! ([`show`]), not stored.
 //!
 //! Deviations: MED is compared over all paths at once, never in order of arrival
 //! ([`decision`]); a next hop that the kernel has not answered for yet counts as unreachable.
 
-pub(crate) mod change;
+mod change;
 mod configure;
 pub mod decision;
-pub(crate) mod dest;
 mod import;
 mod kernel;
 mod limit;
-pub(crate) mod nexthop;
+mod nexthop;
 mod origin;
-pub(crate) mod peers;
+mod peers;
 mod receive;
 mod review;
-pub(crate) mod sets;
 mod settle;
 pub mod show;
-pub(crate) mod slab;
-pub(crate) mod source;
 mod stale;
-pub(crate) mod table;
 
 pub use nexthop::Reach;
 
@@ -46,14 +40,12 @@ use self::nexthop::Nexthops;
 use self::origin::Origins;
 use self::peers::Peers;
 use self::receive::Progress;
-use self::sets::Sets;
 use self::settle::Settle;
-use self::source::Sources;
 use self::stale::Waits;
-use self::table::Tables;
 use crate::attrs::AttrId;
 use crate::export::Exports;
 use crate::msg::{FibBatch, NexthopNews, PeerPolicy, RibConfig, RibIn, RibOut, RouteBatch};
+use crate::table::{Sets, Sources, Tables};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// See the module.

@@ -14,9 +14,9 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::slab::{Slab, Sparse};
 use crate::attrs::AttrId;
 use crate::msg::{NexthopNews, RibOut};
+use crate::table::{Slab, Sparse};
 use crate::types::NextHop;
 
 /// The number of a next hop.

@@ -10,9 +10,8 @@ use ipnet::IpNet;
 
 use super::Rib;
 use super::receive::{self, Intake};
-use super::source::SourceId;
-use super::table::Keyed;
 use crate::msg::Originated;
+use crate::table::{Keyed, SourceId};
 use crate::types::{Prefix, Time, V4, V6};
 
 /// What was asked for while the daemon runs.

@@ -7,16 +7,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::dest::{Path, Verdict};
 use super::import::{Judge, Ready};
 use super::nexthop::{HopId, Nexthops};
 use super::peers::{Counts, Peers};
-use super::sets::Sets;
-use super::source::{SourceId, Sources};
-use super::table::{Keyed, Table, Tables, slot_of};
 use crate::attrs::{AttrId, AttrSet};
 use crate::msg::{LimitAction, Op, PrefixLimit, RouteBatch};
 use crate::policy::Changes;
+use crate::table::{Keyed, Path, Sets, SourceId, Sources, Table, Tables, Verdict, slot_of};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// What changes along with paths.

@@ -3,15 +3,12 @@
 //!
 //! Each is a walk over a table that ends, where that can be known, with the last path concerned.
 
-use super::dest::{Path, Verdict};
 use super::import::Judge;
 use super::nexthop::Nexthops;
 use super::peers::{Counts, Peer, Peers};
 use super::receive::{Asked, Intake, Made, is_from, max};
-use super::sets::Sets;
-use super::source::{SourceId, Sources};
-use super::table::{Keyed, Table, Tables, slot_of};
 use crate::attrs::AttrSet;
+use crate::table::{Keyed, Path, Sets, SourceId, Sources, Table, Tables, Verdict, slot_of};
 use crate::types::PeerId;
 use crate::wire::community::Community;
 

@@ -10,15 +10,13 @@ use ipnet::IpNet;
 use super::Rib;
 use super::change::Ranking;
 use super::decision::{self, Candidate};
-use super::dest::{Path, Verdict};
 use super::nexthop::Reach;
 use super::peers;
-use super::source::SourceId;
 use super::stale::Stage;
-use super::table::{Keyed, slot_of};
 use crate::attrs::AttrSet;
 use crate::export::Sending;
 use crate::msg::{Export, Hop, Originated, PrefixLimit};
+use crate::table::{Keyed, Path, SourceId, Verdict, slot_of};
 use crate::types::{Families, Family, NextHop, PeerId, Time, V4, V6, family_of};
 
 /// Destinations that one call looks at, at most: a call's time is bounded whatever matches.

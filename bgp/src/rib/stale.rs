@@ -26,10 +26,10 @@ use super::import::Judge;
 use super::peers::Session;
 use super::receive::{Intake, Marker};
 use super::review::{self, Going};
-use super::table::{Keyed, slot_of};
 use crate::export::Exports;
 use crate::msg::{PeerUp, RibOut};
 use crate::session::Retain;
+use crate::table::{Keyed, slot_of};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// How long a neighbour that is back may take to say everything, if it asked for less itself.

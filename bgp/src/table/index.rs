@@ -10,7 +10,6 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::dest::Dest;
-use super::kernel::More;
 use super::slab::{Slab, Sparse};
 use crate::msg::RouteBatch;
 use crate::types::{Family, Prefix, V4, V6};
@@ -117,6 +116,10 @@ impl<P: Prefix> Table<P> {
         self.get(id).is_some_and(|d| d.prefix == prefix)
     }
 }
+
+/// The further hops of a multipath route, by number; the default: none.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct More(pub(crate) u32);
 
 /// The tables of both families.
 #[derive(Debug, Default)]
