@@ -5,7 +5,8 @@
 //! there is room; with `close` the session ends anyway.
 
 use super::Rib;
-use super::receive::{Intake, max};
+use super::intake::Intake;
+use super::receive::max;
 use super::review;
 use crate::msg::{PrefixLimit, RibOut};
 use crate::table::{Keyed, slot_of};

@@ -21,6 +21,7 @@ mod change;
 mod configure;
 pub mod decision;
 mod import;
+mod intake;
 mod kernel;
 mod limit;
 mod nexthop;

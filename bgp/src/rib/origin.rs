@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 
 use super::Rib;
-use super::receive::{self, Intake};
+use super::intake::Intake;
+use super::receive;
 use crate::msg::Originated;
 use crate::table::{Keyed, SourceId};
 use crate::types::{Prefix, Time, V4, V6};

@@ -4,9 +4,10 @@
 //! Each is a walk over a table that ends, where that can be known, with the last path concerned.
 
 use super::import::Judge;
+use super::intake::{Intake, is_from};
 use super::nexthop::Nexthops;
 use super::peers::{Counts, Peer, Peers};
-use super::receive::{Asked, Intake, Made, is_from, max};
+use super::receive::{Asked, Made, max};
 use crate::attrs::AttrSet;
 use crate::table::{Keyed, Path, Sets, SourceId, Sources, Table, Tables, Verdict, slot_of};
 use crate::types::PeerId;

@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use super::Rib;
 use super::import::Judge;
+use super::intake::Intake;
 use super::peers::Session;
-use super::receive::{Intake, Marker};
+use super::receive::Marker;
 use super::review::{self, Going};
 use crate::export::Exports;
 use crate::msg::{PeerUp, RibOut};
