@@ -106,6 +106,7 @@ impl Peer {
             sent: journal.sent,
             last_received: self.last_received,
             refused: self.refused.all(),
+            idle_until: self.session.idle_until(),
         }
     }
 

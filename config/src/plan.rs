@@ -168,6 +168,7 @@ impl PeerPlan {
             families: self.families,
             hold: self.hold,
             connect_retry: self.connect_retry,
+            idle_hold: self.session.idle_hold,
             send_hold: self.session.send_hold,
             offer: self.session.offer.clone(),
             allow_own_as: self.session.allow_own_as,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use starling_bgp::session::{Offer, Restart};
+use starling_bgp::session::{IdleHold, Offer, Restart};
 
 /// Settings of a session. `[cluster]` has those of the mesh, and what a `[[peer]]` that says
 /// nothing gets.
@@ -16,6 +16,8 @@ pub struct Session {
     pub allow_own_as: u8,
     /// An external neighbour's AS_PATH must begin with its AS.
     pub first_as: bool,
+    /// How long a neighbour is left alone after its errors.
+    pub idle_hold: IdleHold,
     /// How long bytes may wait unsent; `None`: RFC 9687's default.
     pub send_hold: Option<Duration>,
 }
@@ -28,6 +30,7 @@ impl Default for Session {
             add_path_limit: 4,
             allow_own_as: 0,
             first_as: true,
+            idle_hold: IdleHold::default(),
             send_hold: None,
         }
     }

@@ -225,6 +225,9 @@ pub struct Neighbor {
     /// The last end of a session that was up; attempts that failed since are no such end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_lost: Option<LastDown>,
+    /// After an error of its own it is left alone for so long yet: neither called nor let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_left_s: Option<u64>,
     /// How often an Established session was lost.
     pub flaps: u64,
     /// Paths from it that are kept and not used: import rejects them, or they are over the limit.
@@ -304,6 +307,12 @@ pub struct Configured {
     pub connect_retry_s: u64,
     /// We wait to be called.
     pub passive: bool,
+    /// So long it is left alone after its first error, in milliseconds; 0: not at all.
+    #[serde(default)]
+    pub idle_hold_ms: u64,
+    /// And so long at most, after several.
+    #[serde(default)]
+    pub idle_hold_max_ms: u64,
 }
 
 /// What both sides of an Established session agreed.

@@ -98,6 +98,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             hold_s: 90,
             connect_retry_s: 5,
             passive: false,
+            idle_hold_ms: 1000,
+            idle_hold_max_ms: 5000,
         },
         transport: Transport {
             port: 179,
@@ -156,6 +158,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             ago_s: 200,
         }),
         last_lost: None,
+        idle_left_s: Some(3),
         flaps: 2,
         filtered: 5,
         over_limit: 2,
@@ -195,6 +198,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         last_received_s: None,
         last_down: None,
         last_lost: None,
+        idle_left_s: None,
         flaps: 0,
         transport: Transport {
             port: 1179,

@@ -7,6 +7,7 @@ mod alone;
 mod any;
 mod codes;
 mod collision;
+mod damping;
 mod net;
 mod pair;
 mod restart;
@@ -20,7 +21,7 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::session::negotiate::offer;
-use crate::session::{DownReason, Forwarding, Offer, State};
+use crate::session::{DownReason, Forwarding, IdleHold, Offer, State};
 use crate::types::{Asn, Families, PeerId, PeerKind};
 
 const MS: Duration = Duration::from_millis(1);
@@ -41,6 +42,7 @@ fn config(us: u8, them: u8) -> PeerConfig {
         families: Families::ALL,
         hold: 90 * SEC,
         connect_retry: 120 * SEC,
+        idle_hold: IdleHold::default(),
         send_hold: None,
         offer: Offer::default(),
         allow_own_as: 0,

@@ -16,8 +16,9 @@
 //!   OPEN is not waited for: whoever can connect from the neighbour's address can send one too.
 //! * *Damping* (§8.1.1 DampPeerOscillations). Attempts follow each other after 1 s, 2 s, 4 s …
 //!   up to `connect_retry`. After an error of the neighbour (any NOTIFICATION of ours but a Cease)
-//!   its own attempts are refused for a time that grows alike, after its complaint for a second;
-//!   then they are welcome, so that both ends recover.
+//!   its own attempts are refused, and none of ours is made, for a time that grows alike
+//!   (`idle_hold`), after its complaint for a second at most; then they are welcome, so that both
+//!   ends recover.
 //! * *An attempt* to connect is given up after 15 s if `connect_retry` is longer.
 
 mod connections;
@@ -128,6 +129,11 @@ impl Session {
         self.timers.next()
     }
 
+    /// When the IdleHoldTimer runs out, if it runs.
+    pub(crate) fn idle_until(&self) -> Option<Time> {
+        self.timers.idle_hold()
+    }
+
     /// The Established session, if there is one.
     pub(crate) fn live(&self) -> Option<&Live> {
         match &self.phase {
@@ -166,7 +172,9 @@ impl Session {
     fn state(&self) -> State {
         match &self.phase {
             Phase::Stopped => State::Idle,
-            Phase::Opening(opening) if opening.is_quiet() && self.timers.idle_hold() => State::Idle,
+            Phase::Opening(opening) if opening.is_quiet() && self.timers.idle_hold().is_some() => {
+                State::Idle
+            }
             Phase::Opening(opening) => opening.state(),
             Phase::Established(_) => State::Established,
         }

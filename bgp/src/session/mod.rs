@@ -61,6 +61,8 @@ pub struct PeerConfig {
     pub hold: Duration,
     /// Mean time between attempts to connect; jittered by 0.75 to 1 (RFC 4271 §10).
     pub connect_retry: Duration,
+    /// How long it is left alone after an error of its own.
+    pub idle_hold: IdleHold,
     /// How long our own bytes may wait unsent before the session ends (RFC 9687). `None`: the
     /// RFC's default, eight minutes or twice the hold time, whichever is longer.
     pub send_hold: Option<Duration>,
@@ -73,6 +75,23 @@ pub struct PeerConfig {
     pub first_as: bool,
     /// Our CLUSTER_ID (RFC 4456 §8), if we reflect: a route that carries it is looped.
     pub cluster_id: Option<Ipv4Addr>,
+}
+
+/// After an error of the neighbour its connections are refused and it is not called, for a time
+/// that doubles with each error that follows (RFC 4271 §8.1.1, IdleHoldTime and
+/// DampPeerOscillations).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IdleHold {
+    /// After the first error; zero: it may come back at once, whatever it did.
+    pub first: Duration,
+    /// At most; `None`: `connect_retry`.
+    pub most: Option<Duration>,
+}
+
+impl Default for IdleHold {
+    fn default() -> IdleHold {
+        IdleHold { first: Duration::from_secs(1), most: None }
+    }
 }
 
 /// What an OPEN offers beside families. The default is what serves everybody.
@@ -311,6 +330,8 @@ pub struct PeerStatus {
     pub last_received: Option<Time>,
     /// What it announced last that counts as withdrawn: a loop, or malformed.
     pub refused: Vec<Unusable>,
+    /// Until then it is left alone, after an error; of one that is stopped, until it begins again.
+    pub idle_until: Option<Time>,
 }
 
 /// Messages by kind.

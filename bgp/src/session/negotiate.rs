@@ -261,6 +261,7 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         name: _,
         passive: _,
         connect_retry: _,
+        idle_hold: _,
         send_hold: _,
     } = old;
     becomes_another(old, new)

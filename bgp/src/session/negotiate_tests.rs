@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::session::Offer;
+use crate::session::{IdleHold, Offer};
 use crate::types::{Asn, PeerId, PeerKind};
 
 fn config() -> PeerConfig {
@@ -18,6 +18,7 @@ fn config() -> PeerConfig {
         families: Families::ALL,
         hold: Duration::from_secs(90),
         connect_retry: Duration::from_secs(120),
+        idle_hold: IdleHold::default(),
         send_hold: None,
         offer: Offer::default(),
         allow_own_as: 0,

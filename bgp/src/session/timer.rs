@@ -112,9 +112,9 @@ impl Timers {
         *self.entry(timer)
     }
 
-    /// Whether neighbours are refused for a moment.
-    pub(crate) fn idle_hold(&self) -> bool {
-        self.idle_hold.is_some()
+    /// Until when the neighbour is left alone.
+    pub(crate) fn idle_hold(&self) -> Option<Time> {
+        self.idle_hold
     }
 
     /// Whether the timer's moment has come; it is stopped then.
@@ -174,9 +174,14 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// The wait after one more failure, before jitter, at most `most`.
     pub(crate) fn next(&mut self, most: Duration) -> Duration {
-        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16));
+        self.next_from(FIRST_RETRY, most).max(LEAST_RETRY)
+    }
+
+    /// The same where the first wait is another one; no wait is too short.
+    pub(crate) fn next_from(&mut self, first: Duration, most: Duration) -> Duration {
+        let wait = first.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
-        wait.min(most).max(LEAST_RETRY)
+        wait.min(most)
     }
 }
 

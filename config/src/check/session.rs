@@ -74,6 +74,7 @@ fn with(mut session: Session, said: &raw::Session, problems: &mut Problems) -> S
         session.allow_own_as = times.0;
     }
     set(&mut session.first_as, &said.first_as);
+    idle_hold(&mut session, said, problems);
     if let Some(hold) = said.send_hold.get() {
         session.send_hold = Some(hold.value);
         if hold.value < Duration::from_secs(3) {
@@ -83,6 +84,21 @@ fn with(mut session: Session, said: &raw::Session, problems: &mut Problems) -> S
         }
     }
     session
+}
+
+fn idle_hold(session: &mut Session, said: &raw::Session, problems: &mut Problems) {
+    if let Some(first) = said.idle_hold.value() {
+        session.idle_hold.first = *first;
+    }
+    if let Some(most) = said.idle_hold_max.get() {
+        session.idle_hold.most = Some(most.value);
+        let first = session.idle_hold.first;
+        if most.value < first {
+            problems
+                .error(most.at, "less than the time after the first error")
+                .expected(format!("{first:?} or more (idle-hold)"));
+        }
+    }
 }
 
 fn set(to: &mut bool, said: &Field<bool>) {

@@ -35,6 +35,12 @@ pub(super) fn policy(out: &mut Compare, old: &Session, new: &Session) {
 
 /// What applies to the session as it is.
 pub(super) fn live(out: &mut Compare, old: &Session, new: &Session) {
+    let holds = (&old.idle_hold.first, &new.idle_hold.first);
+    out.put("idle-hold", holds, false, |v| format!("{v:?}"));
+    let most = (&old.idle_hold.most, &new.idle_hold.most);
+    out.put("idle-hold-max", most, false, |v| {
+        v.map_or("connect-retry".to_owned(), |v| format!("{v:?}"))
+    });
     out.put("send-hold", (&old.send_hold, &new.send_hold), false, |v| {
         v.map_or("default".to_owned(), |v| format!("{v:?}"))
     });

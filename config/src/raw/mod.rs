@@ -59,6 +59,8 @@ const CLUSTER: Keys = &[
     "add-path-limit",
     "allow-own-as",
     "first-as",
+    "idle-hold",
+    "idle-hold-max",
     "send-hold",
 ];
 const POOL: Keys = &["cidr", "ipip"];
@@ -112,6 +114,8 @@ const PEER: Keys = &[
     "add-path-limit",
     "allow-own-as",
     "first-as",
+    "idle-hold",
+    "idle-hold-max",
     "send-hold",
     "role",
     "strict-role",

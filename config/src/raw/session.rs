@@ -19,6 +19,8 @@ pub(crate) struct Session {
     pub(crate) add_path_limit: Field<AddPathLimit>,
     pub(crate) allow_own_as: Field<AllowOwnAs>,
     pub(crate) first_as: Field<bool>,
+    pub(crate) idle_hold: Field<Duration>,
+    pub(crate) idle_hold_max: Field<Duration>,
     pub(crate) send_hold: Field<Duration>,
 }
 
@@ -33,6 +35,8 @@ pub(super) fn session(s: &mut Section<'_, '_>) -> Session {
         add_path_limit: s.one("add-path-limit"),
         allow_own_as: s.one("allow-own-as"),
         first_as: s.one("first-as"),
+        idle_hold: s.one("idle-hold"),
+        idle_hold_max: s.one("idle-hold-max"),
         send_hold: s.one("send-hold"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use starling_bgp::session::Restart;
+use starling_bgp::session::{IdleHold, Restart};
 use starling_bgp::types::{PeerId, Role};
 use starling_config::{PeerPlan, diff, parse};
 
@@ -42,10 +42,11 @@ fn by_default_graceful_restart_and_long_messages_are_offered() {
 
 #[test]
 fn a_peer_says_what_is_otherwise_with_it() {
-    let cluster = "graceful-restart = \"helper\"\nadd-paths = \"receive\"\nsend-hold = \"30s\"";
+    let cluster = "graceful-restart = \"helper\"\nadd-paths = \"receive\"\nsend-hold = \"30s\"\n\
+                   idle-hold = \"4s\"\nidle-hold-max = \"5m\"";
     let peer = "graceful-restart = true\nrestart-time = \"90s\"\nlong-lived = \"1h\"\n\
                 add-paths = \"both\"\nadd-path-limit = 7\nrole = \"customer\"\n\
-                strict-role = true\nallow-own-as = 2\nfirst-as = false";
+                strict-role = true\nallow-own-as = 2\nfirst-as = false\nidle-hold = \"10s\"";
     let [mesh, gw] = peers(cluster, peer);
     let second = Duration::from_secs(1);
     let helper = Restart { time: Duration::ZERO, helper: true, long_lived: Duration::ZERO };
@@ -60,6 +61,9 @@ fn a_peer_says_what_is_otherwise_with_it() {
     assert_eq!(gw.policy().add_path, 7);
     assert_eq!((gw.session.allow_own_as, gw.session.first_as), (2, false));
     assert_eq!(gw.session.send_hold, Some(30 * second), "as [cluster] says");
+    let most = Some(300 * second);
+    assert_eq!(mesh.peer_config(PeerId(1)).idle_hold, IdleHold { first: 4 * second, most });
+    assert_eq!(gw.peer_config(PeerId(2)).idle_hold, IdleHold { first: 10 * second, most });
 }
 
 #[test]
@@ -90,6 +94,8 @@ fn what_cannot_be_is_said() {
         ("restart-time = \"1500ms\"", "OPEN cannot carry this time"),
         ("long-lived = \"1500ms\"", "OPEN cannot carry this time"),
         ("send-hold = \"1s\"", "given up at once"),
+        ("idle-hold-max = \"500ms\"", "less than the time after the first error"),
+        ("idle-hold = \"2m\"\nidle-hold-max = \"1m\"", "120s or more (idle-hold)"),
         ("add-path-limit = 0", "nothing would be sent"),
         ("allow-own-as = 256", "allow-own-as"),
         ("add-paths = \"all\"", "\"none\", \"receive\", \"send\" or \"both\""),
@@ -121,6 +127,8 @@ fn a_reload_says_what_changes() {
         ("first-as = false", "first-as: true -> false\n"),
         ("extended-messages = false", "extended-messages: true -> false (the session"),
         ("send-hold = \"60s\"", "send-hold: default -> 60s\n"),
+        ("idle-hold = \"0s\"", "idle-hold: 1s -> 0ns\n"),
+        ("idle-hold-max = \"2m\"", "idle-hold-max: connect-retry -> 120s\n"),
     ] {
         let said = diff(&old, &of(peer)).to_string();
         assert!(said.contains(line), "{peer}: {said}");

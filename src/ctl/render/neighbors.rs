@@ -1,6 +1,7 @@
 //! `bgpctl show neighbors`: a block each, everything there is to know about a session.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::summary::state_style;
 use super::table::{Cell, Column, Table};
@@ -50,6 +51,8 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
         let text = format!("{} ago: {}", age(last.ago_s), last.text);
         field(page, "last down", &text, PLAIN, out)?;
     }
+    let idle = n.idle_left_s.map(|left| format!("neither called nor let in for {}", age(left)));
+    field(page, "idle hold", idle.as_deref().unwrap_or(""), WARN, out)?;
     if n.flaps > 0 {
         let times = if n.flaps == 1 { "once".to_owned() } else { format!("{} times", n.flaps) };
         field(page, "lost", &format!("{times} since the daemon started"), PLAIN, out)?;
@@ -143,7 +146,13 @@ fn offered(c: &Configured) -> String {
     } else {
         format!("dials every {}s", c.connect_retry_s)
     };
-    format!("{}, {hold}, {dial}", c.families.join(", "))
+    let time = Duration::from_millis;
+    let idle = match (c.idle_hold_ms, c.idle_hold_max_ms) {
+        (0, _) => "no idle hold".to_owned(),
+        (first, most) if most <= first => format!("idle hold {:?}", time(first)),
+        (first, most) => format!("idle hold {:?} to {:?}", time(first), time(most)),
+    };
+    format!("{}, {hold}, {dial}, {idle}", c.families.join(", "))
 }
 
 fn agreement(a: &Agreed) -> String {

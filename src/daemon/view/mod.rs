@@ -76,6 +76,11 @@ impl View {
     fn seconds_since(&self, then: Time) -> u64 {
         self.clock.now().since(then).as_secs()
     }
+
+    /// Rounded up: what is not over has a second yet.
+    fn seconds_until(&self, then: Time) -> u64 {
+        then.since(self.clock.now()).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    }
 }
 
 /// The ranges, with how many neighbours of each there are.

@@ -1,9 +1,11 @@
 //! Neighbours: what their tasks say of themselves, beside what the Rib counts.
 
+use std::time::Duration;
+
 use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::refused::Unusable;
-use starling_bgp::session::{DownReason, PeerStatus, State};
+use starling_bgp::session::{DownReason, IdleHold, PeerStatus, State};
 use starling_bgp::types::{Families, Family, PeerId, Time};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
@@ -149,6 +151,10 @@ impl View {
             hold_s: n.hold.as_secs(),
             keepalive_s: n.hold.as_secs() / 3,
         });
+        let IdleHold { first, most } = plan.session.idle_hold;
+        let most =
+            if first.is_zero() { first } else { most.unwrap_or(plan.connect_retry).max(first) };
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Neighbor {
             summary: self.summarise(report),
             local_address: plan.local_address,
@@ -158,6 +164,8 @@ impl View {
                 hold_s: plan.hold.as_secs(),
                 connect_retry_s: plan.connect_retry.as_secs(),
                 passive: plan.passive,
+                idle_hold_ms: millis(first),
+                idle_hold_max_ms: millis(most),
             },
             transport: transport(plan),
             agreed,
@@ -170,6 +178,7 @@ impl View {
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
             last_down: status.last_down.as_ref().map(end),
             last_lost: status.lost.as_ref().map(end),
+            idle_left_s: status.idle_until.map(|until| self.seconds_until(until)),
             flaps: u64::from(status.flaps),
             filtered: both(counts.received).saturating_sub(both(counts.accepted)),
             over_limit: both(counts.over),

@@ -7,11 +7,11 @@ use bytes::BytesMut;
 
 use super::{Phase, Session};
 use crate::msg::{PeerOut, Slot};
-use crate::session::DownReason;
 use crate::session::conn::{CLAIM, Conn, Dial, End, Live, Opening, Stage};
 use crate::session::negotiate::offer;
 use crate::session::restart::retain;
 use crate::session::timer::{Backoff, LARGE_HOLD, Timer, Timers};
+use crate::session::{DownReason, IdleHold};
 use crate::types::Time;
 use crate::wire::Notification;
 
@@ -89,7 +89,9 @@ impl Session {
     pub(super) fn accepted(&mut self, now: Time, end: End, out: &mut Vec<PeerOut>) {
         let refusal = match &self.phase {
             Phase::Stopped => Some(Notification::CEASE_REJECTED),
-            Phase::Opening(_) if self.timers.idle_hold() => Some(Notification::CEASE_REJECTED),
+            Phase::Opening(_) if self.timers.idle_hold().is_some() => {
+                Some(Notification::CEASE_REJECTED)
+            }
             Phase::Opening(_) => None,
             Phase::Established(live) if is_outlived(live, now) => {
                 let slot = live.slot;
@@ -209,18 +211,30 @@ impl Session {
                 Some(false) => {}
             },
         }
-        // What it finds wrong with us it judges by itself.
-        let idle = match &reason {
-            DownReason::Sent(why) if why.code != 6 => {
-                Some(self.damping.next(self.config.connect_retry))
-            }
-            DownReason::Received(why) if why.code != 6 => Some(Backoff::default().next(IDLE)),
-            _ => None,
-        };
-        if let Some(idle) = idle {
-            self.timers.start(Timer::IdleHold, now.after(idle));
-        }
+        self.leave_alone(now, &reason);
         self.journal.ended(now, reason, out);
+    }
+
+    /// Starts the IdleHoldTimer where `reason` is an error.
+    fn leave_alone(&mut self, now: Time, reason: &DownReason) {
+        let IdleHold { first, most } = self.config.idle_hold;
+        let idle = match reason {
+            _ if first.is_zero() => return,
+            DownReason::Sent(why) if why.code != 6 => {
+                let most = most.unwrap_or(self.config.connect_retry).max(first);
+                self.damping.next_from(first, most)
+            }
+            // What it finds wrong with us it judges by itself.
+            DownReason::Received(why) if why.code != 6 => first.min(IDLE),
+            _ => return,
+        };
+        let until = now.after(idle);
+        self.timers.start(Timer::IdleHold, until);
+        // It is not called before that either.
+        let waiting = matches!(self.phase, Phase::Opening(Opening { dial: Dial::Waiting, .. }));
+        if waiting && self.timers.at(Timer::ConnectRetry).is_some_and(|at| at < until) {
+            self.timers.start(Timer::ConnectRetry, until);
+        }
     }
 
     /// Another attempt follows, if it is ours to make and none is due.
