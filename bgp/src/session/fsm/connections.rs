@@ -81,7 +81,7 @@ impl Session {
     /// What was in the way is gone: whatever wait is left is none.
     pub(super) fn retry(&mut self, now: Time) {
         let Phase::Opening(Opening { dial: Dial::Waiting, .. }) = self.phase else { return };
-        if !self.timers.idle_hold() {
+        if self.timers.idle_hold().is_none() {
             self.dial_soon(now);
         }
     }
