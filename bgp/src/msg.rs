@@ -313,6 +313,8 @@ pub enum FibBest {
     Own,
     /// Learned. Shared by the prefixes that are reached alike.
     Via(Arc<Via>),
+    /// Learned, and no next hop of any path to it can be reached.
+    Unreachable,
 }
 
 /// Where learned routes lead.

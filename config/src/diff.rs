@@ -306,6 +306,7 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
         v.map_or("only when asked".to_owned(), |v| format!("every {v:?}"))
     });
     pods::pods(&mut all, &from.pods, &to.pods);
+    all.put("[kernel] hold-pools", (&from.hold, &to.hold), false, ToString::to_string);
     routing::node(&mut all, old, new);
     all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);

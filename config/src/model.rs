@@ -12,7 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use starling_bgp::msg::{Export, Originated};
 use starling_bgp::types::{Asn, Families, Family, family_of};
-use starling_fib::types::{PodConfig, Pool};
+use starling_fib::types::{Hold, PodConfig, Pool};
 
 use crate::error::Problem;
 use crate::outward::{Outward, Reflectors};
@@ -229,12 +229,20 @@ pub struct Kernel {
     pub metric: u32,
     /// How often the kernel's table is audited; `None`: only when somebody asks.
     pub audit: Option<Duration>,
+    /// What of the pools must not fall to the default route.
+    pub hold: Hold,
 }
 
 impl Default for Kernel {
     /// What BIRD does: protocol 12, table main, the kernel's own metric.
     fn default() -> Kernel {
-        Kernel { protocol: 12, table: 254, metric: 0, audit: Some(Duration::from_secs(60)) }
+        Kernel {
+            protocol: 12,
+            table: 254,
+            metric: 0,
+            audit: Some(Duration::from_secs(60)),
+            hold: Hold::default(),
+        }
     }
 }
 

@@ -249,6 +249,7 @@ impl Config {
             blocks: node.blocks.clone(),
             audit: self.kernel.audit,
             pods: self.pods.clone(),
+            hold: self.kernel.hold,
         };
         NodePlan {
             name: node.name.clone(),

@@ -29,8 +29,12 @@ use crate::learn::World;
 use crate::nexthops::Context;
 use crate::pods::Pods;
 use crate::retry::{Reading, Retry};
+use crate::rivals::{Rival, Rivals};
 use crate::tunnel::{Device, Tunnel};
-use crate::types::{FibConfig, FibIn, FibOut, KernelEvent, Report, RouteChange, RouteKey, RouteOp};
+use crate::types::{
+    FibConfig, FibIn, FibOut, Hold, KernelEvent, Report, RouteChange, RouteKey, RouteOp,
+    Target,
+};
 use crate::want::Wants;
 use crate::ways::Ways;
 
@@ -68,6 +72,9 @@ pub struct Fib {
     ways_due: bool,
     work: Work,
     reading: Reading,
+    rivals: Rivals,
+    /// The time of the last input.
+    now: Duration,
     auditor: audit::Auditor,
     /// What the kernel holds is known: ops may be planned.
     sure: bool,
@@ -86,8 +93,8 @@ pub struct Fib {
     sweeping: BTreeSet<IpNet>,
     swept: usize,
     warned: BTreeSet<IpAddr>,
-    /// The time of the last input.
-    now: Duration,
+    /// Pools held as a whole: what the Rib does not want there is wanted as unreachable.
+    held: BTreeSet<IpNet>,
 }
 
 impl Default for Fib {
@@ -112,6 +119,8 @@ impl Fib {
             ways_due: false,
             work: Work::Idle,
             reading: Reading::default(),
+            rivals: Rivals::default(),
+            now: Duration::ZERO,
             auditor: audit::Auditor::default(),
             sure: false,
             dirty: BTreeSet::new(),
@@ -124,7 +133,7 @@ impl Fib {
             sweeping: BTreeSet::new(),
             swept: 0,
             warned: BTreeSet::new(),
-            now: Duration::ZERO,
+            held: BTreeSet::new(),
         }
     }
 
@@ -167,6 +176,10 @@ impl Fib {
             FibIn::PartsDone(result) => self.audit_read(result, now, out),
             FibIn::Tick => {}
         }
+        if let Some(config) = &self.config {
+            let news = self.rivals.news(config.protocol, now);
+            out.extend(news.into_iter().map(FibOut::Report));
+        }
         self.advance(now, out);
         self.audit(now, out);
     }
@@ -186,6 +199,16 @@ impl Fib {
         let config = self.config.as_ref()?;
         let Fib { world, device, pods, now, .. } = self;
         Some(Context { world, config, device, pods, now: *now })
+    }
+
+    /// Who else changes our routes, as of the last input.
+    pub fn rivals(&self) -> impl Iterator<Item = Rival> {
+        self.rivals.iter(self.now)
+    }
+
+    /// Our rtm_protocol, once configured.
+    pub fn protocol(&self) -> Option<u8> {
+        self.config.as_ref().map(|config| config.protocol)
     }
 
     /// Whether the kernel's table is known.
@@ -234,14 +257,37 @@ impl Fib {
         if let Some((wants, context)) = self.wants_and_context() {
             wants.reclassify(context);
         }
+        self.hold_pools();
         self.retry.clear();
         self.dirty.extend(self.wants.iter().map(|(prefix, _)| prefix));
         self.warned.clear();
     }
 
+    /// Wants each pool as a whole to be unreachable, if so configured and the Rib knows no better.
+    fn hold_pools(&mut self) {
+        let Some(config) = &self.config else { return };
+        let held: BTreeSet<IpNet> = match config.hold {
+            Hold::Pools => config.pools.iter().map(|pool| pool.cidr.trunc()).collect(),
+            Hold::Nothing | Hold::Destinations => BTreeSet::new(),
+        };
+        let before = std::mem::replace(&mut self.held, held.clone());
+        let no_more = before.difference(&held).map(|pool| (*pool, None));
+        let now = held.difference(&before).map(|pool| (*pool, Some(Target::Unreachable)));
+        for (pool, target) in no_more.chain(now) {
+            let Some((wants, context)) = self.wants_and_context() else { return };
+            let known = wants.get(pool);
+            if known.is_none() || known == Some(&Target::Unreachable) {
+                wants.set(pool, target, context);
+                self.withdrawn.insert(pool);
+                self.dirty.insert(pool);
+            }
+        }
+    }
+
     fn want(&mut self, changes: Vec<RouteChange>) {
         for RouteChange { prefix, target } in changes {
             let prefix = prefix.trunc();
+            let target = target.or(self.held.contains(&prefix).then_some(Target::Unreachable));
             self.touch(prefix);
             let gone = target.is_none();
             let Some((wants, context)) = self.wants_and_context() else { return };

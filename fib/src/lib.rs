@@ -24,6 +24,7 @@ pub mod resolve;
 pub mod retry;
 #[cfg(test)]
 mod rig;
+pub mod rivals;
 pub mod table;
 pub mod tunnel;
 pub mod types;

@@ -13,6 +13,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Changes by others that are put back at once, within [`DRIFT_WINDOW`].
 const DRIFTS_AT_ONCE: u32 = 5;
+/// Changes remembered without looking which are old.
+const MOST_CALM: usize = 1024;
 const DRIFT_WINDOW: Duration = Duration::from_secs(1);
 
 fn longer(wait: Duration) -> Duration {
@@ -44,6 +46,8 @@ struct Drift {
 pub struct Retry {
     refusals: BTreeMap<IpNet, Refusal>,
     drifts: BTreeMap<IpNet, Drift>,
+    /// How many of them before old ones are looked for again.
+    tidy_at: usize,
     until: BTreeMap<IpNet, Duration>,
     order: BTreeSet<(Duration, IpNet)>,
 }
@@ -80,11 +84,16 @@ impl Retry {
     }
 
     /// Somebody changed a route of ours. It may be put back at once, or after a wait that grows
-    /// if this repeats.
-    pub fn drifted(&mut self, prefix: IpNet, now: Duration) {
-        if self.drifts.len() > 1024 {
+    /// if this repeats. Whether it was changed a moment ago too.
+    pub fn drifted(&mut self, prefix: IpNet, now: Duration) -> bool {
+        if self.drifts.len() >= self.tidy_at.max(MOST_CALM) {
             self.drifts.retain(|_, drift| now.saturating_sub(drift.last) < LONGEST_WAIT);
+            self.tidy_at = self.drifts.len() * 2;
         }
+        let repeated = self
+            .drifts
+            .get(&prefix)
+            .is_some_and(|drift| now.saturating_sub(drift.last) < LONGEST_WAIT);
         let fresh = Drift { since: now, times: 0, wait: Duration::ZERO, last: now };
         let drift = self.drifts.entry(prefix).or_insert(fresh);
         if now.saturating_sub(drift.last) >= LONGEST_WAIT.saturating_add(drift.wait) {
@@ -103,6 +112,12 @@ impl Retry {
             let until = now.saturating_add(drift.wait);
             self.block(prefix, until);
         }
+        repeated
+    }
+
+    /// Not before `until`.
+    pub fn delay(&mut self, prefix: IpNet, until: Duration) {
+        self.block(prefix, until);
     }
 
     /// The kernel holds what it should: a former refusal is history.

@@ -39,6 +39,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
         blocks: Vec::new(),
         pods: PodConfig::default(),
         audit: None,
+        hold: Hold::Nothing,
     }
 }
 

@@ -80,6 +80,31 @@ pub struct FibConfig {
     pub pods: PodConfig,
     /// How often the kernel's table is audited; `None`: only when somebody asks.
     pub audit: Option<Duration>,
+    /// What of the pools must not fall to the default route.
+    pub hold: Hold,
+}
+
+/// What of the pools is held as `unreachable` routes, so that packets to pods never leave by a
+/// default route that has not heard of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Hold {
+    /// Nothing.
+    Nothing,
+    /// Destinations in a pool that are announced and cannot be reached.
+    #[default]
+    Destinations,
+    /// These, and each pool as a whole: also what nobody announces.
+    Pools,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Hold::Nothing => "nothing",
+            Hold::Destinations => "destinations",
+            Hold::Pools => "pools",
+        })
+    }
 }
 
 /// Which routes lead to local pods, and which of those neighbours are told.
@@ -174,6 +199,8 @@ pub enum Kind {
     Unicast,
     /// Dropped silently: an own block.
     Blackhole,
+    /// Rejected with an ICMP: what a pool holds and nobody can be reached for.
+    Unreachable,
     /// Any other rtm_type, by number (never ours to write).
     Other(u8),
 }
@@ -206,7 +233,7 @@ pub struct KernelRoute {
     pub tos: u8,
     /// RTA_PREFSRC.
     pub source: Option<IpAddr>,
-    /// Next hops, in the kernel's order; empty for `Kind::Blackhole`.
+    /// Next hops, in the kernel's order; empty for all but `Kind::Unicast`.
     pub hops: Vec<Hop>,
 }
 
@@ -361,6 +388,8 @@ pub enum Target {
     Own,
     /// Learned. Routes that lead alike share one.
     Via(Arc<Via>),
+    /// Learned, and no next hop of any path to it can be reached: see [`Hold`].
+    Unreachable,
 }
 
 /// Where learned routes lead.
@@ -424,7 +453,7 @@ pub enum How {
     },
     /// Own block.
     Blackhole,
-    /// No route, no interface, or no tunnel device; never programmed.
+    /// No route, no interface, or no tunnel device; never programmed, unless as [`Hold`] says.
     Unreachable,
 }
 
@@ -601,6 +630,19 @@ pub enum Report {
         /// Which.
         prefix: IpNet,
         /// What was found.
+        what: String,
+    },
+    /// Somebody keeps changing routes of ours.
+    Rival {
+        /// The rtm_protocol of what is there now; `None`: nothing is.
+        who: Option<u8>,
+        /// How many in the last [`crate::rivals::WINDOW`].
+        recent: u64,
+        /// The last one.
+        example: IpNet,
+        /// They are put back after growing waits now.
+        waits: bool,
+        /// The sentence.
         what: String,
     },
     /// An audit found the kernel other than its news had said. It is read again and put right.

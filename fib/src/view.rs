@@ -35,13 +35,16 @@ pub enum KernelState {
     Installed,
     /// To be written, or being written.
     Pending,
+    /// Somebody keeps changing it: it is put back after a wait.
+    Contested,
     /// The kernel refused it, with these words; it is tried again.
     Refused(String),
     /// Somebody else (rtm_protocol) holds the key.
     Occupied(u8),
     /// A local pod has this address, and its own route out of the interface of this name.
     Pod(String),
-    /// No next hop can be used: never written.
+    /// No next hop can be used: in a pool the kernel rejects what goes there (see
+    /// [`crate::types::Hold`]), elsewhere there is no route.
     Unreachable,
 }
 
@@ -147,11 +150,16 @@ impl Fib {
             Desired::Route(want) => {
                 let mut others = self.world.others_at(want.key);
                 if self.world.have().of(prefix).any(|have| same(&have, &want)) {
-                    KernelState::Installed
+                    match want.kind {
+                        Kind::Unreachable => KernelState::Unreachable,
+                        _ => KernelState::Installed,
+                    }
                 } else if let Some(other) = others.next() {
                     KernelState::Occupied(other.protocol)
                 } else if let Some(refusal) = self.retry.refusal(prefix) {
                     KernelState::Refused(refusal.reason.clone())
+                } else if self.retry.waits(prefix) {
+                    KernelState::Contested
                 } else {
                     KernelState::Pending
                 }
@@ -177,6 +185,7 @@ impl Words {
         let mut line = match route.kind {
             Kind::Unicast => Vec::new(),
             Kind::Blackhole => vec!["blackhole".to_owned()],
+            Kind::Unreachable => vec!["unreachable".to_owned()],
             Kind::Other(number) => vec![format!("type {number}")],
         };
         let mut hops = Vec::new();

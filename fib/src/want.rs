@@ -17,8 +17,8 @@ use crate::nexthops::{Context, Nexthops};
 use crate::plan::Desired;
 use crate::resolve::{Class, Fate, loops};
 use crate::types::{
-    Encap, FibConfig, Hop, How, KernelRoute, Kind, NextHop, Report, Resolution, RouteKey, Target,
-    Via,
+    Encap, FibConfig, Hold, Hop, How, KernelRoute, Kind, NextHop, Report, Resolution, RouteKey,
+    Target, Via,
 };
 use crate::underlay::host;
 
@@ -184,10 +184,17 @@ impl Wants {
                 hops,
             })
         };
+        let held = || match is_held(prefix, context.config) {
+            true => route(Kind::Unreachable, Vec::new()),
+            false => Desired::Nothing,
+        };
         let via = match target {
             Target::Own => return route(Kind::Blackhole, Vec::new()),
             // A pod that is here, or still here: its own route leads to it.
-            Target::Via(_) if context.pods.holds(prefix) => return Desired::Nothing,
+            Target::Via(_) | Target::Unreachable if context.pods.holds(prefix) => {
+                return Desired::Nothing;
+            }
+            Target::Unreachable => return held(),
             Target::Via(via) => via,
         };
         let class = class_of(prefix, via, context);
@@ -204,11 +211,26 @@ impl Wants {
             }
         }
         match hops.as_mut_slice() {
-            [] => return Desired::Nothing,
+            [] => return held(),
             [only] => only.weight = 1,
             several => several.sort_unstable(),
         }
         route(Kind::Unicast, hops)
+    }
+
+    /// What a wanted prefix should have as long as its next hops' answer is on its way, if it has
+    /// nothing.
+    pub fn meanwhile(&self, prefix: IpNet, config: &FibConfig) -> Option<KernelRoute> {
+        let target = self.routes.get(&prefix).filter(|_| is_held(prefix, config))?;
+        Some(KernelRoute {
+            key: key_of(prefix, Some(target), config),
+            protocol: config.protocol,
+            kind: Kind::Unreachable,
+            scope: 0,
+            tos: 0,
+            source: None,
+            hops: Vec::new(),
+        })
     }
 
     /// What a wanted prefix's next hops come to, one by one; a single entry without an address
@@ -226,6 +248,13 @@ impl Wants {
                     false => "what has no longer route here is discarded",
                 };
                 return vec![(None, Resolution { how: How::Blackhole, why: why.to_owned() })];
+            }
+            Target::Unreachable => {
+                let why = match context.config.pools.iter().any(|pool| pool.cidr == prefix) {
+                    true => "the pool's own space: what nobody announces is rejected",
+                    false => "no next hop of any path to it can be reached",
+                };
+                return vec![(None, Resolution { how: How::Unreachable, why: why.to_owned() })];
             }
             Target::Via(via) => via,
         };
@@ -311,6 +340,11 @@ fn key_of(prefix: IpNet, target: Option<&Target>, config: &FibConfig) -> RouteKe
         (_, metric) => metric,
     };
     RouteKey { prefix, table: config.table, metric }
+}
+
+/// Whether a prefix must not be left to the default route.
+fn is_held(prefix: IpNet, config: &FibConfig) -> bool {
+    config.hold != Hold::Nothing && config.pools.iter().any(|pool| pool.cidr.contains(&prefix))
 }
 
 fn class_of(prefix: IpNet, via: &Via, context: Context<'_>) -> Class {

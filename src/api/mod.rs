@@ -117,9 +117,30 @@ pub struct Summary {
     /// Where others may call from.
     #[serde(default)]
     pub ranges: Vec<RangeSummary>,
+    /// Other programs that changed this node's routes in the kernel.
+    #[serde(default)]
+    pub rivals: Vec<Rival>,
     /// Connections refused since the daemon started before they were any neighbour's.
     #[serde(default)]
     pub refused_connections: u64,
+}
+
+/// Another program that writes to this node's routes in the kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rival {
+    /// The rtm_protocol of what is there now; none: our route was removed, by whom the kernel does
+    /// not say.
+    pub protocol: Option<u8>,
+    /// What it did, in words.
+    pub what: String,
+    /// Changes in the last 60 s.
+    pub recent: u64,
+    /// Changes since the daemon started.
+    pub total: u64,
+    /// The destination that it changed last.
+    pub last: ipnet::IpNet,
+    /// How long ago.
+    pub last_s: u64,
 }
 
 /// Whether the node does its job (`/readyz`).

@@ -34,6 +34,7 @@ pub fn routes(batch: &FibBatch) -> Vec<fib::RouteChange> {
     let mut known: HashMap<*const Via, Arc<fib::Via>> = HashMap::new();
     let mut target = |best: &FibBest| match best {
         FibBest::Own => fib::Target::Own,
+        FibBest::Unreachable => fib::Target::Unreachable,
         FibBest::Via(way) => {
             let there = known.entry(Arc::as_ptr(way)).or_insert_with(|| Arc::new(via(way)));
             fib::Target::Via(there.clone())

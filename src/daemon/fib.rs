@@ -133,6 +133,13 @@ fn log(report: &Report) {
         Report::Drift { prefix, what } => {
             tracing::warn!(%prefix, "somebody else changed a route of ours, put back: {what}");
         }
+        Report::Rival { what, example, waits, .. } => {
+            let again = match waits {
+                true => "ours are put back after growing waits",
+                false => "ours are put back where their place is free",
+            };
+            tracing::warn!(last = %example, "{what}: two programs manage the same routes; {again}");
+        }
         Report::Unheard { differences, first, what } => tracing::error!(
             differences,
             first = first.map(tracing::field::display),

@@ -50,6 +50,11 @@ struct ByState {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ByProtocol {
+    protocol: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct ByPeer {
     peer: String,
     address: String,
@@ -200,6 +205,14 @@ impl Scrape {
     }
 
     fn describe_fib(&self, registry: &mut Registry) {
+        let rivals = Family::<ByProtocol, Counter>::default();
+        for rival in &self.summary.rivals {
+            let protocol = rival.protocol.map_or("unknown".to_owned(), |p| p.to_string());
+            rivals.get_or_create(&ByProtocol { protocol }).inc_by(rival.total);
+        }
+        let help = "Routes of ours that somebody else changed, by the rtm_protocol of what was \
+                    there then (unknown: nothing)";
+        registry.register("fib_routes_changed_by_others", help, rivals);
         let entries = Family::<ByState, Gauge>::default();
         for state in KernelState::ALL {
             let count = self.fib.get(&state).copied().unwrap_or(0);

@@ -84,6 +84,7 @@ pub(crate) fn summary() -> Summary {
             limit: 100,
         }],
         refused_connections: 7,
+        rivals: Vec::new(),
     }
 }
 

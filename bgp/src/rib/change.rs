@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::decision::{self, Candidate};
-use super::kernel::{Fates, Kernel};
+use super::kernel::{Fate, Fates, Kernel};
 use super::nexthop::Nexthops;
 use super::peers::Peers;
 use crate::export::{Exports, Feed, Known, Lent, Offer};
@@ -154,6 +154,12 @@ impl Change<'_> {
             let ranking = Ranking { config, peers, nexthops, sources };
             let best = ranking.best(dest.paths.as_slice(), sets, &mut hops);
             let was = dest.best();
+            let was_stranded = dest.is_stranded();
+            let alone = match best {
+                Some(_) => Fate::Nothing,
+                None => fates.without_best(dest.paths.as_slice(), prefix, &ranking, sets),
+            };
+            let stranded = alone == Fate::Stranded;
             feeds.clear();
             let mut told = None;
             if all || best != was || *refeed {
@@ -170,17 +176,27 @@ impl Change<'_> {
                 }
             }
             let more = kernel.intern(&hops);
-            if best != was || more != more_was {
-                let old = fates.of(was, more_was, prefix, &ranking, sets);
-                let new = fates.decide(best, more, prefix, &ranking, sets);
+            if best != was || more != more_was || stranded != was_stranded {
+                let old = match was_stranded {
+                    true => Fate::Stranded,
+                    false => fates.of(was, more_was, prefix, &ranking, sets),
+                };
+                let new = match stranded {
+                    true => Fate::Stranded,
+                    false => fates.decide(best, more, prefix, &ranking, sets),
+                };
                 if new != old {
                     let best = fates.told(new, kernel);
                     fib.push(FibRoute { prefix: prefix.net(), best });
                 }
             }
             kernel.release(more_was);
-            if best != was {
+            if best.is_none() && (stranded || was_stranded) {
+                dest.set_stranded(stranded);
+            } else if best != was || was_stranded {
                 dest.set_best(best);
+            }
+            if best != was {
                 if best.map(|b| b.source) != was.map(|b| b.source) {
                     let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
                         let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));

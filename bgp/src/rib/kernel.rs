@@ -26,6 +26,8 @@ const METRIC_ZERO: u32 = i32::MAX as u32;
 pub(crate) enum Fate {
     Nothing,
     Blackhole,
+    /// Routes are known, and none of their next hops can be reached.
+    Stranded,
     Via {
         next_hop: NextHop,
         from: PeerId,
@@ -86,6 +88,7 @@ impl Kernel {
         match fate {
             Fate::Nothing => None,
             Fate::Blackhole => Some(FibBest::Own),
+            Fate::Stranded => Some(FibBest::Unreachable),
             Fate::Via { next_hop, from, metric, encapsulation, more } => {
                 let first = Hop { next_hop, from };
                 let hops = std::iter::once(first).chain(self.more(more).iter().copied()).collect();
@@ -181,6 +184,28 @@ impl Fates {
         fate
     }
 
+    /// What it is told where no path may be used: whether one would enter it, could its next hop be
+    /// reached. Until the kernel has answered for it, nothing is said.
+    pub(crate) fn without_best<P: Keyed>(
+        &mut self,
+        paths: &[Path],
+        prefix: P,
+        ranking: &Ranking<'_>,
+        sets: &Sets,
+    ) -> Fate {
+        let stranded = |path: &&Path| {
+            path.is_accepted()
+                && !path.source().is_own()
+                && ranking.nexthops.is_unreachable(path.used)
+        };
+        let Some(path) = paths.iter().find(stranded) else { return Fate::Nothing };
+        let best = Best { source: path.source(), attr: path.used };
+        match self.of(Some(best), More::default(), prefix, ranking, sets) {
+            Fate::Via { .. } => Fate::Stranded,
+            other => other,
+        }
+    }
+
     /// The message to the Fib; the same `Via` for a run of prefixes.
     pub(crate) fn told(&mut self, fate: Fate, kernel: &Kernel) -> Option<FibBest> {
         match &self.told {
@@ -257,6 +282,9 @@ impl Rib {
         let table = P::table(&self.tables);
         let mut fates = Fates::default();
         let fate = |id| match table.get(id) {
+            Some(dest) if dest.is_stranded() => {
+                fates.without_best(dest.paths.as_slice(), dest.prefix, &ranking, sets)
+            }
             Some(dest) => fates.of(dest.best(), table.more(id), dest.prefix, &ranking, sets),
             None => Fate::Nothing,
         };

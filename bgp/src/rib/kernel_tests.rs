@@ -33,6 +33,7 @@ fn hops(world: &World, prefix: &str) -> Vec<String> {
     match world.fib.get(&net(prefix)) {
         Some(FibBest::Via(via)) => via.hops.iter().map(|h| h.next_hop.to_string()).collect(),
         Some(FibBest::Own) => vec!["blackhole".to_owned()],
+        Some(FibBest::Unreachable) => vec!["unreachable".to_owned()],
         None => Vec::new(),
     }
 }
@@ -224,4 +225,38 @@ fn rules_that_ask_for_the_interface_follow_it() {
     assert_eq!(world.say(news("10.0.0.1", None)), 2);
     world.say(on("eth0"));
     assert!(world.fib.is_empty() && world.heard(2, N2).is_some());
+}
+
+#[test]
+fn routes_that_lead_nowhere_are_told_as_such() {
+    let mut world = world(|_| {});
+    world.say(announce(1, &hop(1), &[net(N1), net(N2)]));
+    assert_eq!(world.fib.len(), 0, "nobody knows yet whether the next hop can be reached");
+    let told = |world: &World| [hops(world, N1), hops(world, N2)].concat();
+    world.say(news("10.0.0.1", None));
+    assert_eq!(told(&world), ["unreachable", "unreachable"]);
+    world.say(news("10.0.0.1", Some(0)));
+    assert_eq!(told(&world), ["10.0.0.1", "10.0.0.1"]);
+    world.say(news("10.0.0.1", None));
+    assert_eq!(told(&world), ["unreachable", "unreachable"]);
+    // Another path that leads somewhere, or the last path's end.
+    world.learn(2, &hop(2), &[net(N1)]);
+    world.say(withdraw(1, &[net(N2)]));
+    assert_eq!(told(&world), ["10.0.0.2"]);
+    world.say(withdraw(2, &[net(N1)]));
+    assert_eq!(told(&world), ["unreachable"]);
+    world.say(withdraw(1, &[net(N1)]));
+    assert_eq!(world.fib.len(), 0);
+}
+
+#[test]
+fn a_rule_keeps_out_of_the_kernel_what_leads_nowhere_too() {
+    let mut world = world(|config| config.kernel_rules = rules(Verdict::Reject));
+    world.say(announce(1, &hop(1), &[net(N1), net(N2)]));
+    world.say(news("10.0.0.1", None));
+    assert_eq!(world.fib.keys().copied().collect::<Vec<_>>(), [net(N2)]);
+    let without = config(&[], peers());
+    world.say(RibIn::Configure(Box::new(without)));
+    world.say(withdraw(1, &[net(N1), net(N2)]));
+    assert_eq!(world.fib.len(), 0);
 }

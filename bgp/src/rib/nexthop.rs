@@ -145,6 +145,11 @@ impl Nexthops {
         self.of(attr)?.answer.flatten()
     }
 
+    /// Whether the kernel has said that there is no way to it.
+    pub(crate) fn is_unreachable(&self, attr: AttrId) -> bool {
+        self.of(attr).is_some_and(|hop| hop.answer == Some(None))
+    }
+
     /// The same, for people.
     pub(crate) fn reach(&self, address: NextHop) -> Reach {
         let hop = self.by_address.get(&address).and_then(|id| self.hops.get(*id));
@@ -188,12 +193,11 @@ impl Nexthops {
         for NexthopNews { next_hop: address, metric, interface } in news {
             let Some(id) = self.by_address.get(address) else { continue };
             let Some(hop) = self.hops.get_mut(*id) else { continue };
-            let before = hop.answer.flatten();
-            hop.answer = Some(*metric);
+            let before = hop.answer.replace(*metric);
             if hop.interface != *interface {
                 hop.interface.clone_from(interface);
             }
-            if before != *metric && !hop.news {
+            if before != Some(*metric) && !hop.news {
                 hop.news = true;
                 users += hop.users;
             }

@@ -27,7 +27,7 @@ fn world() -> World {
 fn from(world: &World) -> Vec<u32> {
     let hop = |best: &FibBest| match best {
         FibBest::Via(via) => via.hops[0].from.0,
-        FibBest::Own => 0,
+        FibBest::Own | FibBest::Unreachable => 0,
     };
     world.fib.values().map(hop).collect()
 }

@@ -224,6 +224,9 @@ pub(crate) struct Best {
 /// Stands for "no best path" without costing a tag.
 const NONE: Best = Best { source: SourceId(u32::MAX), attr: AttrId(u32::MAX) };
 
+/// Likewise; and the Fib was told that there are paths of which none leads anywhere.
+const STRANDED: Best = Best { attr: AttrId(u32::MAX - 1), ..NONE };
+
 /// One destination.
 #[derive(Debug)]
 pub(crate) struct Dest<P> {
@@ -239,11 +242,22 @@ impl<P: Copy> Dest<P> {
 
     /// What the last decision said.
     pub(crate) fn best(&self) -> Option<Best> {
-        (self.best != NONE).then_some(self.best)
+        (self.best != NONE && self.best != STRANDED).then_some(self.best)
     }
 
     pub(crate) fn set_best(&mut self, best: Option<Best>) {
         self.best = best.unwrap_or(NONE);
+    }
+
+    /// Whether there was no best path although there were some: none of their next hops can be
+    /// reached.
+    pub(crate) fn is_stranded(&self) -> bool {
+        self.best == STRANDED
+    }
+
+    /// There is no best path, for that reason or because there is none at all.
+    pub(crate) fn set_stranded(&mut self, stranded: bool) {
+        self.best = if stranded { STRANDED } else { NONE };
     }
 
     /// Whether nothing points here from the inside.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use starling_bgp::msg::Export;
 use starling_bgp::types::{Asn, Family};
-use starling_fib::types::Mode;
+use starling_fib::types::{Hold, Mode};
 use toml::de::{DeTable, DeValue};
 
 use crate::reader::{Field, Section, kind, place, strings};
@@ -120,7 +120,15 @@ const PEER: Keys = &[
     "role",
     "strict-role",
 ];
-const KERNEL: Keys = &["protocol", "table", "metric", "policy", "metric-from-local-pref", "audit"];
+const KERNEL: Keys = &[
+    "protocol",
+    "table",
+    "metric",
+    "policy",
+    "metric-from-local-pref",
+    "audit",
+    "hold-pools",
+];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
@@ -254,6 +262,7 @@ pub(crate) struct Kernel {
     pub(crate) policy: Field<Vec<Sp<Name>>>,
     pub(crate) metric_from_local_pref: Field<bool>,
     pub(crate) audit: Field<Duration>,
+    pub(crate) hold_pools: Field<Hold>,
 }
 
 #[derive(Debug)]
@@ -380,6 +389,7 @@ impl Raw {
                     policy: s.one_or_list("policy"),
                     metric_from_local_pref: s.one("metric-from-local-pref"),
                     audit: s.one("audit"),
+                    hold_pools: s.one("hold-pools"),
                 };
                 self.kernel.replace(kernel).map(|b| b.at)
             }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use starling_bgp::types::{Asn, Family};
-use starling_fib::types::Mode;
+use starling_fib::types::{Hold, Mode};
 use toml::de::DeValue;
 
 use crate::reader::{Scalar, Wrong, nearest};
@@ -129,6 +129,20 @@ impl Scalar for Mode {
                 ("always", Mode::Always),
                 ("cross-subnet", Mode::CrossSubnet),
                 ("never", Mode::Never),
+            ],
+        )
+    }
+}
+
+impl Scalar for Hold {
+    const EXPECTED: &'static str = "\"destinations\", \"pools\" or \"nothing\"";
+    fn read(value: &DeValue<'_>) -> Result<Hold, Wrong> {
+        one_of(
+            value,
+            &[
+                ("destinations", Hold::Destinations),
+                ("pools", Hold::Pools),
+                ("nothing", Hold::Nothing),
             ],
         )
     }

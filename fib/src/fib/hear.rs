@@ -79,7 +79,13 @@ impl Fib {
         let Some(config) = self.config.as_ref().filter(|_| self.is_coupled()) else { return };
         let key = self.wants.key_of(prefix, config);
         let wanted = self.wants.contains(prefix);
-        let what = match (self.world.others_at(key).next(), self.world.have().at(key).next()) {
+        let there = (self.world.others_at(key).next(), self.world.have().at(key).next());
+        let who = match &there {
+            (Some(other), _) => Some(other.protocol),
+            (None, Some(ours)) => Some(ours.protocol),
+            (None, None) => None,
+        };
+        let what = match there {
             (Some(other), _) => format!("taken over by protocol {}", other.protocol),
             (None, Some(_)) if !wanted => "added by somebody else".to_owned(),
             (None, Some(ours)) => {
@@ -87,8 +93,14 @@ impl Fib {
             }
             (None, None) => "removed".to_owned(),
         };
-        self.retry.drifted(prefix, now);
-        out.push(FibOut::Report(Report::Drift { prefix, what }));
+        let repeated = self.retry.drifted(prefix, now);
+        let answer = self.rivals.act(who, prefix, repeated, now);
+        if let Some(wait) = answer.wait {
+            self.retry.delay(prefix, now.saturating_add(wait));
+        }
+        if answer.line {
+            out.push(FibOut::Report(Report::Drift { prefix, what }));
+        }
     }
 
     pub(super) fn events(

@@ -46,8 +46,10 @@ enum Deed {
     Own(usize),
     Drop(usize),
     Settled,
+    Unreachable(usize),
     Configure {
         never: bool,
+        hold: Hold,
         protocol: u8,
         table: u32,
         metric: u32,
@@ -96,14 +98,18 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just((80, MAIN)),
         1 => Just((12, 100)),
     ];
+    let hold = prop_oneof![Just(Hold::Nothing), Just(Hold::Destinations), Just(Hold::Pools)];
     prop_oneof![
         6 => (prefix.clone(), hops, special).prop_map(|(p, h, (m, e))| Deed::Want(p, h, m, e)),
         1 => prefix.clone().prop_map(Deed::Own),
         2 => prefix.clone().prop_map(Deed::Drop),
+        1 => prefix.clone().prop_map(Deed::Unreachable),
         1 => Just(Deed::Settled),
-        2 => (any::<bool>(), owner, metric.clone()).prop_map(|(never, (protocol, table), metric)| {
-            Deed::Configure { never, protocol, table, metric }
-        }),
+        2 => (any::<bool>(), hold, owner, metric.clone()).prop_map(
+            |(never, hold, (protocol, table), metric)| {
+                Deed::Configure { never, hold, protocol, table, metric }
+            }
+        ),
         2 => (nic.clone(), any::<bool>()).prop_map(|(n, up)| Deed::Link(n, up)),
         1 => (nic, any::<bool>()).prop_map(|(n, up)| Deed::Carrier(n, up)),
         1 => (1300..1600_u32).prop_map(Deed::Mtu),
@@ -193,8 +199,12 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
             wanted.remove(&prefix);
             rig.drop(PREFIXES[prefix]);
         }
+        Deed::Unreachable(prefix) => {
+            wanted.insert(prefix, Target::Unreachable);
+            rig.target(PREFIXES[prefix], Target::Unreachable);
+        }
         Deed::Settled => rig.tell(FibIn::Settled),
-        Deed::Configure { never, protocol, table, metric } => {
+        Deed::Configure { never, hold, protocol, table, metric } => {
             // No dump shows a former table, so a doubt about it could not be settled any more:
             // only a calm Fib leaves no route behind there.
             if table != rig.config.table {
@@ -202,7 +212,7 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
                 rig.pass(Duration::from_secs(100));
             }
             let pools = pools(never);
-            let config = FibConfig { pools, protocol, table, metric, ..rig.config.clone() };
+            let config = FibConfig { pools, hold, protocol, table, metric, ..rig.config.clone() };
             rig.configure(config);
         }
         Deed::Link(nic, up) => kernel.link_change(nic, |link| link.up = up),
@@ -301,8 +311,17 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
     let tunnel = dump.links.iter().find(|link| link.name == "tunl0" && link.up);
     let is_local = |a: IpAddr| matches!(a, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let mut expected = Vec::new();
-    for (prefix, target) in wanted {
-        let prefix = net(PREFIXES[*prefix]);
+    let mut wanted: BTreeMap<IpNet, Target> =
+        wanted.iter().map(|(prefix, target)| (net(PREFIXES[*prefix]), target.clone())).collect();
+    if config.hold == Hold::Pools {
+        for pool in &config.pools {
+            wanted.entry(pool.cidr).or_insert(Target::Unreachable);
+        }
+    }
+    for (prefix, target) in &wanted {
+        let prefix = *prefix;
+        let is_held = config.hold != Hold::Nothing
+            && config.pools.iter().any(|pool| pool.cidr.contains(&prefix));
         let is_v6 = prefix.addr().is_ipv6();
         let (metric, encap) = match target {
             Target::Via(via) => (via.metric.unwrap_or(config.metric), via.encap),
@@ -317,6 +336,11 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
         let mut hops = Vec::new();
         let via = match target {
             Target::Via(via) => via,
+            Target::Unreachable if is_held => {
+                expected.push(KernelRoute { kind: Kind::Unreachable, hops, ..like(key, config) });
+                continue;
+            }
+            Target::Unreachable => continue,
             Target::Own => {
                 expected.push(KernelRoute { kind: Kind::Blackhole, hops, ..like(key, config) });
                 continue;
@@ -398,7 +422,9 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
             only.weight = 1;
         }
         hops.sort();
-        if !hops.is_empty() {
+        if hops.is_empty() && is_held {
+            expected.push(KernelRoute { kind: Kind::Unreachable, hops, ..like(key, config) });
+        } else if !hops.is_empty() {
             expected.push(KernelRoute { hops, ..like(key, config) });
         }
     }

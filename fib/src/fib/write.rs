@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{Fib, Work, Writing};
 use crate::plan::{Batch, Desired, Verdict, plan};
-use crate::types::{FibOut, OpFailure, Report, RouteOp};
+use crate::types::{FibOut, KernelRoute, OpFailure, Report, RouteOp};
 
 /// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
 /// small and that other news is heard between two batches of a full table.
@@ -145,15 +145,23 @@ impl Fib {
             // A predecessor's: its peer may announce it yet.
             Desired::Hold
         };
+        let ours: Vec<KernelRoute> = self.world.have().of(prefix).collect();
+        let desired = match desired {
+            Desired::Hold if wanted && ours.is_empty() => {
+                self.wants.meanwhile(prefix, context.config).map_or(Desired::Hold, Desired::Route)
+            }
+            other => other,
+        };
         let key = self.wants.key_of(prefix, context.config);
-        let ours = self.world.have().of(prefix).collect();
         let other = self.world.others_at(key).next();
         let verdict = plan(desired, ours, other, batch);
         let reported = self.occupied.get(&prefix).copied();
         match verdict {
             Verdict::Occupied(protocol) if reported != Some((key, protocol)) => {
                 self.occupied.insert(prefix, (key, protocol));
-                out.push(FibOut::Report(Report::Occupied { key, protocol }));
+                if !self.rivals.is_known(Some(protocol), self.now) {
+                    out.push(FibOut::Report(Report::Occupied { key, protocol }));
+                }
             }
             Verdict::Occupied(_) => {}
             _ => {

@@ -72,6 +72,7 @@ pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeErr
     let kind = match kind {
         libc::RTN_UNICAST => Kind::Unicast,
         libc::RTN_BLACKHOLE => Kind::Blackhole,
+        libc::RTN_UNREACHABLE => Kind::Unreachable,
         other => Kind::Other(other),
     };
     if !matches!(family, AF_INET | AF_INET6) {

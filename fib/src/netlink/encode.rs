@@ -90,6 +90,7 @@ fn key(route: &KernelRoute) -> RouteMessage {
         kind: match route.kind {
             Kind::Unicast => RouteType::Unicast,
             Kind::Blackhole => RouteType::BlackHole,
+            Kind::Unreachable => RouteType::Unreachable,
             Kind::Other(kind) => kind.into(),
         },
         ..RouteHeader::default()

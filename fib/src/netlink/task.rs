@@ -194,7 +194,11 @@ impl Pump {
             self.flush(&mut routes);
             match command {
                 Command::Fib(input) => self.tell(input),
-                Command::Query(look) => look(&self.fib),
+                Command::Query(look) => {
+                    // What it shows of the time is of now.
+                    self.tell(FibIn::Tick);
+                    look(&self.fib);
+                }
                 Command::Audit(_) if self.frozen => {}
                 Command::Audit(answer) => {
                     self.auditing.push(answer);

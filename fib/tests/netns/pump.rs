@@ -6,7 +6,8 @@ use starling_fib::Fib;
 use starling_fib::audit::Audit;
 use starling_fib::netlink::{Command, NetlinkError, News, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, KernelRoute, Mode, PodConfig, Pool, Report, RouteChange, Target, TunnelConfig,
+    FibConfig, FibIn, Hold, KernelRoute, Mode, PodConfig, Pool, Report, RouteChange, Target,
+    TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -104,6 +105,7 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
         blocks: Vec::new(),
         pods: PodConfig::default(),
         audit: None,
+        hold: Hold::default(),
     }))
 }
 

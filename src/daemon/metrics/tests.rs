@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::{PeerKind, PeerSummary, PolicyRule, Ready, Reason};
+use crate::api::{PeerKind, PeerSummary, PolicyRule, Ready, Reason, Rival};
 
 fn peer(name: &str, state: SessionState, received: u64) -> PeerSummary {
     PeerSummary {
@@ -43,6 +43,11 @@ fn bfd(name: &str, state: BfdState, flaps: u64) -> BfdSession {
     }
 }
 
+fn rival(protocol: Option<u8>, total: u64) -> Rival {
+    let last = "10.244.1.0/26".parse().unwrap();
+    Rival { protocol, what: String::new(), recent: 1, total, last, last_s: 5 }
+}
+
 #[test]
 fn every_series_is_there_and_labels_are_escaped() {
     let scrape = Scrape {
@@ -68,6 +73,7 @@ fn every_series_is_there_and_labels_are_escaped() {
             },
             ranges: Vec::new(),
             refused_connections: 7,
+            rivals: vec![rival(Some(80), 14), rival(None, 3)],
             peers: vec![
                 peer("a \"quoted\" \\ name", SessionState::Established, 9),
                 peer("server3", SessionState::Active, 1),
@@ -107,6 +113,8 @@ fn every_series_is_there_and_labels_are_escaped() {
         "starling_fib_routes{state=\"refused\"} 0",
         "starling_local_pods 7",
         "starling_local_pods_announced 2",
+        "starling_fib_routes_changed_by_others_total{protocol=\"80\"} 14",
+        "starling_fib_routes_changed_by_others_total{protocol=\"unknown\"} 3",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }

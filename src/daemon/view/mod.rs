@@ -127,6 +127,7 @@ impl Backend for View {
             ready: self.readiness(&roster, &peers).await?,
             ranges: ranges(&roster),
             peers,
+            rivals: self.rivals().await?,
             refused_connections: self.callers.refused(),
         })
     }

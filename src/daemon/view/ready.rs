@@ -1,11 +1,12 @@
 //! Whether the node does its job: its kernel holds what it should, and somebody is heard.
 
+use starling_fib::rivals::{HABIT, words};
 use starling_fib::tunnel::TunnelState;
 use starling_fib::types::{Coupling, TunnelError};
 
 use super::fib::decoupled;
 use super::{Refusal, View, stopping};
-use crate::api::{PeerSummary, Ready, Reason, SessionState};
+use crate::api::{PeerSummary, Ready, Reason, Rival, SessionState};
 use crate::daemon::roster::Roster;
 
 /// Neighbours that are named one by one before the rest is a number.
@@ -54,6 +55,19 @@ impl View {
                 text: format!("and {more} more neighbours without a session"),
             });
         }
+        reasons.extend(self.rivals().await?.into_iter().filter(|r| r.recent >= HABIT).map(
+            |rival| {
+                let subject = match rival.protocol {
+                    Some(protocol) => format!("proto {protocol}"),
+                    None => "unknown".to_owned(),
+                };
+                let text = format!(
+                    "{} ({} in all, the last {}): two programs manage the same routes",
+                    rival.what, rival.total, rival.last
+                );
+                Reason { code: "rival".to_owned(), subject, text }
+            },
+        ));
         if let Some(rejected) = &roster.rejected {
             reasons.push(Reason {
                 code: "config_rejected".to_owned(),
@@ -64,6 +78,26 @@ impl View {
             });
         }
         Ok(Ready { ready, reasons })
+    }
+}
+
+impl View {
+    /// Who else writes to our routes.
+    pub(super) async fn rivals(&self) -> Result<Vec<Rival>, Refusal> {
+        let look = |fib: &starling_fib::Fib| -> Vec<Rival> {
+            let own = fib.protocol().unwrap_or_default();
+            fib.rivals()
+                .map(|rival| Rival {
+                    protocol: rival.who,
+                    what: words(rival.who, rival.recent, own),
+                    recent: rival.recent,
+                    total: rival.total,
+                    last: rival.last,
+                    last_s: rival.ago.as_secs(),
+                })
+                .collect()
+        };
+        self.fib.ask(look).await.ok_or_else(stopping)
     }
 }
 

@@ -292,6 +292,10 @@ fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
     match state {
         view::KernelState::Installed => (KernelState::Installed, None),
         view::KernelState::Pending => (KernelState::Pending, None),
+        view::KernelState::Contested => (
+            KernelState::Pending,
+            Some("somebody keeps changing it: it is put back after a wait".to_owned()),
+        ),
         view::KernelState::Refused(words) => (KernelState::Refused, Some(words.clone())),
         view::KernelState::Occupied(protocol) => (
             KernelState::Occupied,

@@ -26,6 +26,8 @@ pub(super) struct Choice {
     pub(super) learned: Vec<(Key, AttrSet)>,
     /// How many of them are as good as the first, with it.
     equal: Vec<Key>,
+    /// The kernel knows no way to the next hop of one that is accepted.
+    stranded: bool,
 }
 
 /// Our own route to a prefix.
@@ -129,7 +131,11 @@ impl Model {
             let (key, set, _) = paths.iter().find(|p| p.0 == (prefix, peer, id)).unwrap();
             learned.push((*key, set.clone()));
         }
-        Choice { own: self.own(prefix), learned, equal }
+        let stranded = self.accepted().any(|(key, held)| {
+            let next_hop = self.used(*key, held).next_hop().address;
+            key.0 == prefix && self.answers.get(&next_hop) == Some(&None)
+        });
+        Choice { own: self.own(prefix), learned, equal, stranded }
     }
 
     fn candidate<'a>(
@@ -174,7 +180,10 @@ impl Model {
 
     /// The best path and its equals, each next hop once.
     fn ways(&self, choice: &Choice) -> Option<FibBest> {
-        let mut via = Via::one(choice.learned.first()?.1.next_hop(), choice.learned.first()?.0.1);
+        let Some(((_, from, _), first)) = choice.learned.first() else {
+            return choice.stranded.then_some(FibBest::Unreachable);
+        };
+        let mut via = Via::one(first.next_hop(), *from);
         for (key, set) in self.beside(choice) {
             let hop = Hop { next_hop: set.next_hop(), from: key.1 };
             if via.hops.iter().all(|other| other.next_hop != hop.next_hop) {
