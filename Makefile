@@ -17,7 +17,7 @@ export RUST_LIB_BACKTRACE = 0
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test test-loss check fuzz matrix soak
+.PHONY: help build lab lab-down test test-loss check fuzz matrix soak million
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -63,3 +63,6 @@ fuzz: ## Fuzz every decoder, FUZZ_SECONDS (60) each
 	@$(ROOT) tests/vm/install fuzz
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run
+
+million: ## A million routes into the kernel and out again: time and memory, as root
+	cargo run --release -q -p starling-fib --example million

@@ -320,6 +320,9 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[timers] settle", (&old.timers.settle, &new.timers.settle), false, |v| {
         format!("{v:?}")
     });
+    all.put("[kernel] netns", (&old.netns, &new.netns), true, |v| {
+        v.as_ref().map_or("that of the start".to_owned(), |v| v.display().to_string())
+    });
     all.put("[http] listen", (&old.http, &new.http), true, |v| list(v));
     all.put("[control] socket", (&old.control, &new.control), true, |v| v.display().to_string());
     all.put("[bgp] port", (&old.port, &new.port), true, |v| v.to_string());

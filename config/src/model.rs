@@ -231,6 +231,8 @@ pub struct Kernel {
     pub audit: Option<Duration>,
     /// What of the pools must not fall to the default route.
     pub hold: Hold,
+    /// The network namespace that the daemon works in; `None`: that in which it is started.
+    pub netns: Option<PathBuf>,
 }
 
 impl Default for Kernel {
@@ -242,6 +244,7 @@ impl Default for Kernel {
             metric: 0,
             audit: Some(Duration::from_secs(60)),
             hold: Hold::default(),
+            netns: None,
         }
     }
 }

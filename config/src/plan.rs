@@ -59,6 +59,8 @@ pub struct NodePlan {
     pub kernel_rules: Arc<Policy>,
     /// Timers; those of sessions are in `peers` too.
     pub timers: Timers,
+    /// The network namespace that it works in; `None`: that in which it is started.
+    pub netns: Option<PathBuf>,
     /// Where the read-only HTTP listeners are; empty: none.
     pub http: Vec<SocketAddr>,
     /// The control socket.
@@ -267,6 +269,7 @@ impl Config {
             fib,
             kernel_rules: policies.policy(&self.kernel_policies, None),
             timers: self.timers,
+            netns: self.kernel.netns.clone(),
             http: self.http.clone(),
             control: self.control.clone(),
             port: self.port,

@@ -32,8 +32,7 @@ use crate::retry::{Reading, Retry};
 use crate::rivals::{Rival, Rivals};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{
-    FibConfig, FibIn, FibOut, Hold, KernelEvent, Report, RouteChange, RouteKey, RouteOp,
-    Target,
+    FibConfig, FibIn, FibOut, Hold, KernelEvent, Report, RouteChange, RouteKey, RouteOp, Target,
 };
 use crate::want::Wants;
 use crate::ways::Ways;
@@ -380,6 +379,8 @@ fn with_peers_of(old: &FibConfig, new: &FibConfig) -> FibConfig {
     FibConfig { peers, sessions, ..new.clone() }
 }
 
+#[cfg(test)]
+mod faults_tests;
 #[cfg(test)]
 mod places;
 #[cfg(test)]

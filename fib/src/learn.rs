@@ -54,6 +54,8 @@ pub struct World {
     pub(crate) read: bool,
     /// Where the node's own addresses are, or were last (see `underlay`).
     pub(crate) places: BTreeMap<IpAddr, Address>,
+    /// The tables of VRF devices.
+    vrfs: BTreeMap<u32, u32>,
 }
 
 /// What a batch of events touched.
@@ -123,6 +125,13 @@ impl World {
         self.owners.contains(&owner_of(route))
     }
 
+    /// The table that says how next hops are reached: that of our routes if a VRF device has it,
+    /// else main.
+    pub fn underlay(&self) -> u32 {
+        let table = self.owners.first().map(|owner| owner.table);
+        table.filter(|own| self.vrfs.values().any(|table| table == own)).unwrap_or(MAIN)
+    }
+
     /// An interface.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.get(index)
@@ -178,6 +187,7 @@ impl World {
             .chain(self.owners.first().map(|owner| owner.table))
             .collect();
         let kept = old.have.take_if(|route| !shown.contains(&route.key.table));
+        self.vrfs = dump.links.iter().filter_map(|l| Some((l.index, l.vrf?))).collect();
         for link in dump.links {
             self.links.insert(link);
         }
@@ -198,6 +208,7 @@ impl World {
                 if self.links.remove(*index).is_some() {
                     news.links.insert(*index);
                 }
+                self.vrfs.remove(index);
                 for address in self.addresses.on(*index).copied().collect::<Vec<_>>() {
                     self.addresses.remove(&address);
                     news.addresses.insert(address);
@@ -234,6 +245,10 @@ impl World {
         if self.links.insert(link.clone()).as_ref() != Some(link) {
             news.links.insert(link.index);
         }
+        match link.vrf {
+            Some(table) => self.vrfs.insert(link.index, table),
+            None => self.vrfs.remove(&link.index),
+        };
         // Also if a dump said so before: older news of routes may have come since.
         if !link.up {
             self.flush(link.index, |_| true, |_| false, news);

@@ -132,10 +132,12 @@ impl Rig {
             None => return false,
             Some(FibOut::Apply(ops)) => {
                 let mut foreign = self.foreign();
-                // A replace cannot spare what came under its key a moment ago, unheard of.
+                // A replace of IPv6 cannot spare what came under its key a moment ago, unheard of.
                 let replaces = |r: &KernelRoute| {
-                    ops.iter()
-                        .any(|op| matches!(op, RouteOp::Replace { new, .. } if new.key == r.key))
+                    ops.iter().any(|op| {
+                        matches!(op, RouteOp::Replace { new, .. }
+                            if new.key == r.key && matches!(r.key.prefix, IpNet::V6(_)))
+                    })
                 };
                 foreign.retain(|r| {
                     !replaces(r) || self.fib.world.others_at(r.key).any(|other| other == r)

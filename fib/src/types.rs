@@ -254,6 +254,8 @@ pub struct Link {
     pub kind: Option<String>,
     /// The far end of an ipip device that leads to one alone.
     pub remote: Option<Ipv4Addr>,
+    /// IFLA_VRF_TABLE: the table of a VRF device.
+    pub vrf: Option<u32>,
 }
 
 /// An address on an interface.
@@ -311,8 +313,8 @@ pub enum KernelEvent {
 pub enum RouteOp {
     /// Add where nothing is (NLM_F_CREATE | NLM_F_EXCL).
     Add(KernelRoute),
-    /// Replace ours by ours in one step, no packet between them (NLM_F_REPLACE; where a family
-    /// or a shape cannot be replaced atomically, the nearest there is).
+    /// Replace ours by ours, no packet between them. IPv4: exactly `old`, whatever somebody else
+    /// put there meanwhile is spared. IPv6: the first of the key.
     Replace {
         /// What is there.
         old: KernelRoute,

@@ -2,7 +2,8 @@
 //!
 //! In: [`World`] and the node's own addresses. Out: [`Reach`] of a next hop and [`Subnet`], the
 //! answer to "what is on my subnet". Only the routes of others are asked, never our own: a BGP
-//! next hop must not be found through a route that was learned by BGP.
+//! next hop must not be found through a route that was learned by BGP. They are those of main, or of
+//! the VRF that our own routes are in.
 //!
 //! Who re-addresses an interface takes the node's address away for a moment, and the subnet with
 //! it. A neighbour does not move behind the default gateway by that: the subnet is remembered until
@@ -14,7 +15,7 @@ use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 
-use crate::learn::{MAIN, World};
+use crate::learn::World;
 use crate::types::{Address, FibConfig, Hop, KernelRoute, Kind, Link, NextHop};
 
 /// The subnet that "same subnet" asks about, and who says so.
@@ -334,7 +335,10 @@ impl World {
     }
 
     fn covering(&self, address: IpAddr) -> impl Iterator<Item = &KernelRoute> {
-        self.others.covering(address).filter(|route| route.key.table == MAIN && route.tos == 0)
+        let table = self.underlay();
+        self.others
+            .covering(address)
+            .filter(move |route| route.key.table == table && route.tos == 0)
     }
 }
 

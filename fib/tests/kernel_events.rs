@@ -91,6 +91,7 @@ fn links_and_addresses_are_news() {
             mtu: 1400,
             kind: Some("veth".to_owned()),
             remote: None,
+            vrf: None,
         };
         for expected in [
             KernelEvent::Link(link(false)),

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
 
-use netns::pump::{Daemon, config, until};
+use netns::pump::{Daemon, config, to, until};
 use netns::*;
-use starling_fib::types::{Encap, Hop, KernelRoute, Mode, NextHop, Report, Target, Via};
+use starling_fib::types::{Encap, FibIn, Hop, KernelRoute, Mode, NextHop, Report, Target, Via};
 use starling_fib::view::KernelState;
 
 const V4: &str = "192.0.2.0/24";
@@ -285,6 +285,42 @@ fn the_same_gateway_twice_has_the_weight_of_two() {
             route(V6, &[via("fd00:5::1", left), thrice]),
         ];
         content(&daemon, &expected).await;
+        daemon.stop().await;
+    });
+}
+
+/// Next hops of routes in another table are sought in main.
+#[test]
+fn another_tables_next_hops_are_sought_in_main() {
+    in_netns("another_tables_next_hops_are_sought_in_main", || async {
+        let (left, right) = two_underlays();
+        ip("route add default via 10.1.5.1");
+        ip(&format!("route add 10.9.0.0/16 via 10.1.6.1 table {OTHER}"));
+        let FibIn::Configure(mut config) = config(&[]) else { return };
+        config.table = OTHER;
+        config.addresses = vec![address("10.1.6.10")];
+        let daemon = Daemon::start();
+        daemon.tell(FibIn::Configure(config.clone())).await;
+        daemon.want("192.0.2.0/24", to("10.1.6.11")).await;
+        daemon.want("198.51.100.0/24", to("10.9.9.9")).await;
+        let in_table = |prefix: &str, hop| {
+            let mut route = route(prefix, &[hop]);
+            route.key.table = OTHER;
+            route
+        };
+        let near = in_table("192.0.2.0/24", via("10.1.6.11", right));
+        until(&[near.clone(), in_table("198.51.100.0/24", via("10.1.5.1", left))]).await;
+        // What somebody removes there comes back as anywhere.
+        ip(&format!("route del 192.0.2.0/24 table {OTHER}"));
+        until(&[near, in_table("198.51.100.0/24", via("10.1.5.1", left))]).await;
+        assert!(daemon.audit().await.is_clean());
+        // Another protocol, by a reload.
+        config.protocol = 186;
+        daemon.tell(FibIn::Configure(config)).await;
+        until(&[]).await;
+        let (mut kernel, _events) = open();
+        let theirs = foreign(&mut kernel).await;
+        assert_eq!(theirs.iter().filter(|route| route.protocol == 186).count(), 2);
         daemon.stop().await;
     });
 }

@@ -4,7 +4,7 @@
 mod netns;
 
 use netns::*;
-use starling_fib::types::{Hop, KernelRoute, OpFailure, RouteOp};
+use starling_fib::types::{Hop, KernelRoute, Kind, OpFailure, RouteOp};
 
 const EEXIST: i32 = 17;
 const ESRCH: i32 = 3;
@@ -253,11 +253,70 @@ fn what_is_not_there_cannot_be_replaced_or_deleted() {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         for route in shapes(left, right) {
-            let replace = RouteOp::Replace { old: route.clone(), new: route.clone() };
+            let kind = Kind::Unreachable;
+            let new =
+                KernelRoute { kind, hops: Vec::new(), source: None, scope: 0, ..route.clone() };
+            let replace = RouteOp::Replace { old: route.clone(), new };
             let failures = kernel.apply(&[replace, RouteOp::Delete(route.clone())]).await;
             assert_eq!(errnos(&failures), [ENOENT, ESRCH], "{route:?}");
         }
         assert_eq!(ours(&mut kernel).await, []);
+    });
+}
+
+/// Somebody took our place between the last news and our replace.
+#[test]
+fn replace_spares_what_came_in_our_place_unheard() {
+    in_netns("replace_spares_what_came_in_our_place_unheard", || async {
+        let (left, right) = two_underlays();
+        let (mut kernel, _events) = open();
+        for (prefix, a, b) in [
+            ("10.244.1.0/26", "10.1.5.11", "10.1.6.11"),
+            ("fd00:244:1::/122", "fd00:5::11", "fd00:6::11"),
+        ] {
+            let old = route(prefix, &[via(a, left)]);
+            let new = route(prefix, &[via(b, right)]);
+            let theirs = KernelRoute { protocol: 80, ..old.clone() };
+            assert_eq!(kernel.apply(&add(std::slice::from_ref(&old))).await, []);
+            let takes = RouteOp::Replace { old: old.clone(), new: theirs.clone() };
+            assert_eq!(kernel.apply(&[takes]).await, []);
+            let at_key = |dump: Vec<KernelRoute>| -> Vec<KernelRoute> {
+                dump.into_iter().filter(|route| route.key == old.key).collect()
+            };
+            assert_eq!(at_key(dump(&mut kernel).await.routes), std::slice::from_ref(&theirs));
+            let failures =
+                kernel.apply(&[RouteOp::Replace { old: old.clone(), new: new.clone() }]).await;
+            let left_over = at_key(dump(&mut kernel).await.routes);
+            if prefix.contains(':') {
+                // The kernel offers IPv6 nothing better than the first route of the key.
+                assert_eq!((failures, left_over), (vec![], vec![new]));
+            } else {
+                assert_eq!(errnos(&failures), [ENOENT]);
+                assert_eq!(left_over, [theirs]);
+            }
+        }
+    });
+}
+
+/// What cannot be written does not cost the old route.
+#[test]
+fn a_replace_that_fails_leaves_the_old_route() {
+    in_netns("a_replace_that_fails_leaves_the_old_route", || async {
+        let (left, right) = two_underlays();
+        let (mut kernel, _events) = open();
+        for (prefix, a, far) in [
+            ("10.244.1.0/26", "10.1.5.11", "10.77.0.1"),
+            ("fd00:244:1::/122", "fd00:5::11", "fd00:77::1"),
+        ] {
+            let old = route(prefix, &[via(a, left)]);
+            assert_eq!(kernel.apply(&add(std::slice::from_ref(&old))).await, []);
+            let new = route(prefix, &[via(far, right)]);
+            let failures = kernel.apply(&[RouteOp::Replace { old: old.clone(), new }]).await;
+            // ENETUNREACH of IPv4, EHOSTUNREACH of IPv6.
+            assert!(matches!(errnos(&failures)[..], [101 | 113]), "{failures:?}");
+            assert_eq!(ours(&mut kernel).await, std::slice::from_ref(&old));
+            assert_eq!(kernel.apply(&delete(&[old])).await, []);
+        }
     });
 }
 
@@ -279,7 +338,7 @@ fn a_batch_names_exactly_what_failed() {
             let good = route(&prefix(n), &[via("10.1.5.11", left)]);
             let op = match failing {
                 None => RouteOp::Add(good),
-                Some((ENOENT, _)) => RouteOp::Replace { old: good.clone(), new: good },
+                Some((ENOENT, _)) => RouteOp::Replace { old: route(&prefix(n), &[]), new: good },
                 Some(_) => RouteOp::Add(route(&prefix(n), &[via("10.77.0.1", left)])),
             };
             expected.extend(failing.map(|(errno, words)| (op.clone(), errno, words)));

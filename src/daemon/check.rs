@@ -18,6 +18,9 @@ pub fn main(file: &Path, node: Option<String>, json: bool) -> ExitCode {
 
 fn report(file: &Path, node: Option<String>) -> Result<Report, String> {
     let config = Config::load(file).map_err(|errors| errors.to_string())?;
+    if let Some(netns) = &config.kernel.netns {
+        super::netns::enter(netns)?;
+    }
     let host = host()?;
     let (found, because) =
         config.identify(&host.identity(node)).map_err(|error| error.to_string())?;

@@ -29,6 +29,7 @@ pub mod log;
 mod metrics;
 mod moved;
 mod neighbours;
+mod netns;
 mod peer;
 mod rib;
 mod roster;
@@ -39,6 +40,8 @@ mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use starling_config::Config;
 
 /// How the daemon was called.
 #[derive(Clone, Debug)]
@@ -55,6 +58,11 @@ pub struct Options {
 
 /// Runs until a signal ends it.
 pub fn main(options: Options) -> ExitCode {
+    // A file that is wrong is told of with all its errors by whoever needs it.
+    let netns = Config::load(&options.config).ok().and_then(|config| config.kernel.netns);
+    if let Some(Err(error)) = netns.as_deref().map(netns::enter) {
+        return check::fail(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return check::fail(&format!("cannot start: {error}")),

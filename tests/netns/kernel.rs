@@ -1,6 +1,7 @@
 //! Whose route is it: foreign ones are left alone, own ones come back, and the configured
 //! table, metric and protocol are what the kernel shows.
 
+use anyhow::ensure;
 use starling::api::{FibEntry, KernelState};
 use starling_lab::{Family, Result, holds, routes, wait_until};
 
@@ -52,7 +53,9 @@ fn an_own_route_that_somebody_removes_or_changes_comes_back() -> Result {
     // The kernel drops routes with their device's carrier or state; they come back with it.
     node.netns().ip_line("link set net0 down")?;
     wait_until("the kernel to drop the route", SOON, || {
-        routes(node.netns(), Family::V4, "10.244.2.0/26").is_ok_and(|held| held.is_empty())
+        // A pool's destination is not left to any other route meanwhile.
+        routes(node.netns(), Family::V4, "10.244.2.0/26")
+            .is_ok_and(|held| held.iter().all(|r| r.to_string().starts_with("unreachable")))
     })?;
     node.netns().ip_line("link set net0 up")?;
     node.holds(Family::V4, &wanted, SOON)
@@ -81,4 +84,32 @@ fn the_configured_table_metric_and_protocol_are_used() -> Result {
     std::thread::sleep(std::time::Duration::from_secs(4));
     // After settling too: not ours.
     node.holds(Family::V4, &[other], SOON)
+}
+
+/// Started outside, it works inside: sessions, addresses and routes are the namespace's.
+#[test]
+fn a_daemon_moves_into_its_network_namespace() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.start(2)?;
+    let inside = cluster.node(1)?.netns().name().to_owned();
+    let text = cluster.toml("cross-subnet", &format!("[kernel]\nnetns = \"{inside}\"\n"));
+    let file = cluster.node(1)?.dir().join("inside.toml");
+    std::fs::write(&file, text)?;
+    let starlingd = cluster.binaries().starlingd.clone();
+    let check = std::process::Command::new(&starlingd).arg("check").arg(&file).output()?;
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    ensure!(said.contains("10.50.0.1 is on this host"), "{said} {check:?}");
+    let socket = cluster.node(1)?.dir().join("inside.sock");
+    let mut daemon = std::process::Command::new(&starlingd)
+        .args(["run", "--node", "n1", "--tunnel-stand-in", "--config"])
+        .arg(&file)
+        .arg("--control")
+        .arg(&socket)
+        .spawn()?;
+    let wanted =
+        ["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"];
+    let held = cluster.node(1)?.holds(Family::V4, &wanted, SOON);
+    daemon.kill()?;
+    daemon.wait()?;
+    held
 }

@@ -25,7 +25,13 @@ pub struct Route {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Path {
     Blackhole,
-    Via { gateway: IpAddr, device: Device, onlink: bool },
+    /// Announced, and no way there at the moment.
+    Unreachable,
+    Via {
+        gateway: IpAddr,
+        device: Device,
+        onlink: bool,
+    },
 }
 
 /// By name, whatever number it has.
@@ -137,6 +143,7 @@ fn read(kernel: &Kernel, route: &KernelRoute) -> Route {
     };
     let path = match (route.kind, route.hops.as_slice()) {
         (Kind::Blackhole, []) => Path::Blackhole,
+        (Kind::Unreachable, []) => Path::Unreachable,
         (Kind::Unicast, [hop]) => Path::Via {
             gateway: hop.gateway.expect("ours have gateways"),
             device: device(hop.device),

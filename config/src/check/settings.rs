@@ -30,6 +30,7 @@ pub(super) fn kernel(raw: &Raw, problems: &mut Problems) -> Kernel {
     if let Some(metric) = table.metric.value() {
         kernel.metric = *metric;
     }
+    kernel.netns = table.netns.value().map(|netns| netns.0.clone());
     kernel.hold = table.hold_pools.value().copied().unwrap_or_default();
     if let Some(audit) = table.audit.value() {
         kernel.audit = (!audit.is_zero()).then_some(*audit);

@@ -17,7 +17,7 @@ use crate::reader::{Field, Section, kind, place, strings};
 use crate::secret::Keys as Keyring;
 use crate::source::{At, Problems, Sp};
 use crate::value::{
-    Device, HostAddress, KeyFile, LocalAddress, MaxPaths, MaxPrefixes, Mtu, Name, Network,
+    Device, HostAddress, KeyFile, LocalAddress, MaxPaths, MaxPrefixes, Mtu, Name, Netns, Network,
     PeerAddress, Port, Protocol, RouterId, RouterIds, Table,
 };
 
@@ -128,6 +128,7 @@ const KERNEL: Keys = &[
     "metric-from-local-pref",
     "audit",
     "hold-pools",
+    "netns",
 ];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
@@ -263,6 +264,7 @@ pub(crate) struct Kernel {
     pub(crate) metric_from_local_pref: Field<bool>,
     pub(crate) audit: Field<Duration>,
     pub(crate) hold_pools: Field<Hold>,
+    pub(crate) netns: Field<Netns>,
 }
 
 #[derive(Debug)]
@@ -390,6 +392,7 @@ impl Raw {
                     metric_from_local_pref: s.one("metric-from-local-pref"),
                     audit: s.one("audit"),
                     hold_pools: s.one("hold-pools"),
+                    netns: s.one("netns"),
                 };
                 self.kernel.replace(kernel).map(|b| b.at)
             }

@@ -366,6 +366,28 @@ impl Scalar for Device {
     }
 }
 
+/// A network namespace: by the name that `ip netns` gives it, or by its file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Netns(pub(crate) PathBuf);
+
+impl Scalar for Netns {
+    const EXPECTED: &'static str = "a network namespace by name (`ip netns list`) or absolute path";
+    fn read(value: &DeValue<'_>) -> Result<Netns, Wrong> {
+        let name = text(value)?;
+        let path = match name.starts_with('/') {
+            true => PathBuf::from(name),
+            false => PathBuf::from("/run/netns").join(name),
+        };
+        if name.is_empty()
+            || matches!(name, "." | "..")
+            || !name.starts_with('/') && name.contains('/')
+        {
+            return Err(Wrong::new(format!("`{}` cannot name a network namespace", shown(name))));
+        }
+        Ok(Netns(path))
+    }
+}
+
 /// Names of network interfaces: `*` stands for any characters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct DevicePattern(pub(crate) String);

@@ -276,9 +276,9 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         Deed::Unheard(prefix, what) => {
             let heard = kernel.take_events();
             match what {
-                0 => drop(kernel.append(somebodys(prefix, metric, 4, table))),
-                1 => drop(kernel.append(somebodys(prefix, metric + 1, protocol, table))),
-                2 => drop(kernel.replace(somebodys(prefix, metric, protocol, table))),
+                0 => _ = kernel.append(somebodys(prefix, metric, 4, table)),
+                1 => _ = kernel.append(somebodys(prefix, metric + 1, protocol, table)),
+                2 => _ = kernel.replace(somebodys(prefix, metric, protocol, table)),
                 _ => {
                     for route in kernel.routes_to(net(PREFIXES[prefix])) {
                         let _ = kernel.delete(&route);
@@ -438,7 +438,7 @@ fn leaning(ops: &[RouteOp], wanted: &Wanted) -> Option<KernelRoute> {
     let is_neighbour = |hop: &NextHop| net("10.1.5.0/24").contains(&hop.address);
     let is_near = |target: &Target| match target {
         Target::Via(via) => via.hops.iter().all(is_neighbour),
-        Target::Own => false,
+        Target::Own | Target::Unreachable => false,
     };
     let to_neighbours =
         |prefix: IpNet| wanted.iter().any(|(n, to)| net(PREFIXES[*n]) == prefix && is_near(to));

@@ -53,6 +53,7 @@ pub struct Kernel {
     silent: bool,
     ops: u64,
     op_faults: BTreeMap<u64, i32>,
+    op_lies: BTreeMap<u64, i32>,
     dump_faults: u32,
     has_ipip: bool,
 }
@@ -68,6 +69,7 @@ impl Default for Kernel {
             silent: false,
             ops: 0,
             op_faults: BTreeMap::new(),
+            op_lies: BTreeMap::new(),
             dump_faults: 0,
             has_ipip: true,
         }
@@ -101,11 +103,18 @@ impl Kernel {
         if let Some(errno) = self.op_faults.remove(&self.ops) {
             return Err(errno);
         }
-        match op {
+        let lie = self.op_lies.remove(&self.ops);
+        let done = match op {
             RouteOp::Add(new) => self.add(new.clone()),
+            RouteOp::Replace { old, new }
+                if matches!(new.key.prefix, IpNet::V4(_)) && !same(old, new) =>
+            {
+                self.exchange(old, new.clone())
+            }
             RouteOp::Replace { new, .. } => self.replace(new.clone()),
             RouteOp::Delete(old) => self.delete(old),
-        }
+        };
+        lie.map_or(done, Err)
     }
 
     /// Everything, or why not.
@@ -212,6 +221,21 @@ impl Kernel {
         }
         self.say(KernelEvent::Route(route));
         Ok(())
+    }
+
+    /// `ip route append`, and then the old one removed: behind others of its key, whosever they
+    /// are. ENOENT where the old one is not there.
+    pub fn exchange(&mut self, old: &KernelRoute, new: KernelRoute) -> Result<(), i32> {
+        let new = self.checked(new)?;
+        let there = self.of(&new);
+        if there.iter().any(|other| same(other, &new)) {
+            return Err(EEXIST);
+        }
+        if !there.iter().any(|other| same(other, old)) {
+            return Err(ENOENT);
+        }
+        self.put(new);
+        self.delete(old)
     }
 
     /// Removes exactly this route.

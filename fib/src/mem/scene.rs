@@ -28,6 +28,7 @@ impl Kernel {
             mtu,
             kind: kind.map(str::to_owned),
             remote: None,
+            vrf: None,
         };
         self.links.insert(index, link.clone());
         self.say(KernelEvent::Link(link));
@@ -122,6 +123,11 @@ impl Kernel {
         self.op_faults.insert(self.ops + n, errno);
     }
 
+    /// The `n`-th op from now is carried out, and its answer is lost: `errno` all the same.
+    pub fn lose_answer(&mut self, n: u64, errno: i32) {
+        self.op_lies.insert(self.ops + n, errno);
+    }
+
     /// The next `n` dumps fail.
     pub fn fail_dumps(&mut self, n: u32) {
         self.dump_faults = n;
@@ -130,6 +136,7 @@ impl Kernel {
     /// No fault is left to come.
     pub fn heal(&mut self) {
         self.op_faults.clear();
+        self.op_lies.clear();
         self.dump_faults = 0;
     }
 

@@ -236,3 +236,25 @@ fn the_kernels_words_are_found_wherever_they_stand() {
     assert_eq!(verdict(NLMSG_ERROR, 0, &[0; 20]).map(|v| v.errno), Some(0));
     assert_eq!(verdict(libc::RTM_NEWROUTE, 0, &[0; 20]), None);
 }
+
+#[test]
+fn a_vrf_device_says_its_table() {
+    use netlink_packet_core::Emitable;
+    use netlink_packet_route::link::{
+        InfoData, InfoKind, InfoVrf, LinkAttribute, LinkInfo, LinkMessage,
+    };
+    let mut message = LinkMessage::default();
+    message.header.index = 9;
+    message.attributes = vec![
+        LinkAttribute::IfName("blue".to_owned()),
+        LinkAttribute::Mtu(65536),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Vrf),
+            LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(1000)])),
+        ]),
+    ];
+    let mut bytes = vec![0; message.buffer_len()];
+    message.emit(&mut bytes);
+    let link = decode::link(&bytes).unwrap().unwrap();
+    assert_eq!((link.kind.as_deref(), link.vrf), (Some("vrf"), Some(1000)));
+}

@@ -25,6 +25,7 @@ const IFF_UP: u32 = libc::IFF_UP as u32;
 const IFF_RUNNING: u32 = libc::IFF_RUNNING as u32;
 const RTNH_F_ONLINK: u32 = 4;
 const RTA_VIA: u16 = 18;
+const IFLA_VRF_TABLE: u16 = 1;
 
 /// The tables whose routes are wanted: main, because next hops are resolved there, and ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,9 +159,10 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         }
     }
     let (Some(name), Some(mtu)) = (name, mtu) else { return Ok(None) };
-    let remote = match (kind.as_deref(), data) {
-        (Some("ipip"), Some(data)) => remote(&data)?,
-        _ => None,
+    let (remote, vrf) = match (kind.as_deref(), data) {
+        (Some("ipip"), Some(data)) => (remote(&data)?, None),
+        (Some("vrf"), Some(data)) => (None, vrf_table(&data)?),
+        _ => (None, None),
     };
     Ok(Some(Link {
         index: u32::from_ne_bytes([i0, i1, i2, i3]),
@@ -170,6 +172,7 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         mtu,
         kind,
         remote,
+        vrf,
     }))
 }
 
@@ -183,6 +186,17 @@ fn remote(data: &[u8]) -> Result<Option<Ipv4Addr>, DecodeError> {
             && let IpAddr::V4(remote) = address(&datum)?
         {
             return Ok((!remote.is_unspecified()).then_some(remote));
+        }
+    }
+    Ok(None)
+}
+
+/// The table of a VRF device.
+fn vrf_table(data: &[u8]) -> Result<Option<u32>, DecodeError> {
+    for datum in NlasIterator::new(data) {
+        let datum = datum?;
+        if datum.kind() == IFLA_VRF_TABLE {
+            return number(&datum).map(Some);
         }
     }
     Ok(None)

@@ -4,7 +4,11 @@
 //! each op asks of the kernel:
 //!
 //! * *Add*: `CREATE | EXCL`: EEXIST where any route sits under the key, ours or not.
-//! * *Replace*: `REPLACE` without `CREATE`: one step, and ENOENT where nothing is. IPv6 picks the
+//! * *Replace*, IPv4: the new one behind the old (`CREATE | APPEND`, no effect yet), then the old one
+//!   deleted, exactly; see `apply.rs`. `REPLACE` would take the first route of the key, also one
+//!   that somebody put in the place of ours a moment ago, unheard.
+//! * *Replace*, IPv6: `REPLACE` without `CREATE`: one step, and ENOENT where nothing is. A route
+//!   appended would join the old one's next hops, or a stranger's. The kernel picks the
 //!   route of the same metric that is as able to have siblings as the new one, else the first of
 //!   that metric, and removes all siblings of what it replaced, so single, several hops and
 //!   blackhole replace each other. Several IPv6 hops are the exception to "one step": the kernel
@@ -19,7 +23,9 @@
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage};
+use netlink_packet_core::{
+    NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteNextHopFlags,
@@ -27,6 +33,7 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, route::RouteType};
 
+use crate::have::same;
 use crate::types::{Hop, KernelRoute, Kind, RouteOp};
 
 /// More next hops than this do not fit RTA_MULTIPATH, whose length is 16 bits wide.
@@ -42,6 +49,9 @@ pub(super) fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Resul
         RouteOp::Add(new) => {
             (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRoute(whole(new)?))
         }
+        RouteOp::Replace { new, .. } if is_exact(op) => {
+            (NLM_F_CREATE | NLM_F_APPEND, RouteNetlinkMessage::NewRoute(whole(new)?))
+        }
         RouteOp::Replace { new, .. } => (NLM_F_REPLACE, RouteNetlinkMessage::NewRoute(whole(new)?)),
         RouteOp::Delete(old) => (0, RouteNetlinkMessage::DelRoute(identity(old)?)),
     };
@@ -55,6 +65,12 @@ pub(super) fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Resul
         request.serialize(room);
     }
     Ok(())
+}
+
+/// Whether an op replaces by appending and then deleting the old route.
+pub(super) fn is_exact(op: &RouteOp) -> bool {
+    matches!(op, RouteOp::Replace { old, new }
+        if matches!(new.key.prefix, IpNet::V4(_)) && !same(old, new))
 }
 
 /// The message that makes `route` and nothing else.

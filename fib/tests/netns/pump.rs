@@ -27,7 +27,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it in this namespace.
     pub fn start() -> Daemon {
-        let options = Options { accept_any_tunnel_kind: true, ..Options::default() };
+        Daemon::start_with(Options::default())
+    }
+
+    /// The same, with room for so much unread news.
+    pub fn start_with(options: Options) -> Daemon {
+        let options = Options { accept_any_tunnel_kind: true, ..options };
         let (commands, inbox) = mpsc::channel(64);
         let (say, news) = mpsc::unbounded_channel();
         Daemon { commands, news, task: tokio::spawn(run(options, inbox, say)) }
@@ -60,6 +65,17 @@ impl Daemon {
         assert!(self.commands.send(Command::Audit(answer)).await.is_ok(), "the pump stopped");
         let answer = tokio::time::timeout(PATIENCE, answered).await.expect("an end");
         answer.expect("an answer").expect("an audit")
+    }
+
+    /// Keeps it from hearing anything for so long; returns when it has begun to be deaf.
+    pub async fn deafen(&self, time: Duration) {
+        let (begun, deaf) = oneshot::channel();
+        let query = Command::Query(Box::new(move |_| {
+            let _ = begun.send(());
+            std::thread::sleep(time);
+        }));
+        assert!(self.commands.send(query).await.is_ok(), "the pump stopped");
+        deaf.await.expect("it begins");
     }
 
     /// Waits for a report.
@@ -105,7 +121,7 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
         blocks: Vec::new(),
         pods: PodConfig::default(),
         audit: None,
-        hold: Hold::default(),
+        hold: Hold::Nothing,
     }))
 }
 
