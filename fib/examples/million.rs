@@ -16,7 +16,7 @@ use starling_fib::audit::Audit;
 use starling_fib::have::Have;
 use starling_fib::netlink::{Command, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, Hold, Hop, KernelRoute, Kind, RouteChange, RouteKey, Target, TunnelConfig,
+    FibConfig, FibIn, Hold, Hop, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target, TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -99,7 +99,7 @@ async fn program(count: u32, next_hops: u32) {
         tunnel: TunnelConfig { device: "tunl0".into(), mtu: None, address: None, manage: false },
         peers: Vec::new(),
         blocks: Vec::new(),
-        pod_interfaces: Vec::new(),
+        pods: PodConfig::default(),
         audit: None,
         hold: Hold::Nothing,
     })))

@@ -196,17 +196,15 @@ impl Change<'_> {
             } else if best != was || was_stranded {
                 dest.set_best(best);
             }
-            if best != was {
-                if best.map(|b| b.source) != was.map(|b| b.source) {
-                    let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
-                        let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));
-                        if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
-                            *n = change(*n);
-                        }
-                    };
-                    count(was, |n| n.saturating_sub(1));
-                    count(best, |n| n + 1);
-                }
+            if best.map(|b| b.source) != was.map(|b| b.source) {
+                let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
+                    let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));
+                    if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
+                        *n = change(*n);
+                    }
+                };
+                count(was, |n| n.saturating_sub(1));
+                count(best, |n| n + 1);
             }
             if more != more_was {
                 table.set_more(id, more);

@@ -203,7 +203,7 @@ impl Piece {
                 Some((protocol, metric)) => Trouble::Shadowed { protocol, metric },
                 None => return,
             },
-            // On its way, or a pod's own affair.
+            // On its way, a pod's own affair, or contested: by whom is told once for all routes.
             _ => return,
         };
         self.troubled.push(Troubled { prefix: entry.prefix, trouble });

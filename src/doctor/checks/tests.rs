@@ -51,7 +51,8 @@ fn configured(toml: &str) -> Configured {
 
 fn link(index: u32, name: &str, kind: Option<&str>, mtu: u32) -> Link {
     let kind = kind.map(str::to_owned);
-    Link { index, name: name.to_owned(), up: true, running: true, mtu, kind, remote: None }
+    let (remote, vrf) = (None, None);
+    Link { index, name: name.to_owned(), up: true, running: true, mtu, kind, remote, vrf }
 }
 
 fn address(device: u32, net: &str) -> Address {
