@@ -16,7 +16,8 @@ use starling_fib::audit::Audit;
 use starling_fib::have::Have;
 use starling_fib::netlink::{Command, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, Hold, Hop, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target, TunnelConfig,
+    FibConfig, FibIn, Hold, Hop, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target,
+    TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
 

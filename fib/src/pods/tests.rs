@@ -177,8 +177,8 @@ fn ten_thousand_pods_cost_what_each_of_them_costs() {
     for i in 0..PODS {
         let index = 10 + i;
         let name = format!("cali{i}");
-        let link =
-            Link { index, name, up: true, running: true, mtu: 1480, kind: None, remote: None };
+        let (kind, remote, vrf) = (None, None, None);
+        let link = Link { index, name, up: true, running: true, mtu: 1480, kind, remote, vrf };
         let here = KernelEvent::Address(crate::types::Address {
             device: index,
             address: net("fe80::ecee:eeff:feee:eeee/64"),

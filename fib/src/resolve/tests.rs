@@ -251,6 +251,7 @@ fn a_vrfs_next_hops_are_sought_in_its_own_table() {
         running: true,
         mtu: 1500,
         kind: vrf.map(|_| "vrf".to_owned()),
+        remote: None,
         vrf,
     };
     let way = |gateway, device, table| {
