@@ -29,13 +29,14 @@ use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
 pub use settings::{
-    Export, LimitAction, NextHopMode, Originated, PeerPolicy, PrefixLimit, RibConfig,
+    Export, Isolation, IsolationRule, LimitAction, NextHopMode, Originated, PeerPolicy,
+    PrefixLimit, RibConfig,
 };
 
 use crate::attrs::AttrSet;
 use crate::bfd;
 use crate::session::{DownReason, Forwarding, Negotiated, PeerConfig, PeerEvent, Retain};
-use crate::types::{Family, NextHop, PeerId, PeerKind, Prefix, Role, V4, V6};
+use crate::types::{Family, NextHop, PeerId, PeerKind, Prefix, Role, Time, V4, V6};
 use crate::wire::Notification;
 
 // ---- Peer: one a neighbour ------------------------------------------------------------------
@@ -122,6 +123,9 @@ pub enum PeerOut {
     Up { slot: Slot, up: Box<PeerUp> },
     /// The session that was Established is not any more. `retain`: what stays of its routes.
     Down { reason: DownReason, retain: Option<Retain> },
+    /// Nothing was heard of the neighbour for half the hold time: it is overdue, for as long as
+    /// `valid` at the most.
+    Overdue { valid: Duration },
     /// Routes, for the Rib.
     Routes(Box<RouteBatch>),
     /// The neighbour asked for our routes again (RFC 2918), for the Rib.
@@ -233,8 +237,12 @@ pub enum RibIn {
     Configure(Box<RibConfig>),
     /// A session is Established. `Pull` may follow.
     PeerUp(Box<PeerUp>),
-    /// It is not any more; its routes go, but for what is to be retained.
-    PeerDown { peer: PeerId, retain: Option<Retain> },
+    /// It is not any more; its routes go, but for what is to be retained. `silent`: nothing was
+    /// heard of the neighbour any more, which may as well be our own fault ([`IsolationRule`]).
+    PeerDown { peer: PeerId, retain: Option<Retain>, silent: bool },
+    /// Of these neighbours nothing was heard for more than half of the time after which they are
+    /// given up. That counts for as long as `valid`.
+    Overdue { peers: Vec<PeerId>, valid: Duration },
     /// What was retained of a neighbour's routes when its session ended goes now: it does not
     /// forward any more (RFC 5882 §4.3.1). Nothing while it has a session.
     ForwardingLost { peer: PeerId },
@@ -274,6 +282,11 @@ pub enum RibOut {
     Untrack(Vec<NextHop>),
     /// A neighbour sent more prefixes than it may. Told once as it goes over.
     OverLimit { peer: PeerId, family: Family, limit: PrefixLimit },
+    /// Most neighbours fell silent at once: this node is taken to be cut off, and keeps what they
+    /// announced. Told once as it begins.
+    CutOff(Isolation),
+    /// That is over, because most are back or the time is; how it stood at the end.
+    Rejoined(Isolation),
     /// Every peer that was expected has sent its End-of-RIB, or the wait is over: routes of a
     /// predecessor that nobody announced again may go.
     Settled,

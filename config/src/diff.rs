@@ -15,6 +15,7 @@ use starling_fib::types::Mode;
 
 use crate::plan::{NodePlan, PeerKey, PeerPlan};
 
+mod isolation;
 mod pods;
 mod routing;
 mod session;
@@ -305,6 +306,7 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     all.put("[kernel] audit", (&from.audit, &to.audit), false, |v| {
         v.map_or("only when asked".to_owned(), |v| format!("every {v:?}"))
     });
+    isolation::isolation(&mut all, &old.isolation, &new.isolation);
     pods::pods(&mut all, &from.pods, &to.pods);
     all.put("[kernel] hold-pools", (&from.hold, &to.hold), false, ToString::to_string);
     routing::node(&mut all, old, new);

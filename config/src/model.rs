@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use starling_bgp::msg::{Export, Originated};
+use starling_bgp::msg::{Export, IsolationRule, Originated};
 use starling_bgp::types::{Asn, Families, Family, family_of};
 use starling_fib::types::{Hold, PodConfig, Pool};
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub kernel: Kernel,
     /// Local pods.
     pub pods: PodConfig,
+    /// When a node takes itself to be cut off; `None`: never.
+    pub isolation: Option<IsolationRule>,
     /// The tunnel device.
     pub tunnel: Tunnel,
     /// Timers.

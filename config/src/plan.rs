@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use starling_bgp::msg::{Export, Originated, PeerPolicy, RibConfig};
+use starling_bgp::msg::{Export, IsolationRule, Originated, PeerPolicy, RibConfig};
 use starling_bgp::policy::{ImportPolicy, Policy};
 use starling_bgp::session::PeerConfig;
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
@@ -53,6 +53,8 @@ pub struct NodePlan {
     pub ranges: Vec<RangePlan>,
     /// Its CLUSTER_ID, if it reflects.
     pub cluster_id: Option<Ipv4Addr>,
+    /// When it takes itself to be cut off; `None`: never.
+    pub isolation: Option<IsolationRule>,
     /// How it programs its kernel.
     pub fib: FibConfig,
     /// Rules for what enters the kernel.
@@ -219,6 +221,7 @@ impl NodePlan {
             max_paths: self.choice.max_paths,
             always_compare_med: self.choice.always_compare_med,
             metric_in_local_pref: self.choice.metric_from_local_pref,
+            isolation: self.isolation,
             // Calico takes it back apart: 2147483647 less the kernel's metric.
             local_pref: self
                 .choice
@@ -267,6 +270,7 @@ impl Config {
             peers,
             ranges,
             fib,
+            isolation: self.isolation,
             kernel_rules: policies.policy(&self.kernel_policies, None),
             timers: self.timers,
             netns: self.kernel.netns.clone(),

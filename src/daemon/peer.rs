@@ -389,10 +389,14 @@ impl Pump {
                     self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
-                PeerOut::Down { retain, .. } => {
+                PeerOut::Down { retain, reason } => {
                     self.live = None;
-                    let peer = self.peer.config().id;
-                    self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain }));
+                    let (peer, silent) = (self.peer.config().id, reason.is_silence());
+                    self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain, silent }));
+                }
+                PeerOut::Overdue { valid } => {
+                    let peers = vec![self.peer.config().id];
+                    self.to_rib.push_back(FromPeer::In(RibIn::Overdue { peers, valid }));
                 }
                 PeerOut::Routes(batch) => {
                     self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use starling_bgp::msg::{PeerUp, PrefixLimit, RibIn, RibOut};
+use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut};
 use starling_bgp::rib::Rib;
 use starling_bgp::session::Forwarding;
 use starling_bgp::types::{Family, PeerId};
@@ -174,6 +174,20 @@ impl Pump {
             RibOut::OverLimit { peer, family, limit } => {
                 self.tell(peer, ToPeer::OverLimit { family, limit });
             }
+            RibOut::CutOff(Isolation { since, until, silent, of }) => {
+                let keep = until.since(since);
+                tracing::error!(
+                    "{silent} of {of} neighbours fell silent at once: this node is taken to be cut \
+                     off, and keeps their routes for {keep:?}"
+                );
+            }
+            RibOut::Rejoined(Isolation { silent: 0, .. }) => {
+                tracing::info!("all neighbours are back: this node is not cut off any more");
+            }
+            RibOut::Rejoined(Isolation { silent, of, .. }) => tracing::warn!(
+                "this node is not taken to be cut off any more: {silent} of {of} neighbours are \
+                 not back, and their routes go"
+            ),
             RibOut::Settled => {
                 self.to_fib.push_back(FibIn::Settled);
                 // From now on the kernel's routes are what neighbours announce.

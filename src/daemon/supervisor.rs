@@ -61,7 +61,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
     tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
 
-    let bfd = bfd::spawn(clock).map_err(|error| error.to_string())?;
+    let bfd = bfd::spawn(clock, rib.control.clone()).map_err(|error| error.to_string())?;
 
     let (calls, mut called) = mpsc::channel(16);
     let callers = Callers::new(calls);

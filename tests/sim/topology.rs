@@ -38,6 +38,9 @@ pub struct Settings {
     /// For how long the routes of a daemon that is away stay, and for how long after that as stale
     /// ones (RFC 4724, 9494), in seconds; `None`: they go at once.
     pub graceful: Option<(u64, u64)>,
+    /// For how long a node that is cut off keeps the routes of the others, in seconds; 0: the rule
+    /// is off.
+    pub isolation: u64,
 }
 
 impl Settings {
@@ -45,8 +48,8 @@ impl Settings {
     pub fn new(nodes: usize, ipip: Mode) -> Arc<Settings> {
         let (members, none) = ((0..nodes).collect(), BTreeSet::new());
         let (bare, reflectors, mesh) = (none.clone(), none, true);
-        let (add_paths, graceful) = (false, None);
-        Arc::new(Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful })
+        let (add_paths, graceful, isolation) = (false, None, 0);
+        Arc::new(Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful, isolation })
     }
 
     /// For how long the routes of a daemon that is away stay.
@@ -109,7 +112,8 @@ fn net(address: impl Into<IpAddr>, length: u8) -> IpNet {
 
 /// The file that users would write.
 fn toml(settings: &Settings) -> String {
-    let Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful } = settings;
+    let Settings { members, ipip, bare, reflectors, mesh, add_paths, graceful, isolation } =
+        settings;
     let restart = match graceful {
         None => "graceful-restart = false".to_owned(),
         Some((restart, 0)) => format!("restart-time = \"{restart}s\""),
@@ -121,6 +125,7 @@ fn toml(settings: &Settings) -> String {
     let mut toml = format!(
         "[cluster]\nasn = 64512\nmesh = {mesh}\nadd-paths = \"{paths}\"\n{restart}\n\n\
          [timers]\nhold = \"{HOLD}s\"\nsettle = \"15s\"\n\n\
+         [isolation]\nkeep = \"{isolation}s\"\n\n\
          [[pool]]\ncidr = \"10.244.0.0/14\"\nipip = \"{ipip}\"\n\n\
          [[pool]]\ncidr = \"fd00:244::/32\"\n"
     );

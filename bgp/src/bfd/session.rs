@@ -99,6 +99,13 @@ impl Session {
         self.state
     }
 
+    /// Whether it is Up and nothing was heard for more than half the detection time. Of a
+    /// neighbour that lives something is heard in each part of it, of which there are mostly three.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        let (Some(remote), Some(at)) = (&self.remote, self.detect_at) else { return false };
+        self.state == State::Up && at.since(now) < self.detection(remote) / 2
+    }
+
     /// When `Tick` is due, if nothing comes before.
     pub fn next_deadline(&self) -> Option<Time> {
         [self.transmit_at, self.detect_at].into_iter().flatten().min()

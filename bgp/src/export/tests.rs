@@ -344,7 +344,11 @@ fn strangers_are_not_answered() {
     let mut world = world();
     let mut out = Vec::new();
     world.rib.handle(world.now, RibIn::Pull { peer: PeerId(9), room: 100 }, &mut out);
-    world.rib.handle(world.now, RibIn::PeerDown { peer: PeerId(9), retain: None }, &mut out);
+    world.rib.handle(
+        world.now,
+        RibIn::PeerDown { peer: PeerId(9), retain: None, silent: false },
+        &mut out,
+    );
     let refresh = RibIn::Refresh { peer: PeerId(9), family: Family::Ipv6 };
     world.rib.handle(world.now, refresh, &mut out);
     assert!(out.is_empty());

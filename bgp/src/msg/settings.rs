@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::policy::{ImportPolicy, Policy};
-use crate::types::{Asn, Families, PeerId};
+use crate::types::{Asn, Families, PeerId, Time};
 
 /// How this node judges, originates and exports.
 #[derive(Clone, Debug)]
@@ -37,6 +37,33 @@ pub struct RibConfig {
     pub metric_in_local_pref: bool,
     /// LOCAL_PREF of what we originate; `None`: the default of 100.
     pub local_pref: Option<u32>,
+    /// When this node takes itself to be cut off; `None`: never.
+    pub isolation: Option<IsolationRule>,
+}
+
+/// When most neighbours fall silent at once, it is this node that is cut off, not they that died:
+/// what they announced is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IsolationRule {
+    /// For so long.
+    pub keep: Duration,
+    /// More than so many of a hundred are most.
+    pub percent: u8,
+    /// With fewer neighbours than these nobody can tell.
+    pub peers: u16,
+}
+
+/// This node is taken to be cut off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Isolation {
+    /// Since when.
+    pub since: Time,
+    /// The routes of those that are silent stay until then.
+    pub until: Time,
+    /// So many neighbours are silent …
+    pub silent: usize,
+    /// … of so many that had a session.
+    pub of: usize,
 }
 
 impl Default for RibConfig {
@@ -55,6 +82,7 @@ impl Default for RibConfig {
             kernel_rules: Arc::default(),
             metric_in_local_pref: false,
             local_pref: None,
+            isolation: None,
         }
     }
 }

@@ -304,7 +304,13 @@ impl World {
 
     pub(crate) fn down(&mut self, peer: u32) {
         self.sessions.remove(&PeerId(peer));
-        self.say(RibIn::PeerDown { peer: PeerId(peer), retain: None });
+        self.say(RibIn::PeerDown { peer: PeerId(peer), retain: None, silent: false });
+    }
+
+    /// Nothing was heard of it any more.
+    pub(crate) fn silent(&mut self, peer: u32) {
+        self.sessions.remove(&PeerId(peer));
+        self.say(RibIn::PeerDown { peer: PeerId(peer), retain: None, silent: true });
     }
 
     /// A session ends, and its routes may stay for so many seconds, and then for so many more.
@@ -313,7 +319,7 @@ impl World {
         let time = Duration::from_secs(seconds);
         let long_lived = [Duration::from_secs(long_lived); 2];
         let retain = Some(Retain { families: Families::ALL, time, long_lived });
-        self.say(RibIn::PeerDown { peer: PeerId(peer), retain });
+        self.say(RibIn::PeerDown { peer: PeerId(peer), retain, silent: false });
     }
 
     /// Time passes, with a tick at each deadline.
@@ -367,6 +373,7 @@ impl World {
                     }
                 }
                 RibOut::Settled => self.settled += 1,
+                RibOut::CutOff(_) | RibOut::Rejoined(_) => {}
                 RibOut::OverLimit { peer, limit, .. } => self.over.push((peer.0, limit.max)),
             }
         }

@@ -22,6 +22,7 @@ mod configure;
 pub mod decision;
 mod import;
 mod intake;
+mod isolation;
 mod kernel;
 mod limit;
 mod nexthop;
@@ -36,6 +37,7 @@ mod stale;
 pub use nexthop::Reach;
 
 use self::change::Change;
+use self::isolation::Silence;
 use self::kernel::Kernel;
 use self::nexthop::Nexthops;
 use self::origin::Origins;
@@ -65,6 +67,7 @@ pub struct Rib {
     origins: Origins,
     settle: Settle,
     waits: Waits,
+    silence: Silence,
     /// What groups are to be fed again of the destinations touched, though their paths are the
     /// same: how one was learned has changed.
     refeed: bool,
@@ -80,9 +83,16 @@ impl Rib {
     /// Takes one message; appends what follows from it, in the order in which it is to be done.
     pub fn handle(&mut self, now: Time, input: RibIn, out: &mut Vec<RibOut>) {
         match input {
-            RibIn::Configure(config) => self.configure(now, *config, out),
+            RibIn::Configure(config) => {
+                self.configure(now, *config, out);
+                self.review_isolation(now, out);
+            }
             RibIn::PeerUp(up) => self.peer_up(now, *up, out),
-            RibIn::PeerDown { peer, retain } => self.peer_down(now, peer, retain, out),
+            RibIn::PeerDown { peer, retain, silent } => {
+                let kept = if silent { self.judge_silence(now, peer, out) } else { None };
+                self.peer_down(now, peer, (retain, kept), out);
+            }
+            RibIn::Overdue { peers, valid } => self.note_overdue(now, &peers, valid),
             RibIn::Routes(batch) => self.take_routes(now, *batch, out),
             RibIn::ForwardingLost { peer } => self.forwarding_lost(peer, out),
             RibIn::Refresh { peer, family } => self.exports.refresh(peer, family),
@@ -93,7 +103,10 @@ impl Rib {
             RibIn::Originate(nets) => self.originate_for_operator(now, nets),
             RibIn::Pods { came, went } => self.originate_for_pods(now, &came, &went),
             RibIn::Drain { peer, on } => self.drain(peer, on),
-            RibIn::Tick => self.expire(now, out),
+            RibIn::Tick => {
+                self.review_isolation(now, out);
+                self.expire(now, out);
+            }
         }
         self.conclude(out);
         let ended = self.settle.has_ended(now, &self.expected, &self.peers, &self.nexthops);
@@ -110,7 +123,7 @@ impl Rib {
 
     /// When to send [`RibIn::Tick`]. Any message may change it.
     pub fn next_deadline(&self) -> Option<Time> {
-        let deadlines = [self.settle.deadline(), self.waits.deadline()];
+        let deadlines = [self.settle.deadline(), self.waits.deadline(), self.silence.deadline()];
         deadlines.into_iter().flatten().min()
     }
 

@@ -9,6 +9,9 @@
 //!     └───────────────────────────── Returned ──────► End-of-RIB, or patience over ──► gone
 //! ```
 //!
+//! Where it is we who are cut off ([`super::isolation`]), the routes of whoever falls silent are
+//! kept in the same way, with graceful restart or without.
+//!
 //! A stale route is used and told to others as any other, until the restart time is over; then,
 //! with RFC 9494, it has LLGR_STALE and loses against all that has not. Every wait is of one
 //! neighbour and one family: a dead neighbour delays nobody else.
@@ -37,6 +40,9 @@ use crate::types::{Family, PeerId, Time, V4, V6};
 const RESYNC: Duration = Duration::from_secs(180);
 /// How long it may take to say everything again after a BoRR.
 const REFRESH: Duration = Duration::from_secs(300);
+/// How long a neighbour without graceful restart may take to say everything, after we were cut
+/// off: no End-of-RIB tells.
+const HEARD_OUT: Duration = Duration::from_secs(30);
 /// So many restart times in a row are waited for without an End-of-RIB between them.
 const RESTARTS: u32 = 4;
 
@@ -59,6 +65,8 @@ pub(crate) enum Stage {
     Away {
         /// Zero: they may not.
         long_lived: Duration,
+        /// It is we who are cut off, as it seems.
+        cut_off: bool,
     },
     /// End-of-RIB of the session that is up again.
     Returned,
@@ -89,9 +97,10 @@ impl Rib {
         let id = up.peer;
         if self.peers.get(id).is_some_and(|p| p.up().is_some()) {
             // A new session without the end of the old one: that is what it means.
-            self.peer_down(now, id, None, out);
+            self.peer_down(now, id, (None, None), out);
         }
-        let graceful = up.negotiated.graceful;
+        self.end_silence(now, id, out);
+        let (graceful, families) = (up.negotiated.graceful, up.negotiated.families);
         for family in Family::ALL {
             let Some(peer) = self.peers.get_mut(id) else { break };
             let Some(stale) = peer.stale.get(slot_of(family)).copied().flatten() else { continue };
@@ -100,12 +109,18 @@ impl Rib {
                 let families = graceful.families.intersect(graceful.preserved);
                 same && families.intersect(up.negotiated.families).contains(family)
             });
-            match kept {
-                Some(graceful) => {
-                    let until = now.after(graceful.time.max(RESYNC));
+            let was_cut_off = matches!(stale.stage, Stage::Away { cut_off: true, .. });
+            let patience = match (graceful, kept) {
+                (_, Some(graceful)) => Some(graceful.time.max(RESYNC)),
+                (None, None) if was_cut_off && same && families.contains(family) => Some(HEARD_OUT),
+                // It has forgotten what it told us, or is somebody else.
+                _ => None,
+            };
+            match patience {
+                Some(patience) => {
+                    let until = now.after(patience);
                     self.wait(id, family, Some(Stale { until, stage: Stage::Returned, ..stale }));
                 }
-                // It has forgotten what it told us, or is somebody else.
                 None => self.sweep(id, family),
             }
         }
@@ -123,7 +138,7 @@ impl Rib {
         &mut self,
         now: Time,
         id: PeerId,
-        retain: Option<Retain>,
+        (retain, kept): (Option<Retain>, Option<Duration>),
         out: &mut Vec<RibOut>,
     ) {
         let Rib { exports, sets, peers, .. } = self;
@@ -135,16 +150,21 @@ impl Rib {
         };
         // Who is not configured any more will not come back.
         let retain = retain.filter(|_| peer.policy.is_some());
+        let kept = kept.filter(|_| peer.policy.is_some());
+        let families = up.negotiated.families;
         let had = peer.stale;
         peer.session = Session::Away(up);
         for family in Family::ALL {
             let at = slot_of(family);
             let retained = retain.filter(|retain| retain.families.contains(family));
-            let Some(Retain { time, long_lived, .. }) = retained else {
+            let kept = kept.filter(|_| families.contains(family));
+            let time = retained.map(|retain| retain.time).max(kept);
+            let Some(time) = time else {
                 self.remove(id, family, Going::All);
                 self.wait(id, family, None);
                 continue;
             };
+            let long_lived = retained.map(|retain| retain.long_lived).unwrap_or_default();
             if !was_up {
                 // It is waited for already.
                 continue;
@@ -154,7 +174,7 @@ impl Rib {
             let since = had.map_or(now, |stale| stale.since);
             let until = now.after(time).min(since.after(time * RESTARTS)).max(now);
             let long_lived = long_lived.get(at).copied().unwrap_or_default();
-            let stage = Stage::Away { long_lived };
+            let stage = Stage::Away { long_lived, cut_off: kept.is_some() };
             let stale = Stale { since, until, stage, long_lived: false };
             self.wait(id, family, Some(stale));
             if had.is_some_and(|stale| stale.long_lived) {
@@ -200,7 +220,9 @@ impl Rib {
             let stale = peer.stale.get(slot_of(family)).copied().flatten();
             match stale {
                 Some(
-                    stale @ Stale { stage: Stage::Away { long_lived }, long_lived: false, .. },
+                    stale @ Stale {
+                        stage: Stage::Away { long_lived, .. }, long_lived: false, ..
+                    },
                 ) if !long_lived.is_zero() => {
                     let until = now.after(long_lived);
                     self.wait(id, family, Some(Stale { until, long_lived: true, ..stale }));
@@ -243,6 +265,10 @@ impl Rib {
 
     /// A neighbour that is away does not forward any more: nothing of it is waited for.
     pub(super) fn forwarding_lost(&mut self, id: PeerId, out: &mut Vec<RibOut>) {
+        // Where it is we who are cut off, that is no news of the neighbour.
+        if self.isolation().is_some() {
+            return;
+        }
         self.give_up(id);
         // Decided while the session is still known, as in `peer_down`.
         self.conclude(out);
@@ -255,7 +281,7 @@ impl Rib {
         self.wait(id, family, None);
     }
 
-    fn wait(&mut self, id: PeerId, family: Family, stale: Option<Stale>) {
+    pub(super) fn wait(&mut self, id: PeerId, family: Family, stale: Option<Stale>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let Some(slot) = peer.stale.get_mut(slot_of(family)) else { return };
         if let Some(old) = std::mem::replace(slot, stale) {

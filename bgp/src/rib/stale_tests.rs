@@ -155,7 +155,7 @@ fn only_the_families_that_are_to_stay_do() {
     let (time, long_lived) = (Duration::from_secs(60), [Duration::ZERO; 2]);
     let retain = Some(Retain { families, time, long_lived });
     world.sessions.remove(&PeerId(1));
-    world.say(RibIn::PeerDown { peer: PeerId(1), retain });
+    world.say(RibIn::PeerDown { peer: PeerId(1), retain, silent: false });
     assert_eq!(world.fib.keys().copied().collect::<Vec<_>>(), [net(v6)]);
     // The other way round: only IPv6 was lost on the way.
     world.up(back(1, 64512, [Family::Ipv4].into_iter().collect()));

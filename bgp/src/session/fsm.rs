@@ -406,6 +406,15 @@ impl Session {
                 let more = (live.agreed.negotiated.hold / 3).max(Duration::from_secs(1));
                 self.timers.start(timer, now.after(more));
             }
+            (Timer::Overdue(slot), Phase::Established(live)) if live.slot == slot => {
+                let rest = live.agreed.negotiated.hold / 2;
+                if unread {
+                    self.timers.start(timer, now.after(rest.max(Duration::from_secs(1))));
+                } else {
+                    out.push(PeerOut::Overdue { valid: rest });
+                }
+            }
+            (Timer::Overdue(_), _) => {}
             (Timer::Hold(slot), _) => {
                 self.fault(now, slot, Notification::HOLD_TIMER_EXPIRED, out);
             }

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use refused::Unusable;
 
-use crate::bfd::Loss;
+use crate::bfd::{Cause, Loss};
 use crate::types::{Asn, Families, PeerId, PeerKind, Role, Time};
 use crate::wire::Notification;
 use crate::wire::capability::Capability;
@@ -265,6 +265,19 @@ pub enum DownReason {
     /// host did not acknowledge what was sent then, in words. Its routes are not retained: it is
     /// not its daemon alone that is gone.
     Unanswered(String),
+}
+
+impl DownReason {
+    /// Whether it ended because nothing was heard any more.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            DownReason::Bfd(Loss { cause: Cause::Silent(_), .. }) | DownReason::Unanswered(_) => true,
+            DownReason::Sent(why) | DownReason::Left(why) => {
+                *why == Notification::HOLD_TIMER_EXPIRED
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The state of RFC 4271 §8.2.2 as operators know it: of the more advanced connection.

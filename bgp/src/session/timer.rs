@@ -39,6 +39,8 @@ pub(crate) enum Timer {
     ConnectRetry,
     /// The neighbour must be heard on that connection.
     Hold(Slot),
+    /// Half of that time is over: a neighbour that lives would have been heard.
+    Overdue(Slot),
     /// The neighbour must hear us on that connection.
     Keepalive(Slot),
     /// The neighbour of the Established session must take what we send (RFC 9687).
@@ -47,13 +49,15 @@ pub(crate) enum Timer {
 
 impl Timer {
     /// All, in the order in which those due at the same moment are served.
-    pub(crate) const ALL: [Timer; 7] = [
+    pub(crate) const ALL: [Timer; 9] = [
         Timer::IdleHold,
         Timer::Hold(Slot::Dialled),
         Timer::Hold(Slot::Accepted),
         Timer::SendHold,
         Timer::Keepalive(Slot::Dialled),
         Timer::Keepalive(Slot::Accepted),
+        Timer::Overdue(Slot::Dialled),
+        Timer::Overdue(Slot::Accepted),
         Timer::ConnectRetry,
     ];
 }
@@ -71,6 +75,7 @@ pub(crate) struct Timers {
 #[derive(Clone, Copy, Default, Debug)]
 struct OfConn {
     hold: Option<Time>,
+    overdue: Option<Time>,
     keepalive: Option<Time>,
 }
 
@@ -87,6 +92,7 @@ impl Timers {
             Timer::IdleHold => &mut self.idle_hold,
             Timer::ConnectRetry => &mut self.connect_retry,
             Timer::Hold(slot) => &mut self.of(slot).hold,
+            Timer::Overdue(slot) => &mut self.of(slot).overdue,
             Timer::Keepalive(slot) => &mut self.of(slot).keepalive,
             Timer::SendHold => &mut self.send_hold,
         }
@@ -124,10 +130,10 @@ impl Timers {
 
     /// The next moment of all.
     pub(crate) fn next(&self) -> Option<Time> {
-        let OfConn { hold: a, keepalive: b } = self.dialled;
-        let OfConn { hold: c, keepalive: d } = self.accepted;
-        let [e, f, g] = [self.idle_hold, self.connect_retry, self.send_hold];
-        [a, b, c, d, e, f, g].into_iter().flatten().min()
+        let OfConn { hold: a, keepalive: b, overdue: c } = self.dialled;
+        let OfConn { hold: d, keepalive: e, overdue: f } = self.accepted;
+        let [g, h, i] = [self.idle_hold, self.connect_retry, self.send_hold];
+        [a, b, c, d, e, f, g, h, i].into_iter().flatten().min()
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod blocks;
+mod isolation;
 mod nodes;
 mod peers;
 mod pods;
@@ -77,11 +78,13 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         }
     }
     let kernel = settings::kernel(raw, problems);
+    let mesh_session = session::mesh(raw, problems);
     Config {
         asn,
         mesh,
         mesh_key: transport::mesh_key(raw),
-        mesh_session: session::mesh(raw, problems),
+        isolation: isolation::check(raw, mesh_session.offer.restart.time, problems),
+        mesh_session,
         pools,
         nodes,
         peers,

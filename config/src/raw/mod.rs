@@ -22,6 +22,7 @@ use crate::value::{
 };
 
 mod bfd;
+mod isolation;
 mod outward;
 mod pods;
 pub(crate) mod policy;
@@ -154,6 +155,7 @@ const TABLES: &[(&str, Keys)] = &[
     ("[bgp]", BGP),
     ("[bfd]", bfd::TABLE),
     ("[pods]", pods::TABLE),
+    ("[isolation]", isolation::TABLE),
 ];
 
 /// What all files say together.
@@ -175,6 +177,7 @@ pub(crate) struct Raw {
     pub(crate) bgp: Option<Bgp>,
     pub(crate) bfd: Option<Bfd>,
     pub(crate) pods: Option<Pods>,
+    pub(crate) isolation: Option<isolation::Isolation>,
     /// Tables that are there but in the wrong brackets (and noted): they are not missing.
     pub(crate) refused: Vec<&'static str>,
     /// The keys whose files are named, once all files are read.
@@ -415,6 +418,7 @@ impl Raw {
             }
             "[bfd]" => self.bfd.replace(bfd::table(&mut s)).map(|b| b.at),
             "[pods]" => self.pods.replace(pods::table(&mut s)).map(|b| b.at),
+            "[isolation]" => self.isolation.replace(isolation::table(&mut s)).map(|b| b.at),
             _ => {
                 let (port, listen) = (s.one("port"), listen(&mut s));
                 self.bgp.replace(Bgp { at, port, listen }).map(|b| b.at)

@@ -4,7 +4,8 @@
 //!   Supervisor ──Watch(all neighbours)──►┌─────┐◄──packets── UDP 3784, 4784
 //!   control    ──Report──────────────────►│ bfd │───packets─►
 //!                                         └──┬──┘
-//!                             News (never waits) ──► the log, and BfdDown to the neighbour's pump
+//!                             News (never waits) ──► the log, BfdDown to the neighbour's pump,
+//!                                                    and who else is overdue to the Rib
 //! ```
 //!
 //! Packets must leave in time while a million routes are processed, so this thread waits for nobody:
@@ -15,8 +16,10 @@ mod pump;
 mod socket;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use starling_bgp::bfd::{Cause, Loss, Status};
+use starling_bgp::msg::RibIn;
 use starling_bgp::types::PeerId;
 use starling_config::PeerKey;
 use starling_config::model::Bfd;
@@ -24,6 +27,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::peer::{self, PeerHandle};
+use super::rib;
+
+/// How long it counts that a neighbour was overdue when another one was lost.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// A neighbour to be watched.
 #[derive(Clone, Debug)]
@@ -72,7 +79,8 @@ enum Command {
 #[derive(Debug)]
 enum News {
     Up(Target),
-    Down(Target, Loss),
+    /// With the neighbours of which nothing was heard for too long either.
+    Down(Target, Loss, Vec<PeerId>),
     /// Something is wrong with our side, said once until it changes.
     Trouble(Option<Target>, String),
 }
@@ -110,7 +118,7 @@ impl BfdHandle {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn spawn(clock: Clock) -> std::io::Result<BfdHandle> {
+pub fn spawn(clock: Clock, rib: mpsc::Sender<rib::Control>) -> std::io::Result<BfdHandle> {
     let (commands, inbox) = mpsc::channel(16);
     // Without a bound, so that the thread never waits; a flap a second and session at the most.
     let (news, to_tell) = mpsc::unbounded_channel();
@@ -122,26 +130,30 @@ pub fn spawn(clock: Clock) -> std::io::Result<BfdHandle> {
         }
         runtime.block_on(pump::Pump::new(clock, news).run(inbox));
     })?;
-    tokio::spawn(tell(to_tell));
+    tokio::spawn(tell(to_tell, rib));
     Ok(BfdHandle { commands })
 }
 
-async fn tell(mut news: mpsc::UnboundedReceiver<News>) {
+async fn tell(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<rib::Control>) {
     while let Some(news) = news.recv().await {
         match news {
             News::Up(target) => {
                 tracing::info!(peer = target.name, address = %target.who, "BFD up");
             }
-            News::Down(target, Loss { cause: Cause::AdminDown, .. }) => {
+            News::Down(target, Loss { cause: Cause::AdminDown, .. }, _) => {
                 tracing::info!(
                     peer = target.name, address = %target.who,
                     "BFD taken down by the neighbour: no failure"
                 );
             }
-            News::Down(target, loss) => {
+            News::Down(target, loss, overdue) => {
                 tracing::warn!(
                     peer = target.name, address = %target.who, "BFD down: {}", loss.cause
                 );
+                // Before it judges this loss, the Rib is to know whether it is the only one. A
+                // closed channel means that the daemon is stopping.
+                let overdue = RibIn::Overdue { peers: overdue, valid: OVERDUE };
+                let _ = rib.send(rib::Control::In(overdue)).await;
                 // A neighbour whose inbox is full must not keep the others waiting.
                 tokio::spawn(async move {
                     // One whose task has ended has no session to lose.

@@ -328,6 +328,7 @@ impl Pump {
         let now = self.clock.now();
         let Some(entry) = self.entries.get_mut(&number) else { return };
         let mut out = std::mem::take(&mut self.out);
+        let mut down = None;
         entry.session.handle(now, input, &mut out);
         let next = [entry.session.next_deadline(), entry.leaves].into_iter().flatten().min();
         if entry.deadline != next {
@@ -347,10 +348,16 @@ impl Pump {
                 }
                 // Nobody left to tell: the daemon is stopping.
                 BfdOut::Up => drop(self.news.send(News::Up(target.clone()))),
-                BfdOut::Down(loss) => drop(self.news.send(News::Down(target.clone(), loss))),
+                BfdOut::Down(loss) => down = Some((target.clone(), loss)),
             }
         }
         self.out = out;
+        if let Some((target, loss)) = down {
+            let watched = self.by_place.values().filter_map(|number| self.entries.get(number));
+            let overdue = watched.filter(|entry| entry.session.is_overdue(now));
+            let overdue = overdue.map(|entry| entry.target.peer.id).collect();
+            self.tell(News::Down(target, loss, overdue));
+        }
     }
 
     fn tell(&self, news: News) {

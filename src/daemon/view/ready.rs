@@ -28,7 +28,20 @@ impl View {
             (fib.healthy(), fib.tunnel_state(), decoupled(coupling, differing))
         });
         let (healthy, tunnel, decoupled) = answer.await.ok_or_else(stopping)?;
+        let isolation = self.rib.ask(|rib| rib.isolation()).await.ok_or_else(stopping)?;
         let mut reasons: Vec<Reason> = decoupled.into_iter().collect();
+        reasons.extend(isolation.map(|isolation| Reason {
+            code: "cut_off".to_owned(),
+            subject: roster.plan.name.clone(),
+            text: format!(
+                "{} of {} neighbours fell silent at once {} s ago: this node is taken to be cut \
+                 off, and keeps their routes for {} s more; look at its network",
+                isolation.silent,
+                isolation.of,
+                self.seconds_since(isolation.since),
+                isolation.until.since(self.clock.now()).as_secs(),
+            ),
+        }));
         if let Err(words) = healthy {
             reasons.extend(words.into_iter().map(|text| kernel_reason(text, &tunnel)));
         }

@@ -109,9 +109,13 @@ impl Cluster {
                 self.ups += 1;
                 self.rib_later(node, at, RibIn::PeerUp(up));
             }
-            PeerOut::Down { retain, .. } => {
+            PeerOut::Down { retain, reason } => {
                 side.live = None;
-                self.rib_later(node, at, RibIn::PeerDown { peer, retain });
+                let silent = reason.is_silence();
+                self.rib_later(node, at, RibIn::PeerDown { peer, retain, silent });
+            }
+            PeerOut::Overdue { valid } => {
+                self.rib_later(node, at, RibIn::Overdue { peers: vec![peer], valid });
             }
             PeerOut::Routes(batch) => self.rib_later(node, at, RibIn::Routes(batch)),
             PeerOut::ForwardingLost => self.rib_later(node, at, RibIn::ForwardingLost { peer }),
@@ -197,6 +201,8 @@ impl Cluster {
                 self.fib_later(node, FibIn::Settled);
                 return self.settled(node);
             }
+            RibOut::CutOff(isolation) => return self.log(node, &("cut off", isolation)),
+            RibOut::Rejoined(isolation) => return self.log(node, &("rejoined", isolation)),
             RibOut::OverLimit { .. } => return,
         };
         let side = place_of(peer);

@@ -96,7 +96,11 @@ impl Game {
                 };
                 self.model.peer_down(id(peer), Some(retain));
                 self.world.sessions.remove(&id(peer));
-                self.world.say(RibIn::PeerDown { peer: id(peer), retain: Some(retain) });
+                self.world.say(RibIn::PeerDown {
+                    peer: id(peer),
+                    retain: Some(retain),
+                    silent: false,
+                });
             }
             Act::Announce { peer, path_id, attrs: pick, nets: picks } => {
                 for prefix in picks.iter().map(|n| nets()[*n]) {

@@ -121,6 +121,7 @@ impl Session {
         let hold = live.agreed.negotiated.hold;
         if !hold.is_zero() {
             self.timers.start(Timer::Hold(live.slot), now.after(hold));
+            self.timers.start(Timer::Overdue(live.slot), now.after(hold / 2));
         }
     }
 
