@@ -253,6 +253,25 @@ fn a_silent_neighbour_is_given_up_when_its_hold_time_ends() {
     }
 }
 
+/// Half the hold time in silence is told once, until something is heard again; bytes that wait
+/// unread are no silence.
+#[test]
+fn a_neighbour_that_is_not_heard_for_half_its_hold_time_is_overdue() {
+    let overdue = |out: &[PeerOut]| {
+        out.iter()
+            .filter(|out| matches!(out, PeerOut::Overdue { valid } if *valid == 45 * SEC))
+            .count()
+    };
+    let mut peer = Alone::established(Slot::Dialled);
+    assert_eq!(overdue(&peer.pass(44 * SEC)), 0);
+    assert_eq!(overdue(&peer.pass(40 * SEC)), 1);
+    peer.receive(Slot::Dialled, &header::KEEPALIVE);
+    assert_eq!(overdue(&peer.pass(44 * SEC)), 0);
+    peer.now = peer.now.after(2 * SEC);
+    assert_eq!(overdue(&peer.give(tick(true))), 0);
+    assert_eq!(overdue(&peer.pass(43 * SEC)), 0, "it is we who are slow");
+}
+
 #[test]
 fn every_message_restarts_the_hold_timer() {
     let mut peer = Alone::established(Slot::Dialled);

@@ -130,6 +130,20 @@ fn the_table_of_states() {
 }
 
 #[test]
+fn half_the_detection_time_in_silence_is_too_long() {
+    let mut alone = Alone::in_state(State::Up);
+    alone.pass(Duration::from_millis(450));
+    assert!(!alone.session.is_overdue(alone.now));
+    alone.pass(Duration::from_millis(1));
+    assert!(alone.session.is_overdue(alone.now));
+    alone.hear(says(State::Up));
+    assert!(!alone.session.is_overdue(alone.now));
+    alone.pass(Duration::from_secs(1));
+    assert_eq!(alone.session.state(), State::Down);
+    assert!(!alone.session.is_overdue(alone.now), "what is down is not late");
+}
+
+#[test]
 fn silence_is_a_loss_after_the_detection_time_and_not_before() {
     let mut alone = Alone::in_state(State::Up);
     alone.pass(Duration::from_micros(899_999));
