@@ -271,7 +271,9 @@ impl DownReason {
     /// Whether it ended because nothing was heard any more.
     pub fn is_silence(&self) -> bool {
         match self {
-            DownReason::Bfd(Loss { cause: Cause::Silent(_), .. }) | DownReason::Unanswered(_) => true,
+            DownReason::Bfd(Loss { cause: Cause::Silent(_), .. }) | DownReason::Unanswered(_) => {
+                true
+            }
             DownReason::Sent(why) | DownReason::Left(why) => {
                 *why == Notification::HOLD_TIMER_EXPIRED
             }
