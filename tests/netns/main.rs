@@ -14,6 +14,7 @@ mod disease;
 mod doctor;
 mod equal;
 mod fib;
+mod isolation;
 mod kernel;
 mod links;
 mod mesh;
