@@ -36,7 +36,7 @@ pub use settings::{
 use crate::attrs::AttrSet;
 use crate::bfd;
 use crate::session::{DownReason, Forwarding, Negotiated, PeerConfig, PeerEvent, Retain};
-use crate::types::{Family, NextHop, PeerId, PeerKind, Prefix, Role, Time, V4, V6};
+use crate::types::{Family, NextHop, PeerId, PeerKind, Prefix, Role, V4, V6};
 use crate::wire::Notification;
 
 // ---- Peer: one a neighbour ------------------------------------------------------------------

@@ -94,6 +94,7 @@ async fn program(count: u32, next_hops: u32) {
         pools: Vec::new(),
         addresses: vec![Ipv4Addr::new(192, 168, 5, 10).into()],
         subnets: Vec::new(),
+        sessions: Vec::new(),
         protocol: 12,
         table: 254,
         metric: 0,

@@ -22,8 +22,8 @@ use std::time::Duration;
 use super::Rib;
 use super::peers::Peers;
 use super::stale::Stage;
-use super::table::slot_of;
 use crate::msg::{Isolation, IsolationRule, RibOut};
+use crate::table::slot_of;
 use crate::types::{Family, PeerId, Time};
 
 /// Neighbours that fell silent so short a time before count as lost at once.

@@ -14,7 +14,7 @@ use super::change::Ranking;
 use crate::attrs::AttrSet;
 use crate::msg::{Encapsulation, FibBatch, FibBest, FibRoute, Hop, RibConfig, RibOut, Via};
 use crate::policy::{Policy, Prepared, Rule, RuleName, Source, Subject, Verdict};
-use crate::table::{Best, Keyed, More, Sets, Slab};
+use crate::table::{Best, Keyed, More, Path, Sets, Slab};
 use crate::types::{NextHop, PeerId, V4, V6};
 use crate::wire::community::Community;
 
