@@ -12,6 +12,7 @@ mod golden;
 mod mp;
 mod optional;
 mod round_trip;
+mod sections;
 mod table;
 mod two_octets;
 
