@@ -17,7 +17,7 @@ export RUST_LIB_BACKTRACE = 0
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test test-loss check fuzz matrix soak million
+.PHONY: help build lab lab-down test test-loss check fuzz matrix soak million bench
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -53,6 +53,12 @@ test-loss: build ## Count the packets lost while things happen, beside BIRD; JSO
 soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no session may be lost
 	@$(ROOT) tests/vm/install lab
 	$(ROOT) env SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test interop soak
+
+bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3, about an hour each)
+	@$(ROOT) tests/vm/install lab
+	cargo build --release
+	cd tests/bench && cargo build --release
+	results=$$($(ROOT) tests/bench/all.sh) && tests/bench/table.py "$$results" --write
 
 check: ## Formatting and lints, warnings denied
 	@$(ROOT) tests/vm/install build

@@ -1,0 +1,69 @@
+# How the harness runs Starling: sourced after lib.sh (which says what each function is for),
+# with BIN the daemon. An ordinary configuration: import and export opened, as a router that
+# passes everything on would have it; nothing that a user would not write.
+
+version() { "$BIN" --version; }
+fibproto() { echo 12; }
+
+peer() {
+    cat <<TOML
+[[peer]]
+name = "$3"
+address = "$1"
+asn = $2
+passive = true
+import = ["0.0.0.0/0"]
+export = "all"
+TOML
+}
+
+conf() {
+    {
+        cat <<TOML
+[cluster]
+asn = $AS
+[[node]]
+name = "dut"
+address = "$ADDR"
+[control]
+socket = "$DIR/control.sock"
+TOML
+        # What others call "no kernel protocol".
+        [ "$FIB" = 1 ] || cat <<'TOML'
+[kernel]
+policy = "nothing"
+[[policy]]
+name = "nothing"
+rules = [{ then = "reject" }]
+TOML
+        each_peer peer
+    } >"$DIR/starling.toml"
+}
+
+launch() { spawn starlingd "$BIN" run --config "$DIR/starling.toml" --node dut; }
+
+# One file for all nodes, as a cluster has it; the last call wins and says the same.
+mesh_conf() {
+    local k=$2 n
+    mkdir -p "$DIR/$1"
+    {
+        cat <<TOML
+[cluster]
+asn = 64512
+[[pool]]
+cidr = "10.65.0.0/16"
+ipip = "never"
+[control]
+socket = "$DIR/$1/control.sock"
+TOML
+        for ((n = 1; n <= k; n++)); do
+            cat <<TOML
+[[node]]
+name = "node$n"
+address = "$(node_addr $n)"
+blocks = ["$(node_block $n)"]
+TOML
+        done
+    } >"$DIR/$1/starling.toml"
+}
+mesh_cmd() { echo "$BIN run --config $DIR/{i}/starling.toml --node node{i}"; }
