@@ -56,6 +56,7 @@ soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no
 
 bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3, about an hour each)
 	@$(ROOT) tests/vm/install lab
+	@$(ROOT) tests/vm/install bench
 	cargo build --release
 	cd tests/bench && cargo build --release
 	results=$$($(ROOT) tests/bench/all.sh) && tests/bench/table.py "$$results" --write
