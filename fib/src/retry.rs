@@ -189,6 +189,8 @@ pub struct Reading {
 impl Reading {
     const SHORTEST: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_secs(30);
+    /// Of the time, one part in so many may be spent reading, where reading is wanted all the time.
+    const SHARE: u32 = 10;
     /// Doubt waits so long, so that a burst of events costs one dump.
     const DOUBT: Duration = Duration::from_secs(1);
 
@@ -214,11 +216,14 @@ impl Reading {
         self.soon(now);
     }
 
-    /// It succeeded: failures before it are history.
-    pub fn succeeded(&mut self) {
+    /// It succeeded: failures before it are history. Until the next is read nothing is written, so
+    /// one that costs little is not put off for long, however often it is wanted.
+    pub fn succeeded(&mut self, now: Duration) {
         if std::mem::take(&mut self.failing) {
             self.pause = Duration::ZERO;
         }
+        let cost = self.last.map_or(Duration::ZERO, |begun| now.saturating_sub(begun));
+        self.pause = self.pause.min((cost * Reading::SHARE).max(Reading::SHORTEST));
     }
 
     /// Whether it is time; if so, it counts as begun.

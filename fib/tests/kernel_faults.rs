@@ -61,6 +61,8 @@ fn restless(end: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
             ip_batch((0..200).flat_map(|n| {
                 [format!("address del {}", address(n)), format!("address add {}", address(n))]
             }));
+            // Some readings must get through, the test's own too.
+            std::thread::sleep(Duration::from_millis(50));
         }
     })
 }

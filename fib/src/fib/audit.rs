@@ -16,8 +16,9 @@ use crate::plan::Desired;
 use crate::types::{Dump, FibOut, KernelRoute, Report};
 use crate::view::Words;
 
-/// News on its way arrives within this.
-const GRACE: Duration = Duration::from_secs(1);
+/// News on its way arrives within this. An IPv6 address is shown at once and told only when it is
+/// known to be no duplicate, up to 2 s later (RFC 4862 §5.4).
+const GRACE: Duration = Duration::from_secs(4);
 /// After a reading that came to nothing.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Readings that come to nothing before whoever asked is told so.

@@ -34,7 +34,7 @@ fn calm(audit: Option<Duration>) -> Rig {
 
 fn audit(rig: &mut Rig) -> Audit {
     rig.tell(FibIn::Audit);
-    rig.pass(5 * SECOND);
+    rig.pass(10 * SECOND);
     rig.audits.pop().expect("an answer").expect("an audit")
 }
 
@@ -138,7 +138,7 @@ fn news_on_its_way_is_not_held_against_anybody() {
     rig.kernel.append(route("10.9.0.0/16", Some("10.1.5.9"), 2, 4)).unwrap();
     // The reading sees it, the news comes after.
     assert!(rig.serve());
-    rig.pass(5 * SECOND);
+    rig.pass(10 * SECOND);
     let found = rig.audits.pop().unwrap().unwrap();
     assert!(found.is_clean(), "{found:?}");
     assert_eq!(rig.table().len(), 3);
@@ -157,7 +157,7 @@ fn what_changes_while_it_is_read_is_left_out() {
     rig.run();
     rig.tell(FibIn::Part(Box::new(old)));
     rig.tell(FibIn::PartsDone(Ok(())));
-    rig.pass(5 * SECOND);
+    rig.pass(10 * SECOND);
     let found = rig.audits.pop().unwrap().unwrap();
     assert!(found.is_clean(), "{found:?}");
 }

@@ -19,7 +19,7 @@ use crate::underlay::host;
 impl Fib {
     pub(super) fn dumped(&mut self, dump: Dump, now: Duration, out: &mut Vec<FibOut>) {
         let Work::Dumping(since) = std::mem::replace(&mut self.work, Work::Idle) else { return };
-        self.reading.succeeded();
+        self.reading.succeeded(now);
         self.auditor.spoil();
         let first = !self.world.read;
         let before = self.world.replace(dump);

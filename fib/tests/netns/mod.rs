@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use starling_fib::netlink::{Events, Netlink, Options};
+use starling_fib::netlink::{Events, Netlink, NetlinkError, Options};
 use starling_fib::types::{Dump, Hop, KernelEvent, KernelRoute, Kind, RouteKey};
 
 /// Says to the inner process which test it is for.
@@ -136,7 +136,13 @@ pub fn out(device: u32) -> Hop {
 
 /// Everything, with the routes of both tables.
 pub async fn dump(kernel: &mut Netlink) -> Dump {
-    kernel.dump(OTHER).await.expect("a dump")
+    loop {
+        match kernel.dump(OTHER).await {
+            // Somebody changes things all the time: the test's patience is the limit.
+            Err(NetlinkError::Interrupted { .. }) => {}
+            other => return other.expect("a dump"),
+        }
+    }
 }
 
 /// Our routes, in order of their keys.
