@@ -51,8 +51,11 @@ fn a_lost_carrier_ends_the_sessions_of_direct_neighbours_alone() -> Result {
     let port = |state: &str| format!("link set n1.net0 {state}");
     cluster.switch().netns().ip_line(&port("down"))?;
     ended(cluster.node(1)?, "n2", "link lost: net0 has no carrier")?;
-    // What leans on that interface is gone at once, whoever it came from.
-    cluster.node(1)?.holds(Family::V4, &[OWN], SOON)?;
+    // What leans on that interface is gone at once, whoever it came from, and does not fall to the
+    // default route.
+    let held = "unreachable 10.244.2.0/26 proto bird";
+    let too = "unreachable 10.244.3.0/26 proto bird";
+    cluster.node(1)?.holds(Family::V4, &[OWN, held, too], SOON)?;
     // The kernel may know another way to one that is not directly connected: timers decide.
     assert_eq!(flaps(cluster.node(1)?, "n3")?, (SessionState::Established, 0));
 
