@@ -13,6 +13,8 @@ ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -E env "PATH=$$PATH",)
 
 # Errors of the tests are words for a person; a trace of the test harness adds none.
 export RUST_LIB_BACKTRACE = 0
+# Most tests wait for daemons and timers more than they compute.
+export RUST_TEST_THREADS ?= 6
 # A snapshot that differs fails; `cargo insta review` or INSTA_UPDATE=always settles it.
 export INSTA_UPDATE ?= no
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::msg::{Export, NexthopNews, PeerPolicy, RibIn};
+use crate::msg::{Export, FibBest, NexthopNews, PeerPolicy, RibIn};
 use crate::policy::{
     Glob, Matches, NextHopChange, Policy, PrefixPattern, PrefixSet, Rule, RuleName, Verdict,
 };
@@ -280,7 +280,7 @@ fn rules_that_ask_for_the_interface_follow_the_next_hop() {
     assert_eq!(path(&world, N1).used, None);
     assert_eq!((world.tracked.as_slice(), world.fib.len()), (&[ip("10.0.0.3")][..], 2));
     is_on(&mut world, "10.0.0.3", None);
-    assert_eq!(world.fib.len(), 0);
+    assert!(world.fib.values().all(|best| *best == FibBest::Unreachable), "{:?}", world.fib);
     // Without such rules nobody watches for the sake of what is rejected.
     let reject = Policy::new(vec![rule(1, N1, Verdict::Reject), rule(2, N2, Verdict::Reject)]);
     let plain = configured(|policy| policy.import_rules = Arc::new(reject));

@@ -24,7 +24,8 @@ fn every_unambiguous_prefix_is_the_command() {
         ("routes", 1, Show::Routes { lookup: None, from: None, detail: false }),
         ("nodes", 2, Show::Nodes),
         ("fib", 1, Show::Fib),
-        ("policies", 1, Show::Policies),
+        ("policies", 3, Show::Policies),
+        ("pods", 3, Show::Pods),
         ("bfd", 1, Show::Bfd),
     ] {
         for n in shortest..=full.len() {
