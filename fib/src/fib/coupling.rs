@@ -89,7 +89,8 @@ impl Fib {
             return;
         }
         let mut batch = Batch::default();
-        for prefix in left.iter().filter(|prefix| !self.retry.waits(**prefix)) {
+        // The last first, as in `apply`.
+        for prefix in left.iter().rev().filter(|prefix| !self.retry.waits(**prefix)) {
             if batch.len() >= BATCH {
                 break;
             }
