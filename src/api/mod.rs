@@ -143,6 +143,16 @@ pub struct Rival {
     pub last_s: u64,
 }
 
+impl Rival {
+    /// What it is called where it is one of several.
+    pub fn name(&self) -> String {
+        match self.protocol {
+            Some(protocol) => format!("proto {protocol}"),
+            None => "unknown".to_owned(),
+        }
+    }
+}
+
 /// Whether the node does its job (`/readyz`).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Ready {

@@ -155,6 +155,8 @@ pub struct Daemon {
     pub claims: Vec<Claim>,
     /// Wanted routes that the kernel does not have, those that merely wait aside.
     pub troubled: Vec<Troubled>,
+    /// Who else writes to our routes.
+    pub rivals: Vec<api::Rival>,
     /// How many routes are wanted: IPv4, IPv6.
     pub wanted: (usize, usize),
     /// A route has several next hops.

@@ -229,6 +229,20 @@ fn foreign_routes_are_found_where_they_stand_in_the_way() -> Result {
 }
 
 #[test]
+fn who_keeps_removing_our_routes_is_told() -> Result {
+    let mut cluster = pair()?;
+    let route = "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird";
+    let own = "blackhole 10.244.1.0/26 proto bird";
+    for _ in 0..6 {
+        cluster.node(1)?.holds(Family::V4, &[route, own], SOON)?;
+        type_here(&mut cluster, "ip route del 10.244.2.0/26")?;
+    }
+    let cure = found(&mut cluster, "writers", Level::Problem, "removed 6 of our routes in 60 s")?;
+    ensure!(cure.contains("ip monitor route"), "{cure}");
+    Ok(())
+}
+
+#[test]
 fn one_block_of_two_nodes_whose_files_differ() -> Result {
     let mut cluster = cluster(&[0, 0, 0])?;
     cluster.start_all()?;

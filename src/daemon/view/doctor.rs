@@ -88,6 +88,7 @@ impl View {
             nodes: self.all_nodes().await?,
             claims: self.claims(roster).await?,
             troubled: Vec::new(),
+            rivals: self.rivals().await?,
             wanted: (0, 0),
             multipath: false,
             others: BTreeMap::new(),
@@ -203,7 +204,7 @@ impl Piece {
                 Some((protocol, metric)) => Trouble::Shadowed { protocol, metric },
                 None => return,
             },
-            // On its way, a pod's own affair, or contested: by whom is told once for all routes.
+            // On its way, a pod's own affair, or contested: by whom, the rivals say.
             _ => return,
         };
         self.troubled.push(Troubled { prefix: entry.prefix, trouble });

@@ -70,10 +70,7 @@ impl View {
         }
         reasons.extend(self.rivals().await?.into_iter().filter(|r| r.recent >= HABIT).map(
             |rival| {
-                let subject = match rival.protocol {
-                    Some(protocol) => format!("proto {protocol}"),
-                    None => "unknown".to_owned(),
-                };
+                let subject = rival.name();
                 let text = format!(
                     "{} ({} in all, the last {}): two programs manage the same routes",
                     rival.what, rival.total, rival.last

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use starling_config::Config;
 use starling_fib::types::{Address, Coupling, Link};
 
-use crate::api::{Diagnosis, Finding, Level, Node, Reach};
+use crate::api::{Diagnosis, Finding, Level, Node, Reach, Rival};
 use crate::doctor::examine;
 use crate::doctor::facts::{Claim, Configured, Daemon, Facts, Host, Module, Session};
 
@@ -139,6 +139,7 @@ fn healthy() -> Facts {
             claim("10.244.3.7/32", "10.1.5.11"),
         ],
         troubled: Vec::new(),
+        rivals: Vec::new(),
         wanted: (3, 0),
         multipath: true,
         others: BTreeMap::new(),

@@ -1,6 +1,8 @@
 //! Who else writes routes here: another BIRD, Felix, a second starlingd. Two that take the same
 //! routes for theirs remove each other's.
 
+use starling_fib::rivals::HABIT;
+
 use crate::api::Level;
 use crate::doctor::facts::Facts;
 use crate::doctor::notes::Notes;
@@ -11,6 +13,18 @@ const BIRD: u8 = 12;
 const ZEBRA_BGP: u8 = 186;
 
 pub fn check(facts: &Facts, notes: &mut Notes) {
+    for rival in facts.daemon.iter().flat_map(|daemon| &daemon.rivals) {
+        if rival.recent < HABIT {
+            continue;
+        }
+        let text = format!("{}, the last one {}", rival.what, rival.last);
+        notes.sick(Level::Problem, rival.name(), text, "find it (ip monitor route) and stop it");
+    }
+    programs(facts, notes);
+}
+
+/// Programs that are known for it.
+fn programs(facts: &Facts, notes: &mut Notes) {
     let Some(programs) = &facts.host.programs else {
         return notes.unchecked("the processes of this host cannot be seen: run it as root");
     };

@@ -186,6 +186,15 @@ fn what_iptables_saves_is_read_with_its_sets() {
 }
 
 #[test]
+fn ipip_is_not_the_name_of_ip_in_ip() {
+    let let_in = |name: &str| {
+        save(&format!("*filter\n:INPUT DROP [0:0]\n-A INPUT -p {name} -j ACCEPT\nCOMMIT\n"), "")
+    };
+    assert_eq!(fate(&let_in("ipencap"), &tunnelled("10.1.8.10")), Fate::Passes);
+    assert_eq!(dropped_by(&fate(&let_in("ipip"), &tunnelled("10.1.8.10"))), "policy drop");
+}
+
+#[test]
 fn forwarded_packets_meet_the_chain_forward_alone() {
     let tables = save(CALICO, SETS);
     let forwarded = |comes: &str| Packet {

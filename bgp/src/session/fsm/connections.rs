@@ -55,27 +55,26 @@ impl Session {
     }
 
     pub(super) fn connect_failed(&mut self, now: Time, reason: String, out: &mut Vec<PeerOut>) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        if let Dial::UnderWay = opening.dial {
-            opening.dial = Dial::Waiting;
-            self.timers.stop(Timer::ConnectRetry);
-            if opening.accepted.is_none() {
-                self.journal.ended(now, DownReason::ConnectFailed(reason), out);
-            }
+        if self.attempt_ended(now, reason, out) {
             self.retry_later(now);
         }
     }
 
     /// The attempt cannot even begin: no timer, `retry` brings the next one.
     pub(super) fn waiting(&mut self, now: Time, reason: String, out: &mut Vec<PeerOut>) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        if let Dial::UnderWay = opening.dial {
-            opening.dial = Dial::Waiting;
-            self.timers.stop(Timer::ConnectRetry);
-            if opening.accepted.is_none() {
-                self.journal.ended(now, DownReason::ConnectFailed(reason), out);
-            }
+        self.attempt_ended(now, reason, out);
+    }
+
+    /// Whether there was an attempt to end.
+    fn attempt_ended(&mut self, now: Time, reason: String, out: &mut Vec<PeerOut>) -> bool {
+        let Phase::Opening(opening) = &mut self.phase else { return false };
+        let Dial::UnderWay = opening.dial else { return false };
+        opening.dial = Dial::Waiting;
+        self.timers.stop(Timer::ConnectRetry);
+        if opening.accepted.is_none() {
+            self.journal.ended(now, DownReason::ConnectFailed(reason), out);
         }
+        true
     }
 
     /// What was in the way is gone: whatever wait is left is none.

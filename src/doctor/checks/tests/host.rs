@@ -176,6 +176,14 @@ fn who_else_writes_routes() {
         facts.host.programs = Some(vec![Program { pid: 77, name: "zebra".into() }]);
     });
     says(&same, "writers", Level::Problem, "186", "[kernel] protocol");
+    let fought = |recent| {
+        let what = "proto 80 replaced 14 of our routes in 60 s".to_owned();
+        let last = "10.244.2.0/26".parse().unwrap();
+        let rival = Rival { protocol: Some(80), what, recent, total: 20, last, last_s: 1 };
+        sick(|facts| facts.daemon.as_mut().unwrap().rivals = vec![rival.clone()])
+    };
+    says(&fought(14), "writers", Level::Problem, "proto 80 replaced 14", "ip monitor");
+    assert_eq!(examine(&fought(1)).worst, Level::Ok, "once is no habit");
     let hidden = with_host(|host| host.programs = None);
     assert!(examine(&hidden).unchecked.iter().any(|u| u.check == "writers"));
 }
