@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::fib::Fib;
-use crate::learn::MAIN;
 use crate::pods::leads_to_pod;
 use crate::types::{Hop, KernelRoute, Link, NextHop};
 use crate::underlay::{Reach, host};
@@ -141,11 +140,6 @@ impl Fib {
     /// How the underlay reaches an address: without any route of ours.
     pub fn underlay(&self, address: NextHop) -> Option<Reach> {
         Some(self.world.reach(address, self.config.as_ref()?))
-    }
-
-    /// Whether the kernel consults our table for everybody.
-    pub fn is_main(&self) -> bool {
-        self.config.as_ref().is_none_or(|config| config.table == MAIN)
     }
 }
 

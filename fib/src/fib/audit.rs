@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Fib, Work};
-use crate::audit::{Audit, Fault, Finding, Pass};
+use crate::audit::{Fault, Finding, Pass};
 use crate::plan::Desired;
 use crate::types::{Dump, FibOut, KernelRoute, Report};
 use crate::view::Words;
@@ -46,7 +46,6 @@ pub(super) struct Auditor {
     asked: bool,
     failures: u32,
     stage: Stage,
-    last: Option<(Duration, Audit)>,
 }
 
 impl Auditor {
@@ -99,11 +98,6 @@ impl Auditor {
 }
 
 impl Fib {
-    /// What the last audit found, and when it ended.
-    pub fn last_audit(&self) -> Option<(Duration, &Audit)> {
-        self.auditor.last.as_ref().map(|(at, audit)| (*at, audit))
-    }
-
     pub(super) fn audit_deadline(&self) -> Option<Duration> {
         match &self.auditor.stage {
             Stage::Idle => self.auditor.due.filter(|_| self.can_audit()),
@@ -248,9 +242,8 @@ impl Fib {
         self.auditor.due = pause.map(|pause| now.saturating_add(pause));
         self.auditor.failures = 0;
         if std::mem::take(&mut self.auditor.asked) {
-            out.push(FibOut::Audited(Ok(audit.clone())));
+            out.push(FibOut::Audited(Ok(audit)));
         }
-        self.auditor.last = Some((now, audit));
     }
 
     fn words_of(&self, finding: &Finding) -> String {

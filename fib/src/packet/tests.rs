@@ -72,7 +72,6 @@ fn interfaces_have_names_and_addresses_have_interfaces() {
     assert_eq!(rig.fib.carriers(ip("10.1.5.11")), [""; 0]);
     assert_eq!(rig.fib.device(3).map(|link| link.name.as_str()), Some("cali1"));
     assert_eq!(rig.fib.device_named("cali1").map(|link| link.index), Some(3));
-    assert!(rig.fib.is_main());
     let same = Reach::Same { device: 2, onlink: false };
     assert_eq!(rig.fib.underlay(ip("10.1.5.11").into()), Some(same));
 }

@@ -2,14 +2,12 @@
 //! are interrupted, ops that meet what others did unheard. All of it ends in truth.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::netlink::{Netlink, NetlinkError, Options};
 use starling_fib::types::{FibIn, Report};
 use tokio::sync::mpsc;
@@ -20,7 +18,7 @@ fn block(n: u32) -> String {
 
 #[test]
 fn more_news_than_there_is_room_for_ends_in_truth() {
-    in_netns("more_news_than_there_is_room_for_ends_in_truth", || async {
+    in_netns("faults::more_news_than_there_is_room_for_ends_in_truth", || async {
         let (left, _right) = two_underlays();
         let options = Options { receive_buffer: 4096, ..Options::default() };
         let daemon = Daemon::start_with(options);
@@ -69,7 +67,7 @@ fn restless(end: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
 
 #[test]
 fn an_interrupted_dump_is_noticed_and_read_again() {
-    in_netns("an_interrupted_dump_is_noticed_and_read_again", || async {
+    in_netns("faults::an_interrupted_dump_is_noticed_and_read_again", || async {
         let (left, _right) = two_underlays();
         let end = Arc::new(AtomicBool::new(false));
         let churn = restless(&end);
@@ -103,7 +101,7 @@ fn an_interrupted_dump_is_noticed_and_read_again() {
 /// What others did is not heard before our op goes out: EEXIST, ESRCH, ENOENT from the kernel.
 #[test]
 fn ops_that_meet_the_unheard_end_in_truth() {
-    in_netns("ops_that_meet_the_unheard_end_in_truth", || async {
+    in_netns("faults::ops_that_meet_the_unheard_end_in_truth", || async {
         let (left, right) = two_underlays();
         let mut daemon = Daemon::start();
         daemon.tell(config(&[])).await;
@@ -149,7 +147,7 @@ fn ops_that_meet_the_unheard_end_in_truth() {
 /// A gateway that the kernel does not know any more when the op arrives: ENETUNREACH.
 #[test]
 fn a_gateway_that_goes_unheard_ends_in_truth() {
-    in_netns("a_gateway_that_goes_unheard_ends_in_truth", || async {
+    in_netns("faults::a_gateway_that_goes_unheard_ends_in_truth", || async {
         let (left, right) = two_underlays();
         ip("route add 10.9.0.0/16 via 10.1.6.1");
         let daemon = Daemon::start();

@@ -7,9 +7,7 @@
     reason = "test code outside #[test]"
 )]
 
-mod netns;
-
-use netns::*;
+use crate::netns::*;
 use starling_fib::netlink::Asker;
 use starling_fib::packet::{Answer, Discard, NeighbourState};
 
@@ -19,7 +17,7 @@ async fn ask(address: &str) -> Answer {
 
 #[test]
 fn every_kind_of_answer() {
-    in_netns("every_kind_of_answer", || async {
+    in_netns("packet::every_kind_of_answer", || async {
         let (left, _) = two_underlays();
         for (v4, v6) in [("10.8.0.0/24", "fd08::/64"), ("10.7.0.0/24", "fd07::/64")] {
             let kind = if v4.starts_with("10.8") { "blackhole" } else { "unreachable" };
@@ -70,7 +68,7 @@ fn every_kind_of_answer() {
 
 #[test]
 fn rules_and_several_next_hops_are_followed() {
-    in_netns("rules_and_several_next_hops_are_followed", || async {
+    in_netns("packet::rules_and_several_next_hops_are_followed", || async {
         two_underlays();
         ip("route add 10.244.3.0/26 nexthop via 10.1.5.11 nexthop via 10.1.6.11");
         let Answer::Sent { route, hop, .. } = ask("10.244.3.1").await else { panic!("not sent") };
@@ -88,7 +86,7 @@ fn rules_and_several_next_hops_are_followed() {
 
 #[test]
 fn a_neighbour_has_a_state() {
-    in_netns("a_neighbour_has_a_state", || async {
+    in_netns("packet::a_neighbour_has_a_state", || async {
         let (left, _) = two_underlays();
         let mut asker = Asker::open().unwrap();
         ip("neigh add 10.1.5.11 lladdr 02:00:00:00:05:0b dev left nud reachable");

@@ -2,12 +2,10 @@
 //! named; their own routes are never touched.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::time::{Duration, Instant};
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::types::{KernelRoute, Report};
 
 fn block(n: u32) -> String {
@@ -28,7 +26,7 @@ async fn holding(count: u32) -> (Daemon, Vec<KernelRoute>) {
 
 #[test]
 fn who_replaces_fourteen_routes_is_named_and_left_alone() {
-    in_netns("who_replaces_fourteen_routes_is_named_and_left_alone", || async {
+    in_netns("rivals::who_replaces_fourteen_routes_is_named_and_left_alone", || async {
         let (mut daemon, wanted) = holding(20).await;
         ip_batch((0..14).map(|n| format!("route replace {} via 10.1.5.99 proto 80", block(n))));
         let named = |report: &Report| matches!(report, Report::Rival { .. });
@@ -50,7 +48,7 @@ fn who_replaces_fourteen_routes_is_named_and_left_alone() {
 /// Within 100 ms, whatever was changed.
 #[test]
 fn what_somebody_alters_is_back_at_once() {
-    in_netns("what_somebody_alters_is_back_at_once", || async {
+    in_netns("rivals::what_somebody_alters_is_back_at_once", || async {
         let (daemon, wanted) = holding(3).await;
         let (mut kernel, _events) = open();
         for command in [
@@ -83,7 +81,7 @@ fn what_somebody_alters_is_back_at_once() {
 
 #[test]
 fn a_quarrel_is_not_fought_in_a_loop_and_ends_in_truth() {
-    in_netns("a_quarrel_is_not_fought_in_a_loop_and_ends_in_truth", || async {
+    in_netns("rivals::a_quarrel_is_not_fought_in_a_loop_and_ends_in_truth", || async {
         let (mut daemon, wanted) = holding(2).await;
         let (mut kernel, mut events) = open();
         let end = Instant::now() + Duration::from_secs(4);

@@ -4,13 +4,11 @@
 //! are looked at. Nothing here takes it for IPIP.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::process::Command;
 use std::time::Duration;
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::netlink::{Netlink, Options};
 use starling_fib::types::{Mode, Report, RouteOp, TunnelError, TunnelSpec};
 
@@ -36,7 +34,7 @@ async fn addresses_of(kernel: &mut Netlink, device: u32) -> Vec<String> {
 
 #[test]
 fn a_device_of_another_kind_is_refused() {
-    in_netns("a_device_of_another_kind_is_refused", || async {
+    in_netns("tunnel::a_device_of_another_kind_is_refused", || async {
         ip("tuntap add tunl0 mode tun");
         let (mut kernel, _events) = open();
         let error = kernel.tunnel(&spec(Some("192.168.70.57"))).await.unwrap_err();
@@ -52,7 +50,7 @@ fn a_device_of_another_kind_is_refused() {
 
 #[test]
 fn the_device_is_set_up_and_carries_onlink_routes() {
-    in_netns("the_device_is_set_up_and_carries_onlink_routes", || async {
+    in_netns("tunnel::the_device_is_set_up_and_carries_onlink_routes", || async {
         two_underlays();
         ip("tuntap add tunl0 mode tun");
         let mut kernel = any_kind();
@@ -75,7 +73,7 @@ fn the_device_is_set_up_and_carries_onlink_routes() {
 
 #[test]
 fn only_an_address_of_ours_gives_way() {
-    in_netns("only_an_address_of_ours_gives_way", || async {
+    in_netns("tunnel::only_an_address_of_ours_gives_way", || async {
         ip("tuntap add tunl0 mode tun");
         ip("address add 192.168.1.1/32 dev tunl0");
         let mut kernel = any_kind();
@@ -98,7 +96,7 @@ fn only_an_address_of_ours_gives_way() {
 /// By the daemon's own pump: what somebody does to the device is heard and put right.
 #[test]
 fn what_somebody_does_to_it_is_put_right_from_the_kernels_news() {
-    in_netns("what_somebody_does_to_it_is_put_right_from_the_kernels_news", || async {
+    in_netns("tunnel::what_somebody_does_to_it_is_put_right_from_the_kernels_news", || async {
         two_underlays();
         ip("route add default via 10.1.5.1");
         ip("tuntap add tunl0 mode tun");
@@ -151,7 +149,7 @@ fn kernel_has_ipip() -> bool {
 
 #[test]
 fn without_ipip_the_error_says_what_to_do() {
-    in_netns("without_ipip_the_error_says_what_to_do", || async {
+    in_netns("tunnel::without_ipip_the_error_says_what_to_do", || async {
         let has_ipip = kernel_has_ipip();
         let (mut kernel, _events) = open();
         let result = kernel.tunnel(&spec(Some("192.168.70.57"))).await;
@@ -176,7 +174,7 @@ fn without_ipip_the_error_says_what_to_do() {
 
 #[test]
 fn a_name_the_kernel_refuses_is_an_error() {
-    in_netns("a_name_the_kernel_refuses_is_an_error", || async {
+    in_netns("tunnel::a_name_the_kernel_refuses_is_an_error", || async {
         let mut kernel = any_kind();
         let spec = TunnelSpec { device: "a-name-beyond-15-octets".to_owned(), ..spec(None) };
         let error = kernel.tunnel(&spec).await.unwrap_err();

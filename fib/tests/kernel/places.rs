@@ -3,14 +3,12 @@
 //! our routes leans on that gateway in between.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::types::{KernelRoute, Mode};
 
 const V4: &str = "10.244.1.0/26";
@@ -80,7 +78,7 @@ async fn no_leaning(daemon: Daemon, monitor: Monitor) {
 
 #[test]
 fn an_address_removed_and_added_again() {
-    in_netns("an_address_removed_and_added_again", || async {
+    in_netns("places::an_address_removed_and_added_again", || async {
         let (daemon, monitor, left, _right) = started().await;
         for _ in 0..5 {
             ip("address del 10.1.5.10/24 dev left");
@@ -104,7 +102,7 @@ fn an_address_removed_and_added_again() {
 
 #[test]
 fn an_interface_down_and_up_again() {
-    in_netns("an_interface_down_and_up_again", || async {
+    in_netns("places::an_interface_down_and_up_again", || async {
         let (daemon, monitor, left, _right) = started().await;
         for _ in 0..5 {
             ip("link set left down");
@@ -125,7 +123,7 @@ fn an_interface_down_and_up_again() {
 #[test]
 fn a_second_address_makes_neighbours_and_its_end_does_not_make_them_far_at_once() {
     in_netns(
-        "a_second_address_makes_neighbours_and_its_end_does_not_make_them_far_at_once",
+        "places::a_second_address_makes_neighbours_and_its_end_does_not_make_them_far_at_once",
         || async {
             let (left, right) = two_underlays();
             ip("route add default via 10.1.6.1 dev right");
@@ -153,7 +151,7 @@ fn a_second_address_makes_neighbours_and_its_end_does_not_make_them_far_at_once(
 
 #[test]
 fn two_interfaces_in_one_subnet() {
-    in_netns("two_interfaces_in_one_subnet", || async {
+    in_netns("places::two_interfaces_in_one_subnet", || async {
         let (daemon, monitor, left, right) = started().await;
         ip("address add 10.1.5.30/24 dev right");
         ip("-6 address add fd00:5::30/64 dev right nodad");
@@ -168,7 +166,7 @@ fn two_interfaces_in_one_subnet() {
 
 #[test]
 fn a_renamed_interface_and_one_that_becomes_a_port_of_a_bridge() {
-    in_netns("a_renamed_interface_and_one_that_becomes_a_port_of_a_bridge", || async {
+    in_netns("places::a_renamed_interface_and_one_that_becomes_a_port_of_a_bridge", || async {
         let (daemon, monitor, left, _right) = started().await;
         ip("link set left name lan0");
         let renamed = async {
@@ -197,7 +195,7 @@ fn a_renamed_interface_and_one_that_becomes_a_port_of_a_bridge() {
 
 #[test]
 fn another_default_gateway() {
-    in_netns("another_default_gateway", || async {
+    in_netns("places::another_default_gateway", || async {
         let (left, right) = two_underlays();
         ip("route add default via 10.1.6.1 dev right");
         let daemon = Daemon::start();
@@ -220,7 +218,7 @@ fn another_default_gateway() {
 /// As clouds do it: a host address, a gateway that is outside every subnet.
 #[test]
 fn a_host_address_and_an_on_link_gateway() {
-    in_netns("a_host_address_and_an_on_link_gateway", || async {
+    in_netns("places::a_host_address_and_an_on_link_gateway", || async {
         ip("link set lo up");
         ip("link add left type veth peer name left-far");
         ip("link set left up");

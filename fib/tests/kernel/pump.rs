@@ -1,16 +1,14 @@
 //! The pump end to end: the real Fib on the real kernel.
 
-mod netns;
-
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::netlink::Command;
 use starling_fib::types::{FibIn, Mode, Report, Target};
 
 /// Network B's mode table, a reload that moves a pool into the tunnel, and a stop that leaves all.
 #[test]
 fn routes_follow_the_modes() {
-    in_netns("routes_follow_the_modes", || async {
+    in_netns("pump::routes_follow_the_modes", || async {
         let (left, _right) = two_underlays();
         ip("route add default via 10.1.5.1");
         ip("tuntap add tunl0 mode tun");
@@ -37,7 +35,7 @@ fn routes_follow_the_modes() {
 
 #[test]
 fn what_others_remove_is_put_back() {
-    in_netns("what_others_remove_is_put_back", || async {
+    in_netns("pump::what_others_remove_is_put_back", || async {
         let (left, _right) = two_underlays();
         let mut daemon = Daemon::start();
         daemon.tell(config(&[("10.244.0.0/16", Mode::Never)])).await;
@@ -57,7 +55,7 @@ fn what_others_remove_is_put_back() {
 
 #[test]
 fn a_frozen_pump_leaves_the_kernel_as_it_is() {
-    in_netns("a_frozen_pump_leaves_the_kernel_as_it_is", || async {
+    in_netns("pump::a_frozen_pump_leaves_the_kernel_as_it_is", || async {
         let (left, _right) = two_underlays();
         let daemon = Daemon::start();
         daemon.tell(config(&[("10.244.0.0/16", Mode::Never)])).await;
@@ -76,7 +74,7 @@ fn a_frozen_pump_leaves_the_kernel_as_it_is() {
 /// Everything that the kernel shows is what it had told, also after others worked in it.
 #[test]
 fn an_audit_of_the_real_kernel_finds_nothing() {
-    in_netns("an_audit_of_the_real_kernel_finds_nothing", || async {
+    in_netns("pump::an_audit_of_the_real_kernel_finds_nothing", || async {
         let (left, right) = two_underlays();
         ip("route add default via 10.1.5.1");
         ip("-6 route add 2001:db8:1::/48 nexthop via fd00:5::1 nexthop via fd00:6::1");
@@ -114,7 +112,7 @@ fn an_audit_of_the_real_kernel_finds_nothing() {
 /// else, only the audit can know.
 #[test]
 fn an_audit_counts_what_is_missing_wrong_and_extra() {
-    in_netns("an_audit_counts_what_is_missing_wrong_and_extra", || async {
+    in_netns("pump::an_audit_counts_what_is_missing_wrong_and_extra", || async {
         two_underlays();
         let mut daemon = Daemon::start();
         daemon.tell(config(&[])).await;
@@ -131,7 +129,7 @@ fn an_audit_counts_what_is_missing_wrong_and_extra() {
 
 #[test]
 fn forwarding_that_is_off_is_said_once() {
-    in_netns("forwarding_that_is_off_is_said_once", || async {
+    in_netns("pump::forwarding_that_is_off_is_said_once", || async {
         two_underlays();
         let v4 = "/proc/sys/net/ipv4/ip_forward";
         let v6 = "/proc/sys/net/ipv6/conf/all/forwarding";
@@ -159,7 +157,7 @@ fn forwarding_that_is_off_is_said_once() {
 
 #[test]
 fn a_query_sees_what_was_sent_before_it() {
-    in_netns("a_query_sees_what_was_sent_before_it", || async {
+    in_netns("pump::a_query_sees_what_was_sent_before_it", || async {
         two_underlays();
         let daemon = Daemon::start();
         daemon.tell(config(&[("10.244.0.0/16", Mode::Never)])).await;

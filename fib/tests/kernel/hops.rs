@@ -2,15 +2,13 @@
 //! what the real kernel holds, and what happens to one next hop changes only that.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::types::{Encap, FibIn, Hop, KernelRoute, Mode, NextHop, Report, Target, Via};
 use starling_fib::view::KernelState;
 
@@ -59,7 +57,7 @@ async fn content(daemon: &Daemon, expected: &[KernelRoute]) {
 
 #[test]
 fn two_to_sixty_four_next_hops_are_one_route() {
-    in_netns("two_to_sixty_four_next_hops_are_one_route", || async {
+    in_netns("hops::two_to_sixty_four_next_hops_are_one_route", || async {
         let (left, right) = two_underlays();
         let daemon = started().await;
         for count in [2, 3, 7, 16, 64, 63, 8, 1, 64] {
@@ -90,7 +88,7 @@ fn two_to_sixty_four_next_hops_are_one_route() {
 
 #[test]
 fn a_next_hop_that_somebody_alters_or_takes_is_put_back() {
-    in_netns("a_next_hop_that_somebody_alters_or_takes_is_put_back", || async {
+    in_netns("hops::a_next_hop_that_somebody_alters_or_takes_is_put_back", || async {
         let (left, right) = two_underlays();
         let mut daemon = started().await;
         daemon.want(V4, to_all(&["10.1.5.11", "10.1.6.11"])).await;
@@ -119,7 +117,7 @@ fn a_next_hop_that_somebody_alters_or_takes_is_put_back() {
 
 #[test]
 fn an_interface_that_goes_takes_its_next_hops_alone() {
-    in_netns("an_interface_that_goes_takes_its_next_hops_alone", || async {
+    in_netns("hops::an_interface_that_goes_takes_its_next_hops_alone", || async {
         let (left, right) = two_underlays();
         let daemon = started().await;
         daemon.want(V4, to_all(&["10.1.5.11", "10.1.5.12", "10.1.6.11"])).await;
@@ -151,7 +149,7 @@ fn an_interface_that_goes_takes_its_next_hops_alone() {
 
 #[test]
 fn ipv4_goes_to_ipv6_next_hops() {
-    in_netns("ipv4_goes_to_ipv6_next_hops", || async {
+    in_netns("hops::ipv4_goes_to_ipv6_next_hops", || async {
         let (left, right) = two_underlays();
         ip("-6 route add fd00:8::/64 via fd00:5::1");
         let daemon = Daemon::start();
@@ -193,7 +191,7 @@ fn ipv4_goes_to_ipv6_next_hops() {
 
 #[test]
 fn a_link_local_next_hop_follows_its_interface() {
-    in_netns("a_link_local_next_hop_follows_its_interface", || async {
+    in_netns("hops::a_link_local_next_hop_follows_its_interface", || async {
         let (left, right) = two_underlays();
         let daemon = started().await;
         daemon.want(V6, target(vec![scoped("fe80::1", right)], None)).await;
@@ -219,7 +217,7 @@ fn a_link_local_next_hop_follows_its_interface() {
 
 #[test]
 fn a_routes_own_metric_replaces_before_it_removes() {
-    in_netns("a_routes_own_metric_replaces_before_it_removes", || async {
+    in_netns("hops::a_routes_own_metric_replaces_before_it_removes", || async {
         let (left, _right) = two_underlays();
         let daemon = started().await;
         let mut monitor = Command::new("ip")
@@ -268,7 +266,7 @@ fn a_routes_own_metric_replaces_before_it_removes() {
 
 #[test]
 fn the_same_gateway_twice_has_the_weight_of_two() {
-    in_netns("the_same_gateway_twice_has_the_weight_of_two", || async {
+    in_netns("hops::the_same_gateway_twice_has_the_weight_of_two", || async {
         let (left, right) = two_underlays();
         ip("route add default via 10.1.5.1");
         ip("-6 route add default via fd00:5::1");
@@ -292,7 +290,7 @@ fn the_same_gateway_twice_has_the_weight_of_two() {
 /// Next hops of routes in another table are sought in main.
 #[test]
 fn another_tables_next_hops_are_sought_in_main() {
-    in_netns("another_tables_next_hops_are_sought_in_main", || async {
+    in_netns("hops::another_tables_next_hops_are_sought_in_main", || async {
         let (left, right) = two_underlays();
         ip("route add default via 10.1.5.1");
         ip(&format!("route add 10.9.0.0/16 via 10.1.6.1 table {OTHER}"));

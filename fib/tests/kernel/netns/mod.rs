@@ -4,7 +4,7 @@
 //! offer, so the test binary starts itself once more below `unshare --net`, for the one test. The
 //! namespace goes when that process ends, with all that the test made in it. Needs root, and
 //! util-linux and iproute2.
-#![allow(dead_code, unreachable_pub, reason = "shared by test binaries; each uses a part")]
+
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "test code outside #[test]")]
 
 pub mod pump;

@@ -2,15 +2,13 @@
 //! default route; and they are reached again without a moment in between.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-mod netns;
-
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use netns::pump::{Daemon, config, to, until};
-use netns::*;
+use crate::netns::pump::{Daemon, config, to, until};
+use crate::netns::*;
 use starling_fib::types::{FibIn, Hold, KernelRoute, Kind, Mode, Target};
 use starling_fib::view::KernelState;
 
@@ -63,7 +61,7 @@ fn up() {
 
 #[test]
 fn what_cannot_be_reached_does_not_fall_to_the_default_route() {
-    in_netns("what_cannot_be_reached_does_not_fall_to_the_default_route", || async {
+    in_netns("hold::what_cannot_be_reached_does_not_fall_to_the_default_route", || async {
         let left = two_ways();
         let daemon = Daemon::start();
         daemon.tell(holding(Hold::Destinations)).await;
@@ -109,7 +107,7 @@ fn what_cannot_be_reached_does_not_fall_to_the_default_route() {
 
 #[test]
 fn with_hold_nothing_they_fall_to_the_default_route() {
-    in_netns("with_hold_nothing_they_fall_to_the_default_route", || async {
+    in_netns("hold::with_hold_nothing_they_fall_to_the_default_route", || async {
         let left = two_ways();
         let daemon = Daemon::start();
         daemon.tell(holding(Hold::Nothing)).await;
@@ -134,7 +132,7 @@ fn with_hold_nothing_they_fall_to_the_default_route() {
 /// our answer lets a packet out.
 #[test]
 fn a_whole_pool_never_leaks_whatever_happens_to_its_blocks() {
-    in_netns("a_whole_pool_never_leaks_whatever_happens_to_its_blocks", || async {
+    in_netns("hold::a_whole_pool_never_leaks_whatever_happens_to_its_blocks", || async {
         let left = two_ways();
         let daemon = Daemon::start();
         daemon.tell(holding(Hold::Pools)).await;
@@ -175,7 +173,7 @@ fn a_whole_pool_never_leaks_whatever_happens_to_its_blocks() {
 /// From rejected to reached in one step: no packet finds neither.
 #[test]
 fn it_is_reached_again_without_a_gap() {
-    in_netns("it_is_reached_again_without_a_gap", || async {
+    in_netns("hold::it_is_reached_again_without_a_gap", || async {
         let left = two_ways();
         let daemon = Daemon::start();
         daemon.tell(holding(Hold::Destinations)).await;

@@ -1,9 +1,7 @@
 //! News from the real kernel: what others change arrives, what we change does not, and what was
 //! lost is said to be lost.
 
-mod netns;
-
-use netns::*;
+use crate::netns::*;
 use starling_fib::netlink::{Netlink, Options};
 use starling_fib::types::{Address, KernelEvent, KernelRoute, Link, RouteOp};
 
@@ -13,7 +11,7 @@ fn static_route(prefix: &str, hops: &[starling_fib::types::Hop]) -> KernelRoute 
 
 #[test]
 fn others_changes_are_news() {
-    in_netns("others_changes_are_news", || async {
+    in_netns("events::others_changes_are_news", || async {
         let (left, right) = two_underlays();
         let (_kernel, mut events) = open();
         news(&mut events).await;
@@ -41,7 +39,7 @@ fn others_changes_are_news() {
 
 #[test]
 fn tables_nobody_asked_for_and_local_routes_are_not() {
-    in_netns("tables_nobody_asked_for_and_local_routes_are_not", || async {
+    in_netns("events::tables_nobody_asked_for_and_local_routes_are_not", || async {
         let (left, _right) = two_underlays();
         let (_kernel, mut events) = open();
         news(&mut events).await;
@@ -56,7 +54,7 @@ fn tables_nobody_asked_for_and_local_routes_are_not() {
 
 #[test]
 fn own_changes_are_not_news() {
-    in_netns("own_changes_are_not_news", || async {
+    in_netns("events::own_changes_are_not_news", || async {
         let (left, right) = two_underlays();
         let (mut kernel, mut events) = open();
         let (mut other, _) = open();
@@ -74,7 +72,7 @@ fn own_changes_are_not_news() {
 
 #[test]
 fn links_and_addresses_are_news() {
-    in_netns("links_and_addresses_are_news", || async {
+    in_netns("events::links_and_addresses_are_news", || async {
         let (_kernel, mut events) = open();
         ip("link add left mtu 1400 type veth peer name far");
         ip("link set left up");
@@ -118,7 +116,7 @@ fn links_and_addresses_are_news() {
 /// the end of a device.
 #[test]
 fn leaving_a_bridge_is_not_the_end() {
-    in_netns("leaving_a_bridge_is_not_the_end", || async {
+    in_netns("events::leaving_a_bridge_is_not_the_end", || async {
         two_underlays();
         ip("link add br0 type bridge");
         ip("link set left-far master br0");
@@ -133,7 +131,7 @@ fn leaving_a_bridge_is_not_the_end() {
 
 #[test]
 fn an_overrun_is_said_and_news_goes_on() {
-    in_netns("an_overrun_is_said_and_news_goes_on", || async {
+    in_netns("events::an_overrun_is_said_and_news_goes_on", || async {
         let (left, _right) = two_underlays();
         let options = Options { receive_buffer: 4096, ..Options::default() };
         let (mut kernel, mut events) = Netlink::open(options).expect("netlink");
@@ -155,7 +153,7 @@ fn an_overrun_is_said_and_news_goes_on() {
 /// 20 000 of our own changes in a buffer that has no room for them: they never enter it.
 #[test]
 fn own_changes_cannot_overrun() {
-    in_netns("own_changes_cannot_overrun", || async {
+    in_netns("events::own_changes_cannot_overrun", || async {
         let (left, _right) = two_underlays();
         let options = Options { receive_buffer: 65536, ..Options::default() };
         let (mut kernel, mut events) = Netlink::open(options).expect("netlink");
@@ -175,7 +173,7 @@ fn own_changes_cannot_overrun() {
 /// What remains is not told, so nothing is claimed.
 #[test]
 fn a_hop_taken_from_an_ipv6_route_is_a_loss() {
-    in_netns("a_hop_taken_from_an_ipv6_route_is_a_loss", || async {
+    in_netns("events::a_hop_taken_from_an_ipv6_route_is_a_loss", || async {
         let (left, right) = two_underlays();
         let (mut kernel, mut events) = open();
         let both = route("fd00:244:1::/122", &[via("fd00:5::11", left), via("fd00:6::11", right)]);
@@ -190,7 +188,7 @@ fn a_hop_taken_from_an_ipv6_route_is_a_loss() {
 
 #[test]
 fn a_route_appended_beside_another_is_a_loss() {
-    in_netns("a_route_appended_beside_another_is_a_loss", || async {
+    in_netns("events::a_route_appended_beside_another_is_a_loss", || async {
         let (left, right) = two_underlays();
         let (mut kernel, mut events) = open();
         let first = route("10.244.1.0/26", &[via("10.1.5.11", left)]);

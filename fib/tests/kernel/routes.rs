@@ -1,9 +1,7 @@
 //! Route changes against the real kernel: what is asked is what is there, and nothing else moves.
 #![allow(clippy::unwrap_used, reason = "test code outside #[test]")]
 
-mod netns;
-
-use netns::*;
+use crate::netns::*;
 use starling_fib::types::{Hop, KernelRoute, Kind, OpFailure, RouteOp};
 
 const EEXIST: i32 = 17;
@@ -74,7 +72,7 @@ fn errnos(failures: &[OpFailure]) -> Vec<i32> {
 
 #[test]
 fn every_shape_round_trips() {
-    in_netns("every_shape_round_trips", || async {
+    in_netns("routes::every_shape_round_trips", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         let before = foreign(&mut kernel).await;
@@ -93,7 +91,7 @@ fn every_shape_round_trips() {
 
 #[test]
 fn every_shape_replaces_every_other() {
-    in_netns("every_shape_replaces_every_other", || async {
+    in_netns("routes::every_shape_replaces_every_other", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         let v4 = [
@@ -134,7 +132,7 @@ fn every_shape_replaces_every_other() {
 /// asks again at once has an answer; a moment without route would be there the second time too.
 #[test]
 fn replacing_leaves_no_gap() {
-    in_netns("replacing_leaves_no_gap", || async {
+    in_netns("routes::replacing_leaves_no_gap", || async {
         use std::sync::Arc;
         use std::sync::atomic::{AtomicBool, Ordering};
         let (left, right) = two_underlays();
@@ -187,7 +185,7 @@ fn replacing_leaves_no_gap() {
 
 #[test]
 fn add_leaves_a_foreign_route_alone() {
-    in_netns("add_leaves_a_foreign_route_alone", || async {
+    in_netns("routes::add_leaves_a_foreign_route_alone", || async {
         let (left, right) = two_underlays();
         ip("route add 10.244.1.0/26 via 10.1.5.1 proto static");
         ip("-6 route add fd00:244:1::/122 via fd00:5::1 proto static metric 1024");
@@ -208,7 +206,7 @@ fn add_leaves_a_foreign_route_alone() {
 
 #[test]
 fn delete_leaves_a_foreign_route_alone() {
-    in_netns("delete_leaves_a_foreign_route_alone", || async {
+    in_netns("routes::delete_leaves_a_foreign_route_alone", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         // The same routes in everything but the protocol.
@@ -227,7 +225,7 @@ fn delete_leaves_a_foreign_route_alone() {
 /// Ours and a foreign route differ by metric or by next hops only.
 #[test]
 fn delete_takes_exactly_the_route_named() {
-    in_netns("delete_takes_exactly_the_route_named", || async {
+    in_netns("routes::delete_takes_exactly_the_route_named", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         for prefix in ["10.244.1.0/26", "fd00:244:1::/122"] {
@@ -249,7 +247,7 @@ fn delete_takes_exactly_the_route_named() {
 
 #[test]
 fn what_is_not_there_cannot_be_replaced_or_deleted() {
-    in_netns("what_is_not_there_cannot_be_replaced_or_deleted", || async {
+    in_netns("routes::what_is_not_there_cannot_be_replaced_or_deleted", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         for route in shapes(left, right) {
@@ -267,7 +265,7 @@ fn what_is_not_there_cannot_be_replaced_or_deleted() {
 /// Somebody took our place between the last news and our replace.
 #[test]
 fn replace_spares_what_came_in_our_place_unheard() {
-    in_netns("replace_spares_what_came_in_our_place_unheard", || async {
+    in_netns("routes::replace_spares_what_came_in_our_place_unheard", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         for (prefix, a, b) in [
@@ -301,7 +299,7 @@ fn replace_spares_what_came_in_our_place_unheard() {
 /// What cannot be written does not cost the old route.
 #[test]
 fn a_replace_that_fails_leaves_the_old_route() {
-    in_netns("a_replace_that_fails_leaves_the_old_route", || async {
+    in_netns("routes::a_replace_that_fails_leaves_the_old_route", || async {
         let (left, right) = two_underlays();
         let (mut kernel, _events) = open();
         for (prefix, a, far) in [
@@ -322,7 +320,7 @@ fn a_replace_that_fails_leaves_the_old_route() {
 
 #[test]
 fn a_batch_names_exactly_what_failed() {
-    in_netns("a_batch_names_exactly_what_failed", || async {
+    in_netns("routes::a_batch_names_exactly_what_failed", || async {
         let (left, _right) = two_underlays();
         let (mut kernel, _events) = open();
         let prefix = |n: u32| format!("10.{}.{}.0/26", 100 + n / 250, n % 250);
@@ -356,7 +354,7 @@ fn a_batch_names_exactly_what_failed() {
 
 #[test]
 fn more_next_hops_than_a_message_holds_is_a_failure() {
-    in_netns("more_next_hops_than_a_message_holds_is_a_failure", || async {
+    in_netns("routes::more_next_hops_than_a_message_holds_is_a_failure", || async {
         let (left, _right) = two_underlays();
         let (mut kernel, _events) = open();
         let crowded = route("10.244.1.0/26", &vec![via("10.1.5.11", left); 5000]);
@@ -373,7 +371,7 @@ fn more_next_hops_than_a_message_holds_is_a_failure() {
 
 #[test]
 fn routes_through_nexthop_objects_show_their_hops() {
-    in_netns("routes_through_nexthop_objects_show_their_hops", || async {
+    in_netns("routes::routes_through_nexthop_objects_show_their_hops", || async {
         let (left, right) = two_underlays();
         ip("nexthop add id 1 via 10.1.5.11 dev left");
         ip("nexthop add id 2 via 10.1.6.11 dev right");
