@@ -88,14 +88,16 @@ pub enum PeerIn<'a> {
     /// Established session. Where there is none it may end the wait for the neighbour's graceful
     /// restart: if its forwarding is lost (§4.3.1). BFD that shares the fate of the control plane
     /// falls silent with it and says nothing of that (`forwarding_lost` is false then, §4.3.2).
+    /// A session that came up after the last that BFD heard has proved the path since, so the
+    /// silence is that of the neighbour's former life, or a new one: `Watch` finds out.
     BfdDown(bfd::Loss),
     /// The interface that a directly connected neighbour is on is dead; in words. Ends an
     /// Established session without a message, since none would get through, and as a lost
     /// connection: the next hops behind that interface are unusable by themselves, and what comes
     /// back with it is worth keeping. A connection on the way up is left to its own fate.
     LinkDown(String),
-    /// The kernel asked for the neighbour's link-layer address in vain: a KEEPALIVE goes, so that
-    /// the pump can see whether the neighbour's kernel acknowledges it.
+    /// The kernel asked for the neighbour's link-layer address in vain: a KEEPALIVE goes, and
+    /// `Watch` comes.
     Probe,
     /// It did not; in words. The host is gone, not its daemon alone: as `BfdDown`.
     Unanswered(String),
@@ -130,6 +132,9 @@ pub enum PeerOut {
     Routes(Box<RouteBatch>),
     /// The neighbour asked for our routes again (RFC 2918), for the Rib.
     Refresh(Family),
+    /// A KEEPALIVE went. If the neighbour's kernel does not acknowledge it in time, `Unanswered` is
+    /// the answer; otherwise nothing.
+    Watch,
     /// The neighbour is away and does not forward any more: what was retained of its routes goes.
     ForwardingLost,
     /// Something an operator would want to read, for the log and `bgpctl`.

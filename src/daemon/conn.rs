@@ -55,6 +55,11 @@ impl Conn {
         sockopt::unacknowledged(&self.stream).ok().flatten()
     }
 
+    /// Whether the neighbour's kernel has ended the connection, whatever is yet to be read of it.
+    pub fn is_ended(&self) -> bool {
+        sockopt::is_ended(&self.stream).unwrap_or(false)
+    }
+
     /// Queues whole messages.
     pub fn send(&mut self, bytes: Bytes) {
         self.waiting.get_or_insert_with(Instant::now);

@@ -65,7 +65,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         sockopt::listening(&socket, address.is_ipv6())?;
-        socket.bind(&address.into())?;
+        bind_early(&socket, address)?;
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     };
@@ -81,6 +81,25 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         _ if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => error,
         kind => io::Error::new(kind, format!("cannot listen on {address}: {error}")),
     })
+}
+
+/// An address that is not there yet may come any moment: callers reach the socket from then on, and
+/// nothing needs to be done for it.
+fn bind_early(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    let error = match socket.bind(&address.into()) {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => error,
+        other => return other,
+    };
+    match address {
+        SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+        SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+    }
+    // The kernel's first answer is the one to tell, should it say no again.
+    socket.bind(&address.into()).map_err(|_| error)?;
+    tracing::warn!(
+        "listening on {address}, which is not on this host: nobody can call before it is there"
+    );
+    Ok(())
 }
 
 /// Accepts for ever.

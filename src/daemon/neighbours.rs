@@ -5,22 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_bgp::bfd;
+use starling_bgp::msg::RibIn;
 use starling_bgp::session::Forwarding;
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
 use starling_config::model::Bfd;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
-use starling_fib::types::Ends;
+use starling_fib::types::{Ends, Way};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::bfd::Target;
+use super::bfd::{BfdHandle, OVERDUE, Target};
 use super::callers::Callers;
 use super::clock::Clock;
 use super::endpoint::Endpoint;
 use super::fib::ForSessions;
 use super::peer::{self, Command, PeerHandle};
-use super::rib::FromPeer;
+use super::rib::{self, FromPeer};
 
 /// How long a neighbour's task may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -138,9 +139,10 @@ impl Neighbours {
         self.iter().filter_map(target).collect()
     }
 
-    /// Passes on what the kernel says of the ways to neighbours. What is about a session that is
-    /// none any more concerns nobody.
-    pub async fn heed(&self, news: ForSessions) {
+    /// Passes on what the kernel says of the ways to neighbours: to their sessions, to BFD, and to
+    /// the Rib, which is to know all that a dead link costs before it judges the first of them.
+    /// What is about a session that is none any more concerns nobody.
+    pub async fn heed(&self, news: ForSessions, rib: &mpsc::Sender<rib::Control>, bfd: &BfdHandle) {
         let told: Vec<(Ends, Command)> = match news {
             ForSessions::Ways(ways) => {
                 ways.into_iter().map(|(ends, way)| (ends, Command::Way(way))).collect()
@@ -149,12 +151,27 @@ impl Neighbours {
                 peers.into_iter().map(|ends| (ends, Command::Unanswered)).collect()
             }
         };
-        for (ends, command) in told {
+        let known = |(ends, command): (Ends, Command)| {
             let who = PeerKey::new(ends.peer, ends.interface.as_deref());
-            let known = self.by_key.get(&who).filter(|neighbour| neighbour.plan.ends() == ends);
-            if let Some(neighbour) = known {
-                tell(&neighbour.handle, command).await;
+            let neighbour = self.by_key.get(&who).filter(|n| n.plan.ends() == ends)?;
+            Some((ends, &neighbour.handle, command))
+        };
+        let told: Vec<_> = told.into_iter().filter_map(known).collect();
+        let is_cut = |command: &Command| matches!(command, Command::Way(Way { cut: Some(_), .. }));
+        let cut: Vec<PeerId> =
+            told.iter().filter(|(_, _, news)| is_cut(news)).map(|(_, peer, _)| peer.id).collect();
+        if !cut.is_empty() {
+            // A closed channel means that the daemon is stopping.
+            let overdue = RibIn::Overdue { peers: cut, valid: OVERDUE };
+            let _ = rib.send(rib::Control::In(overdue)).await;
+        }
+        for (ends, peer, command) in told {
+            if let (Some(local), Command::Way(way)) = (ends.local, &command)
+                && ends.interface.is_none()
+            {
+                bfd.waits(local, way.waits).await;
             }
+            tell(peer, command).await;
         }
     }
 

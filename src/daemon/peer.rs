@@ -155,8 +155,8 @@ struct Pump {
     held: bool,
     forwarding: watch::Receiver<Forwarding>,
     way: Way,
-    /// When it is looked whether a KEEPALIVE was acknowledged, which went because the kernel had
-    /// looked for the neighbour in vain.
+    /// When it is looked whether a KEEPALIVE was acknowledged, which went because the path may be
+    /// dead.
     probed: Option<Time>,
 }
 
@@ -218,9 +218,11 @@ impl Pump {
             }
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
-            Command::BfdDown(loss) => self.handle(PeerIn::BfdDown(loss), out),
+            Command::BfdDown(loss) => self.bfd_down(loss, out),
             Command::Way(way) => self.way_is(way, out),
-            Command::Unanswered => self.probe(out),
+            // One answer is enough.
+            Command::Unanswered if self.probed.is_some() => {}
+            Command::Unanswered => self.handle(PeerIn::Probe, out),
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
             Command::Status(answer) => {
                 let mut status = self.peer.status();
@@ -401,6 +403,7 @@ impl Pump {
                 PeerOut::Routes(batch) => {
                     self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));
                 }
+                PeerOut::Watch => self.watch_for_an_answer(),
                 PeerOut::ForwardingLost => {
                     let peer = self.peer.config().id;
                     self.to_rib.push_back(FromPeer::In(RibIn::ForwardingLost { peer }));

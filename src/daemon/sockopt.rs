@@ -122,6 +122,20 @@ pub fn unacknowledged(socket: &impl AsFd) -> io::Result<Option<Duration>> {
     Ok((unacked > 0).then(|| Duration::from_millis(last.into())))
 }
 
+/// Whether the other end has said that nothing more comes (FIN) or that it knows nothing of the
+/// connection (RST), also where that, or what came before it, was not read yet (tcpi_state).
+///
+/// # Errors
+/// The operating system's.
+pub fn is_ended(socket: &impl AsFd) -> io::Result<bool> {
+    /// Of `linux/tcp_states.h`; libc has no names for them on every target.
+    const CLOSE: u8 = 7;
+    const CLOSE_WAIT: u8 = 8;
+    let mut info = [0; 1];
+    get(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    Ok([CLOSE, CLOSE_WAIT].contains(&info[0]))
+}
+
 /// Whose segments a key signs: those of these addresses, as the socket's family writes them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyScope {

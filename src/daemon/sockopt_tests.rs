@@ -98,3 +98,35 @@ fn the_hops_of_a_caller_are_in_its_syn() {
     assert_eq!(hops_of_caller(&accepted), Some(3));
     assert_eq!(hops_of_caller(&accepted), None, "the kernel tells it once");
 }
+
+/// What the other end's kernel has said counts, not what was read of it.
+#[test]
+fn the_end_of_a_connection_is_seen_past_what_is_unread() {
+    use std::io::Write;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let pair = || {
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut far = listener.accept().unwrap().0;
+        far.write_all(&[0; 1000]).unwrap();
+        (near, far)
+    };
+    let ends = |near: &TcpStream| {
+        // The kernel's own work may take a moment.
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(2));
+            is_ended(near).unwrap()
+        })
+    };
+    let (near, far) = pair();
+    assert!(!is_ended(&near).unwrap());
+    drop(far);
+    assert!(ends(&near), "FIN behind 1000 octets");
+    let (mut near, far) = pair();
+    near.write_all(&[0; 10]).unwrap();
+    drop(far);
+    assert!(ends(&near), "RST: something was unread there");
+    let (near, _far) = pair();
+    near.shutdown(std::net::Shutdown::Write).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(!is_ended(&near).unwrap(), "our own end alone");
+}

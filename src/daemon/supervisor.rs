@@ -130,7 +130,10 @@ pub async fn run(options: Options) -> Result<(), String> {
     loop {
         tokio::select! {
             Some(call) = called.recv() => supervisor.answer(call).await,
-            Some(news) = to_sessions.recv() => supervisor.neighbours.heed(news).await,
+            Some(news) = to_sessions.recv() => {
+                let Supervisor { neighbours, rib, bfd, .. } = &supervisor;
+                neighbours.heed(news, &rib.control, bfd).await;
+            }
             _ = review.tick(), if !supervisor.dynamic.is_empty() || !supervisor.moved.is_empty() => {
                 supervisor.review(LINGER).await;
             }

@@ -1,9 +1,11 @@
 //! BFD between nodes: a path that dies without a sign is noticed long before the hold time, and
 //! what is done on purpose is not taken for that.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use starling::api::{BfdSession, BfdState, Neighbor, SessionState};
-use starling_lab::{Cluster, Family, Node, Result, holds, wait_for};
+use starling_lab::{Cluster, Family, Node, Result, Signal, holds, wait_for};
 
 use crate::support::{SOON, cluster, established, logged, neighbour};
 
@@ -122,5 +124,49 @@ fn a_reload_changes_bfd_and_not_bgp() -> Result {
         let neighbor: Neighbor = node.daemon()?.read(&["show", "neighbors", other])?;
         assert_eq!((neighbor.flaps, &neighbor.bfd), (0, &None), "{neighbor:#?}");
     }
+    Ok(())
+}
+
+/// A starved host may learn from BFD that a neighbour is silent before it has seen that the
+/// neighbour's daemon ended, which its kernel had said long ago: that is a restart all the same.
+#[test]
+fn a_daemon_that_dies_while_we_do_not_run_keeps_its_routes() -> Result {
+    let mut cluster = mesh(&[0, 0])?;
+    let log = cluster.lab().dir().join("monitor.log");
+    let monitor = cluster.node(1)?.netns().spawn("ip", &["ip", "monitor", "route"], &log)?;
+    for life in 1..=3 {
+        cluster.node(1)?.daemon()?.proc().signal(Signal::STOP)?;
+        cluster.node(2)?.take_daemon()?.into_proc().crash();
+        std::thread::sleep(Duration::from_millis(1500));
+        cluster.node(1)?.daemon()?.proc().signal(Signal::CONT)?;
+        wait_for("both to be noticed", SOON, || {
+            let neighbor: Neighbor =
+                cluster.node(1)?.daemon()?.read(&["show", "neighbors", "n2"])?;
+            ensure!(neighbor.flaps == life, "{neighbor:#?}");
+            let down = session(cluster.node(1)?, "n2")?;
+            ensure!(down.state == BfdState::Down, "{down:#?}");
+            Ok(())
+        })?;
+        cluster.start(2)?;
+        established(cluster.node(1)?, "n2")?;
+        bfd(cluster.node(1)?, "n2", fast)?;
+    }
+    let (seen, said) = (monitor.log(), cluster.node(1)?.daemon()?.log());
+    ensure!(!seen.contains("Deleted 10.244.2."), "{seen}\n{said}");
+    ensure!(said.contains("no session: connection lost"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn our_address_is_waited_for() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.node(1)?.netns().ip_line("address del 10.50.0.1/24 dev net0")?;
+    cluster.start_all()?;
+    let waiting = "waiting: our address 10.50.0.1 is not on this host";
+    let waits = |session: &BfdSession| session.trouble.as_deref() == Some(waiting);
+    bfd(cluster.node(1)?, "n2", waits)?;
+    cluster.node(1)?.netns().ip_line("address add 10.50.0.1/24 dev net0")?;
+    let up = bfd(cluster.node(1)?, "n2", fast)?;
+    assert_eq!(up.trouble, None, "{up:#?}");
     Ok(())
 }

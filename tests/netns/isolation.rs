@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use starling::api::Summary;
-use starling_lab::{Cluster, Family, Result, routes, wait_for};
+use starling::api::{SessionState, Summary};
+use starling_lab::{Cluster, Family, Result, ping_as, routes, wait_for};
 
 use crate::support::{SOON, cluster, established, logged};
 
@@ -64,4 +64,47 @@ fn a_node_that_is_cut_off_keeps_its_routes_until_it_is_back() -> Result {
         Ok(())
     })?;
     cluster.ping_all(Family::V4)
+}
+
+/// A dead link is no different: whoever has lost it is cut off, and what came by it is in its place
+/// again before any session is.
+#[test]
+fn a_node_that_loses_its_only_link_has_its_routes_back_with_it() -> Result {
+    let mut cluster = cluster(&[0, 0, 0, 0])?;
+    // So that it is nothing else that keeps the routes; and nobody calls for the time being.
+    let text = cluster
+        .toml("never", "[bfd]\nenabled = false\n")
+        .replace("[cluster]\n", "[cluster]\ngraceful-restart = false\n");
+    cluster.configure(&text.replace("connect-retry = \"1s\"", "connect-retry = \"1h\""))?;
+    cluster.start_all()?;
+    for other in 1..=3 {
+        established(cluster.node(4)?, &format!("n{other}"))?;
+    }
+    wait_for("all routes", SOON, || {
+        let held = ours(&mut cluster, 4)?;
+        ensure!(held.len() == 4, "{held:?}");
+        Ok(())
+    })?;
+    let all = ours(&mut cluster, 4)?;
+    let port = |state: &str| format!("link set n4.net0 {state}");
+    cluster.switch().netns().ip_line(&port("down"))?;
+    logged(cluster.node(4)?, "link lost: net0 has no carrier")?;
+    logged(cluster.node(4)?, "neighbours fell silent at once")?;
+    // Their daemons are gone now, so that none can tell it anything.
+    for other in 1..=3 {
+        cluster.node(other)?.take_daemon()?.into_proc().crash();
+    }
+    cluster.switch().netns().ip_line(&port("up"))?;
+    wait_for("its routes", SOON, || {
+        let held = ours(&mut cluster, 4)?;
+        ensure!(held == all, "{held:?}");
+        Ok(())
+    })?;
+    let said = summary(&mut cluster, 4)?;
+    ensure!(said.peers.iter().all(|peer| peer.state != SessionState::Established), "{said:?}");
+    let (from, others) = (&cluster.nodes()[3], &cluster.nodes()[..3]);
+    for other in others {
+        ping_as(from.netns(), from.pod(Family::V4), other.pod(Family::V4), 1)?.complete()?;
+    }
+    Ok(())
 }

@@ -2,9 +2,10 @@
 //! would: the link, our own address, a host that does not answer, a connection that is reset. BFD
 //! is off throughout, the hold time is 90 s.
 
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use starling::api::{Neighbor, SessionState};
 use starling_lab::{Cluster, Family, Node, Result, ping_as, wait_for};
 
@@ -112,7 +113,7 @@ fn a_host_that_does_not_answer_is_probed_before_it_is_given_up() -> Result {
     let log = cluster.lab().dir().join("ping.log");
     let ping = ["ping", "-n", "-i", "0.2", "10.50.0.2"];
     let _ping = cluster.node(1)?.netns().spawn("ping", &ping, &log)?;
-    ended(cluster.node(1)?, "n2", "its host answers neither")?;
+    ended(cluster.node(1)?, "n2", "its host acknowledges nothing")?;
     // Not its daemon alone is gone: nothing is kept for its restart.
     cluster.node(1)?.holds(Family::V4, &[OWN], SOON)?;
     cluster.switch().netns().ip_line("link set n2.net0 master br0")?;
@@ -173,4 +174,32 @@ fn our_address_of_a_session_is_waited_for_and_not_tried_in_a_loop() -> Result {
     cluster.node(1)?.netns().ip_line("address add 10.50.0.1/24 dev net0")?;
     established(cluster.node(1)?, "n2")?;
     cluster.node(1)?.holds(Family::V4, &[OWN, RACK_MATE], SOON)
+}
+
+/// `[bgp] listen` names an address that comes later: the daemon starts, and is called there once
+/// it is there.
+#[test]
+fn an_address_to_listen_on_may_come_later() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    let text = cluster.toml("never", &format!("[bgp]\nlisten = \"node\"\n{NO_BFD}"));
+    cluster.configure(&text)?;
+    cluster.node(1)?.netns().ip_lines(&[
+        "address del 10.50.0.1/24 dev net0".to_owned(),
+        "address del fd50::1/64 dev net0".to_owned(),
+    ])?;
+    cluster.start_all()?;
+    for address in ["10.50.0.1:179", "[fd50::1]:179"] {
+        logged(cluster.node(1)?, &format!("listening on {address}, which is not on this host"))?;
+    }
+    cluster.node(1)?.netns().ip_lines(&[
+        "address add 10.50.0.1/24 dev net0".to_owned(),
+        "address add fd50::1/64 dev net0 nodad".to_owned(),
+    ])?;
+    for address in ["10.50.0.1:179", "[fd50::1]:179"] {
+        let address: SocketAddr = address.parse()?;
+        let call = || TcpStream::connect_timeout(&address, SOON);
+        cluster.node(2)?.netns().inside(call)?.with_context(|| format!("calling {address}"))?;
+    }
+    established(cluster.node(1)?, "n2")?;
+    Ok(())
 }

@@ -18,7 +18,7 @@ mod life;
 mod pumps;
 mod wire;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hasher;
 use std::net::IpAddr;
@@ -233,6 +233,21 @@ impl Cluster {
     pub fn sessions(&self) -> usize {
         let daemons = self.nodes.iter().filter_map(|node| node.daemon.as_ref());
         daemons.flat_map(|daemon| &daemon.sides).filter(|side| side.live.is_some()).count()
+    }
+
+    /// Its sessions that are up now.
+    pub fn established(&self, node: NodeIx) -> usize {
+        let daemon = self.nodes[node].daemon.as_ref();
+        daemon.map_or(0, |daemon| daemon.sides.iter().filter(|side| side.live.is_some()).count())
+    }
+
+    /// Nodes that take themselves to be cut off.
+    pub fn isolated(&self) -> BTreeSet<NodeIx> {
+        let cut_off = |node: &NodeIx| {
+            let daemon = self.nodes[*node].daemon.as_ref();
+            daemon.is_some_and(|daemon| daemon.rib.isolation().is_some())
+        };
+        (0..self.nodes.len()).filter(cut_off).collect()
     }
 
     /// Runs until virtual time `until`.

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!   calm, faults, storm,
-//!   graceful, reflect       what is played; each for many seeds
+//!   graceful, isolation,
+//!   reflect                 what is played; each for many seeds
 //!     └─► cluster           the nodes: Peers, Rib, Fib, kernel; their pumps; what befalls them
 //!           ├─► queue       what happens when, and the hash of it (trace)
 //!           ├─► network     TCP, partitions
@@ -29,6 +30,7 @@ mod cluster;
 mod faults;
 mod figures;
 mod graceful;
+mod isolation;
 mod network;
 mod oracle;
 mod queue;

@@ -58,6 +58,9 @@ pub struct Loss {
     /// loss during the neighbour's graceful restart says nothing about its routes
     /// (RFC 5882 §4.3.2).
     pub forwarding_lost: bool,
+    /// When the session's last sign of life came, before what ended it: so far it is known that
+    /// the path carried. A BGP session that began later is no part of what was lost.
+    pub heard: Time,
 }
 
 /// What ended a session that was Up.

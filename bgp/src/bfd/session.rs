@@ -56,6 +56,8 @@ pub struct Session {
     pace: Duration,
     /// When silence becomes a loss.
     detect_at: Option<Time>,
+    /// When the last packet came that left the session Up.
+    heard: Time,
     sent: u64,
     received: u64,
     flaps: u32,
@@ -82,6 +84,7 @@ impl Session {
             transmit_at: Some(now),
             pace: wanted.transmit,
             detect_at: None,
+            heard: now,
             sent: 0,
             received: 0,
             flaps: 0,
@@ -158,6 +161,9 @@ impl Session {
             self.in_force = self.offered;
         }
         self.transition(now, &packet, out);
+        if self.state == State::Up {
+            self.heard = now;
+        }
         self.renegotiate(now, out);
         self.detect_at = Some(now.after(self.detection(&packet)));
         if packet.poll {
@@ -180,8 +186,7 @@ impl Session {
                     AdminDown => Cause::AdminDown,
                     _ => Cause::Signalled(packet.diag),
                 };
-                let loss = Loss { cause, forwarding_lost: packet.independent };
-                self.lose(now, signalled, loss, out);
+                self.lose(now, signalled, cause, packet.independent, out);
             }
         }
     }
@@ -210,8 +215,16 @@ impl Session {
     }
 
     /// It was Up and is Down.
-    fn lose(&mut self, now: Time, diag: Diag, loss: Loss, out: &mut Vec<BfdOut>) {
-        if loss.cause != Cause::AdminDown {
+    fn lose(
+        &mut self,
+        now: Time,
+        diag: Diag,
+        cause: Cause,
+        forwarding_lost: bool,
+        out: &mut Vec<BfdOut>,
+    ) {
+        let loss = Loss { cause, forwarding_lost, heard: self.heard };
+        if cause != Cause::AdminDown {
             self.flaps = self.flaps.saturating_add(1);
         }
         self.last_down = Some((loss, now));
@@ -281,7 +294,7 @@ impl Session {
         match self.state {
             State::Up => {
                 let cause = Cause::Silent(self.detection(&remote));
-                self.lose(now, expired, Loss { cause, forwarding_lost: remote.independent }, out);
+                self.lose(now, expired, cause, remote.independent, out);
             }
             State::Init => self.enter(now, State::Down, expired, out),
             State::Down | State::AdminDown => self.reschedule(now),

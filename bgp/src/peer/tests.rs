@@ -157,7 +157,7 @@ impl Watch {
                 }
                 PeerOut::Down { .. } => assert!(self.up.take().is_some(), "down, but was not up"),
                 PeerOut::Routes(_) | PeerOut::Refresh(_) => assert!(self.up.is_some()),
-                PeerOut::Overdue { .. } => assert!(self.up.is_some()),
+                PeerOut::Overdue { .. } | PeerOut::Watch => assert!(self.up.is_some()),
                 PeerOut::ForwardingLost | PeerOut::Event(_) => {}
             }
         }

@@ -196,7 +196,7 @@ impl Session {
             Event::RequestRefresh => self.request_refresh(out),
             Event::BfdDown(loss) => self.bfd_down(now, loss, out),
             Event::LinkDown(why) => self.abandon(now, DownReason::Link(why), out),
-            Event::Probe => self.probe(now, out),
+            Event::Probe => self.suspect(now, out),
             Event::Unanswered(why) => self.abandon(now, DownReason::Unanswered(why), out),
             Event::Waiting(reason) => self.waiting(now, reason, out),
             Event::Retry => self.retry(now),
@@ -358,6 +358,9 @@ impl Session {
             }
             return;
         };
+        if loss.heard <= live.since {
+            return self.suspect(now, out);
+        }
         let slot = live.slot;
         self.hang_up(slot, &Notification::CEASE_BFD_DOWN, out);
         self.ended(now, slot, DownReason::Bfd(loss), out);

@@ -268,12 +268,13 @@ pub enum DownReason {
 }
 
 impl DownReason {
-    /// Whether it ended because nothing was heard any more.
+    /// Whether it ended because nothing is heard any more, by which side's fault ever: of a dead
+    /// interface all that is known is that nothing comes through it.
     pub fn is_silence(&self) -> bool {
         match self {
-            DownReason::Bfd(Loss { cause: Cause::Silent(_), .. }) | DownReason::Unanswered(_) => {
-                true
-            }
+            DownReason::Bfd(Loss { cause: Cause::Silent(_), .. })
+            | DownReason::Unanswered(_)
+            | DownReason::Link(_) => true,
             DownReason::Sent(why) | DownReason::Left(why) => {
                 *why == Notification::HOLD_TIMER_EXPIRED
             }

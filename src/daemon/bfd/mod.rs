@@ -30,7 +30,7 @@ use super::peer::{self, PeerHandle};
 use super::rib;
 
 /// How long it counts that a neighbour was overdue when another one was lost.
-const OVERDUE: Duration = Duration::from_secs(5);
+pub const OVERDUE: Duration = Duration::from_secs(5);
 
 /// A neighbour to be watched.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct Report {
 enum Command {
     /// All that shall be watched from now on.
     Watch(Vec<Target>),
+    /// Whether this address of ours is waited for: it is on no interface.
+    Waits(IpAddr, bool),
     /// How are they?
     Report(oneshot::Sender<Vec<(PeerId, Report)>>),
     /// Say AdminDown to all, then end.
@@ -97,6 +99,11 @@ impl BfdHandle {
     pub async fn watch(&self, targets: Vec<Target>) {
         // A closed channel means that the thread has ended: the daemon is stopping.
         let _ = self.commands.send(Command::Watch(targets)).await;
+    }
+
+    /// Whether `local` is on no interface: nothing is tried from it until it is.
+    pub async fn waits(&self, local: IpAddr, waits: bool) {
+        let _ = self.commands.send(Command::Waits(local, waits)).await;
     }
 
     /// How all of them are; none if the thread has ended.

@@ -79,6 +79,8 @@ pub struct Pump {
     deadlines: BTreeSet<(Time, NonZeroU32)>,
     receivers: BTreeMap<Way, Opened<Receiver>>,
     senders: BTreeMap<(Way, Option<IpAddr>), Opened<Sender>>,
+    /// Addresses of ours that are on no interface, until the kernel says that they are.
+    absent: BTreeSet<IpAddr>,
     /// What goes at the end of this turn.
     outgoing: BTreeMap<(Way, Option<IpAddr>), Vec<Parcel>>,
     out: Vec<BfdOut>,
@@ -96,6 +98,7 @@ impl Pump {
             deadlines: BTreeSet::new(),
             receivers: BTreeMap::new(),
             senders: BTreeMap::new(),
+            absent: BTreeSet::new(),
             outgoing: BTreeMap::new(),
             out: Vec::new(),
         }
@@ -110,6 +113,7 @@ impl Pump {
                 () = self.clock.sleep_until(next) => {}
                 command = inbox.recv() => match command {
                     Some(Command::Watch(targets)) => self.watch(targets),
+                    Some(Command::Waits(local, waits)) => self.waits(local, waits),
                     Some(Command::Report(answer)) => {
                         // Whoever asked may have gone away.
                         let _ = answer.send(self.report());
@@ -164,6 +168,18 @@ impl Pump {
                 None => self.begin(now, place, target),
             }
         }
+    }
+
+    /// Nothing is tried from an address that is not there; once it is, the next packet goes, which
+    /// each session has every second at least.
+    fn waits(&mut self, local: IpAddr, waits: bool) {
+        if waits {
+            self.absent.insert(local);
+            return;
+        }
+        self.absent.remove(&local);
+        let failed = |opened: &Opened<Sender>| matches!(opened, Opened::No { .. });
+        self.senders.retain(|(_, from), opened| *from != Some(local) || !failed(opened));
     }
 
     fn begin(&mut self, now: Time, place: Place, target: Target) {
@@ -398,6 +414,9 @@ impl Pump {
     }
 
     fn sender(&mut self, now: Time, way: Way, local: Option<IpAddr>) -> Result<&Sender, String> {
+        if let Some(local) = local.filter(|local| self.absent.contains(local)) {
+            return Err(format!("waiting: {}", socket::absent(local)));
+        }
         let [first, second, ..] = self.random().to_be_bytes();
         let port = u16::from_be_bytes([first, second]);
         let opened = self.senders.entry((way, local));

@@ -207,8 +207,7 @@ impl Sender {
                 Ok(()) => return Ok(Sender { socket }),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                    let words = format!("our address {local} is not on this host");
-                    return Err(io::Error::new(error.kind(), words));
+                    return Err(io::Error::new(error.kind(), absent(local)));
                 }
                 Err(error) => return Err(error),
             }
@@ -223,6 +222,11 @@ impl Sender {
     pub fn send(&self, to: Place, port: u16, packet: &[u8; LEN]) -> io::Result<()> {
         self.socket.send_to(packet, &to.port(port).into()).map(drop)
     }
+}
+
+/// That `local` is on no interface, for people.
+pub fn absent(local: IpAddr) -> String {
+    format!("our address {local} is not on this host")
 }
 
 fn plain(v6: bool) -> io::Result<Socket> {

@@ -1,13 +1,15 @@
 //! What the kernel says of the way to a neighbour, for its session.
 //!
-//! In: the Fib's [`Way`] (a dead interface, an address of ours that is not there), and its hint that
-//! the kernel looked for the neighbour's link-layer address in vain. Out: what follows for the
-//! session. The hint alone ends nothing: whether the host is gone, TCP shows, whose KEEPALIVE a
-//! living kernel acknowledges.
+//! In: the Fib's [`Way`] (a dead interface, an address of ours that is not there), its hint that
+//! the kernel looked for the neighbour's link-layer address in vain, and BFD's losses. Out: what
+//! follows for the session. The hint alone ends nothing: whether the host is gone, TCP shows, whose
+//! KEEPALIVE a living kernel acknowledges. Nor does BFD where TCP says already that it is the
+//! daemon that is gone.
 
 use std::io;
 use std::time::Duration;
 
+use starling_bgp::bfd::Loss;
 use starling_bgp::msg::{PeerIn, PeerOut};
 use starling_fib::types::Way;
 
@@ -33,13 +35,23 @@ impl Pump {
         }
     }
 
+    /// BFD missed the neighbour. Where its kernel has ended the connection meanwhile, it is its
+    /// daemon that ended, of which BFD shares the fate: that is a restart, told by the end of the
+    /// connection, and BFD says no more than that (RFC 5882 §4.3.2). On a starved host, or behind
+    /// much that is yet to be read, BFD's news is here first all the same, and would cost the
+    /// neighbour's routes.
+    pub(super) fn bfd_down(&mut self, loss: Loss, out: &mut Vec<PeerOut>) {
+        let slot = self.live.as_ref().map(|live| live.slot);
+        let ended = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(Conn::is_ended);
+        if loss.forwarding_lost || !ended {
+            self.handle(PeerIn::BfdDown(loss), out);
+        }
+    }
+
     /// The neighbour's host may be gone: a living one acknowledges a KEEPALIVE, whatever its
     /// daemon does.
-    pub(super) fn probe(&mut self, out: &mut Vec<PeerOut>) {
-        if self.live.is_some() && self.probed.is_none() {
-            self.handle(PeerIn::Probe, out);
-            self.probed = Some(self.clock.now().after(PROBED));
-        }
+    pub(super) fn watch_for_an_answer(&mut self) {
+        self.probed.get_or_insert(self.clock.now().after(PROBED));
     }
 
     pub(super) fn see_probe(&mut self, out: &mut Vec<PeerOut>) {
@@ -48,11 +60,8 @@ impl Pump {
         let silent = self.conn(slot).as_ref().and_then(Conn::unacknowledged);
         // A new session within that time has acknowledged something since.
         if let Some(silent) = silent.filter(|silent| *silent >= PROBED) {
-            let why = format!(
-                "its host answers neither the kernel's search for its link-layer address nor, for \
-                 {} s, what was sent",
-                silent.as_secs()
-            );
+            let silent = silent.as_secs();
+            let why = format!("its host acknowledges nothing, for {silent} s now");
             self.handle(PeerIn::Unanswered(why), out);
         }
     }

@@ -7,6 +7,7 @@
 //! had taken the place of ours.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use starling::daemon::bridge;
 use starling_bgp::msg::{PeerIn, RibIn};
@@ -19,6 +20,7 @@ use starling_fib::types::{
 use ipnet::IpNet;
 
 use super::Cluster;
+use super::life::id_of;
 use crate::network::NodeIx;
 use crate::oracle::PROTOCOL;
 use crate::queue::Event;
@@ -63,6 +65,13 @@ impl Cluster {
                 let at = |ends: &Ends| daemon.by_address.get(&ends.peer).copied();
                 let ways = ways.into_iter().filter_map(|(ends, way)| Some((at(&ends)?, way)));
                 let ways: Vec<_> = ways.collect();
+                let cut = ways.iter().filter(|(_, way)| way.cut.is_some());
+                let peers: Vec<_> = cut.map(|(side, _)| id_of(*side)).collect();
+                if !peers.is_empty() {
+                    let delay = daemon.delays.to_rib;
+                    let input = RibIn::Overdue { peers, valid: Duration::from_secs(5) };
+                    self.after(delay, Event::ToRib { node, life, session: 0, input });
+                }
                 for (side, way) in ways {
                     let input = way.cut.map_or(PeerIn::Retry, PeerIn::LinkDown);
                     self.tell_peer(node, side, input);

@@ -118,6 +118,8 @@ impl Cluster {
                 self.rib_later(node, at, RibIn::Overdue { peers: vec![peer], valid });
             }
             PeerOut::Routes(batch) => self.rib_later(node, at, RibIn::Routes(batch)),
+            // No BFD here, and hosts are as alive as what they acknowledge.
+            PeerOut::Watch => {}
             PeerOut::ForwardingLost => self.rib_later(node, at, RibIn::ForwardingLost { peer }),
             PeerOut::Refresh(family) => self.rib_later(node, at, RibIn::Refresh { peer, family }),
             PeerOut::Event(event) => {

@@ -150,9 +150,38 @@ fn a_broken_connection_ends_what_was_on_it() {
     }
 }
 
-/// What BFD says of a path that fell silent.
+/// What BFD says of a path that carried yet after everything that happened here, and fell silent.
 pub(super) fn silent() -> Loss {
-    Loss { cause: Cause::Silent(900 * MS), forwarding_lost: false }
+    Loss { cause: Cause::Silent(900 * MS), forwarding_lost: false, heard: Time(u64::MAX) }
+}
+
+/// A neighbour that restarts in less than a detection time has its new session while BFD still
+/// waits for the packets of its former life. That they stop ends nothing, unless its host is
+/// found to be gone.
+#[test]
+fn the_silence_of_a_former_life_does_not_end_the_next_one() {
+    for slot in Slot::BOTH {
+        let mut peer = Alone::established(slot);
+        let since = peer.peer.status().since;
+        peer.now = since.after(700 * MS);
+        let loss = Loss { heard: since, ..silent() };
+        let out = peer.give(PeerIn::BfdDown(loss));
+        assert!(matches!(out[..], [PeerOut::Send { .. }, PeerOut::Watch]), "{out:?}");
+        assert_eq!(kinds(&out, slot), [Kind::Keepalive]);
+        assert_eq!(peer.state(), State::Established);
+        // Once it was heard in this life, it is believed at once.
+        let loss = Loss { heard: since.after(MS), ..silent() };
+        let out = peer.give(PeerIn::BfdDown(loss));
+        assert_eq!(downs(&out), [DownReason::Bfd(loss)]);
+        // The former life's end is told in any order: nothing is left to end.
+        assert!(peer.give(PeerIn::BfdDown(Loss { heard: since, ..silent() })).is_empty());
+
+        let mut dead = Alone::established(slot);
+        let since = dead.peer.status().since;
+        dead.give(PeerIn::BfdDown(Loss { heard: since, ..silent() }));
+        let out = dead.give(PeerIn::Unanswered("mute".into()));
+        assert_eq!(downs(&out), [DownReason::Unanswered("mute".into())]);
+    }
 }
 
 /// RFC 5882 §4.3.1: a neighbour whose BFD lives on without its control plane, and then falls silent,

@@ -129,6 +129,16 @@ impl Session {
         }
     }
 
+    /// Something says that the path is dead, and may be wrong: what the neighbour's kernel
+    /// acknowledges decides.
+    pub(super) fn suspect(&mut self, now: Time, out: &mut Vec<PeerOut>) {
+        let Phase::Established(live) = &mut self.phase else { return };
+        live.probed = now;
+        let slot = live.slot;
+        self.send_keepalive(slot, out);
+        out.push(PeerOut::Watch);
+    }
+
     /// A connection stands: our OPEN goes, unless the other one is about to be the session.
     pub(super) fn stands(&mut self, now: Time, slot: Slot, end: End, out: &mut Vec<PeerOut>) {
         let Phase::Opening(opening) = &mut self.phase else { return };

@@ -146,11 +146,12 @@ fn half_the_detection_time_in_silence_is_too_long() {
 #[test]
 fn silence_is_a_loss_after_the_detection_time_and_not_before() {
     let mut alone = Alone::in_state(State::Up);
+    let heard = alone.now;
     alone.pass(Duration::from_micros(899_999));
     assert_eq!(alone.session.state(), State::Up);
     alone.pass(Duration::from_micros(1));
     let cause = Cause::Silent(Duration::from_millis(900));
-    let loss = Loss { cause, forwarding_lost: false };
+    let loss = Loss { cause, forwarding_lost: false, heard };
     assert_eq!(alone.news(), [BfdOut::Down(loss)]);
     assert_eq!(cause.to_string(), "neighbour silent for 900 ms");
     let last = *alone.sent().last().unwrap();
@@ -181,8 +182,11 @@ fn nothing_is_lost_that_was_never_up() {
 #[test]
 fn an_end_on_purpose_is_no_loss_of_forwarding() {
     let mut alone = Alone::in_state(State::Up);
+    let heard = alone.now;
+    alone.pass(Duration::from_millis(100));
     alone.hear(Packet { independent: true, ..says(State::AdminDown) });
-    let loss = Loss { cause: Cause::AdminDown, forwarding_lost: true };
+    // What ends it is no sign of the path.
+    let loss = Loss { cause: Cause::AdminDown, forwarding_lost: true, heard };
     assert_eq!(alone.news(), [BfdOut::Down(loss)]);
     assert_eq!(alone.session.status().flaps, 0);
     let mut alone = Alone::in_state(State::Up);
