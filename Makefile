@@ -35,8 +35,11 @@ lab: build ## Show a network at work: NET=a|b|c|d (b), KEEP=1 leaves it up
 lab-down: ## Remove the network that KEEP=1 left
 	@$(ROOT) $(LAB) down
 
-test: build ## Run every test: unit, property, simulation, namespaces, the four networks
+test: ## Run every test: unit, property, simulation, namespaces, the four networks
+	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
+	# Builds the programs too; `cargo build` would build some a second time, with other features.
+	cargo test --workspace --no-run
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) cargo test --workspace
 	@$(ROOT) $(LAB) matrix check

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -327,6 +328,11 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     });
     all.put("[http] listen", (&old.http, &new.http), true, |v| list(v));
     all.put("[control] socket", (&old.control, &new.control), true, |v| v.display().to_string());
+    let path =
+        |v: &Option<PathBuf>| v.as_ref().map_or("none".to_owned(), |v| v.display().to_string());
+    let ([from, from6], [to, to6]) = (&old.bird, &new.bird);
+    all.put("[control] bird", (from, to), true, path);
+    all.put("[control] bird6", (from6, to6), true, path);
     all.put("[bgp] port", (&old.port, &new.port), true, |v| v.to_string());
     all.put("[bgp] listen", (&old.listen, &new.listen), true, |v| {
         v.as_ref().map_or("all".to_owned(), list)

@@ -63,6 +63,8 @@ pub struct Config {
     pub http: Vec<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
+    /// Where BIRD's control sockets are imitated (IPv4, IPv6); `None`: not at all.
+    pub bird: [Option<PathBuf>; 2],
     /// The port on which all nodes speak BGP.
     pub port: u16,
     /// Where BGP is listened for.

@@ -67,6 +67,8 @@ pub struct NodePlan {
     pub http: Vec<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
+    /// Where BIRD's control sockets are imitated (IPv4, IPv6); `None`: not at all.
+    pub bird: [Option<PathBuf>; 2],
     /// The port to listen on for BGP.
     pub port: u16,
     /// The addresses to listen on; `None`: all of the host.
@@ -92,6 +94,8 @@ pub struct PeerPlan {
     pub kind: PeerKind,
     /// It is another node (also where it has an AS of its own, and `kind` is `External`).
     pub node: bool,
+    /// Every node has it, by the mesh or by a `[[peer]]` for all.
+    pub everywhere: bool,
     /// The range that it called from; `None`: the file names it.
     pub range: Option<IpNet>,
     /// Its address.
@@ -276,6 +280,7 @@ impl Config {
             netns: self.kernel.netns.clone(),
             http: self.http.clone(),
             control: self.control.clone(),
+            bird: self.bird.clone(),
             port: self.port,
             listen: match &self.listen {
                 crate::model::Listen::All => None,
@@ -374,6 +379,7 @@ impl Config {
             name: other.name.clone(),
             kind: if other.asn == node.asn { PeerKind::Mesh } else { PeerKind::External },
             node: true,
+            everywhere: self.mesh,
             range: None,
             address: other.address(over)?,
             port: self.port,
@@ -427,6 +433,7 @@ impl Config {
             name: peer.name.clone(),
             kind,
             node: false,
+            everywhere: peer.nodes.len() == self.nodes.len(),
             range: None,
             address: peer.address,
             port: peer.port,

@@ -53,8 +53,9 @@ pub use doctor::{Diagnosis, Finding, Level, Unchecked};
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
 pub use network::{Network, Wish};
 pub use peer::{
-    Agreed, Authentication, Configured, Counters, Graceful, LastDown, Limit, LimitAction, Neighbor,
-    PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer, Transport,
+    Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,
+    LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer,
+    Transport,
 };
 pub use pod::Pod;
 pub use policy::{
@@ -110,6 +111,12 @@ pub struct Summary {
     pub uptime_s: u64,
     /// Which configuration is in force: 1 at the start, one more at every successful reload.
     pub generation: u64,
+    /// How long ago it came into force.
+    #[serde(default)]
+    pub reloaded_s: u64,
+    /// The kernel still holds routes of before the daemon's start that no neighbour has said again.
+    #[serde(default)]
+    pub recovering: bool,
     /// Whether the node does its job, and if not why.
     pub ready: Ready,
     /// All neighbours, in the order of their addresses.

@@ -192,6 +192,18 @@ pub struct Neighbor {
     /// The line of the summary; its fields stand beside the others.
     #[serde(flatten)]
     pub summary: PeerSummary,
+    /// It is another node.
+    #[serde(default)]
+    pub node: bool,
+    /// Every node has it, by the mesh or by a `[[peer]]` for all.
+    #[serde(default)]
+    pub everywhere: bool,
+    /// It is another node, and this its address of the family that the session does not run over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_address: Option<IpAddr>,
+    /// Its routes, by family of the session.
+    #[serde(default)]
+    pub routes: Vec<FamilyRoutes>,
     /// Our address of the session, where it is known.
     pub local_address: Option<IpAddr>,
     /// Our AS towards it.
@@ -255,6 +267,21 @@ pub struct Neighbor {
     /// What leaves the session less than configured ("no ipv6: the neighbour does not offer
     /// it") and malformed messages that it survived (RFC 7606), latest last.
     pub notes: Vec<String>,
+}
+
+/// A neighbour's routes of one family.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FamilyRoutes {
+    /// "ipv4" or "ipv6".
+    pub family: String,
+    /// Paths that it has announced and not withdrawn.
+    pub received: u32,
+    /// Those of them that the import policy lets pass.
+    pub accepted: u32,
+    /// Those of them that are in use.
+    pub best: u32,
+    /// Prefixes that we have announced to it and not withdrawn.
+    pub sent: u32,
 }
 
 /// An announcement that counts as withdrawn: a loop, or malformed (RFC 7606).

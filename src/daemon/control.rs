@@ -15,6 +15,7 @@ pub mod listen;
 mod networks;
 pub mod rows;
 mod steer;
+pub(crate) mod unix;
 mod why;
 
 use std::future::Future;
@@ -35,8 +36,9 @@ use crate::api::{
     Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer,
     Summary, Version, Why, WhyQuery,
 };
-pub use listen::{ListenError, Listener};
+pub use listen::Listener;
 pub use rows::{Rows, RowsSender};
+pub use unix::ListenError;
 
 /// How long a question may take. Snapshots take microseconds; seconds mean that an actor is stuck.
 const ANSWER: Duration = Duration::from_secs(10);

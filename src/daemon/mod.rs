@@ -12,6 +12,7 @@
 //! This crate is the only one with tasks, signals, files and BGP's sockets.
 
 mod bfd;
+pub mod bird;
 pub mod bridge;
 mod callers;
 pub mod check;

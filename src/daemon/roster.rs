@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use starling_bgp::types::Time;
 use starling_config::{Config, NodePlan, PeerPlan};
 use tokio::sync::oneshot;
 
@@ -27,6 +28,8 @@ pub struct Roster {
     pub file: PathBuf,
     /// Counts applied configurations, from 1.
     pub generation: u64,
+    /// When that was.
+    pub since: Time,
     /// The neighbours and the ways to their tasks.
     pub peers: Vec<(PeerPlan, PeerHandle)>,
     /// Why the newest configuration on disk is not the running one.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use starling_bgp::msg::RibIn;
 use starling_bgp::session::Forwarding;
 use starling_bgp::session::State;
+use starling_bgp::types::Family;
 use starling_config::{Config, NodePlan};
 use starling_fib::types::FibIn;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::bfd::{self, BfdHandle};
+use super::bird;
 use super::callers::{Call, Callers};
 use super::clock::Clock;
 use super::control::Listener;
@@ -83,6 +85,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         plan: Arc::clone(&plan),
         file: options.config.clone(),
         generation: 0,
+        since: clock.now(),
         peers: Vec::new(),
         rejected: None,
     };
@@ -119,6 +122,13 @@ pub async fn run(options: Options) -> Result<(), String> {
     for address in http {
         let listener = Listener::tcp(address).await.map_err(|error| error.to_string())?;
         services.spawn(listener.serve(view.clone(), told(stopping.clone())));
+    }
+
+    let bird = supervisor.roster.borrow().plan.bird.clone();
+    for (family, path) in Family::ALL.into_iter().zip(&bird) {
+        let Some(path) = path else { continue };
+        let socket = bird::Socket::bind(path, family).await.map_err(|error| error.to_string())?;
+        services.spawn(socket.serve(view.clone(), told(stopping.clone())));
     }
 
     let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
@@ -245,6 +255,7 @@ impl Supervisor {
             roster.config = Arc::clone(&self.config);
             roster.plan = plan;
             roster.generation += 1;
+            roster.since = self.clock.now();
             roster.rejected = None;
         });
     }

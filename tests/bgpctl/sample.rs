@@ -2,9 +2,9 @@
 
 use starling::api::{
     Agreed, AuditFault, AuditFinding, Authentication, BfdSession, BfdState, Change, Configured,
-    Counters, Diagnosis, FibAudit, FibCoupling, FibEntry, Finding, Graceful, How, Kernel,
-    KernelState, LastDown, Level, Limit, LimitAction, Neighbor, Network, Node, Origin, Path,
-    PeerKind, PeerSummary, Place, Pod, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
+    Counters, Diagnosis, FamilyRoutes, FibAudit, FibCoupling, FibEntry, Finding, Graceful, How,
+    Kernel, KernelState, LastDown, Level, Limit, LimitAction, Neighbor, Network, Node, Origin,
+    Path, PeerKind, PeerSummary, Place, Pod, Policy, PolicyRule, PolicyStep, PolicyTest, PolicyUse,
     RangeSummary, Reach, Reached, Ready, Reason, Route, SessionState, Stale, Summary, TestedRoute,
     Transport, Unchecked, UsedHop, Waits, Wish,
 };
@@ -42,6 +42,8 @@ pub(crate) fn summary() -> Summary {
         router_id: "10.1.5.10".parse().unwrap(),
         uptime_s: 187_200,
         generation: 3,
+        reloaded_s: 7_200,
+        recovering: false,
         ready: Ready {
             ready: false,
             reasons: vec![Reason {
@@ -92,6 +94,18 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
     let summary = summary();
     let up = Neighbor {
         summary: summary.peers[0].clone(),
+        node: true,
+        everywhere: true,
+        other_address: Some("fd00:5::11".parse().unwrap()),
+        routes: ["ipv4", "ipv6"]
+            .map(|family| FamilyRoutes {
+                family: family.to_owned(),
+                received: 3,
+                accepted: 2,
+                best: 1,
+                sent: 4,
+            })
+            .into(),
         local_address: Some("10.1.5.10".parse().unwrap()),
         local_asn: 64512,
         configured: Configured {
@@ -188,6 +202,10 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
     };
     let refused = Neighbor {
         summary: summary.peers[2].clone(),
+        node: false,
+        everywhere: false,
+        other_address: None,
+        routes: Vec::new(),
         local_address: None,
         agreed: None,
         offered: Vec::new(),

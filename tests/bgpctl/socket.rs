@@ -51,7 +51,7 @@ async fn a_second_daemon_is_told_of_the_first() {
     let daemon = Daemon::start().await;
     let error = Listener::unix(&daemon.socket).await.unwrap_err();
     assert!(matches!(error, ListenError::AnotherDaemon { .. }), "{error:?}");
-    assert!(error.to_string().contains("another starlingd answers on /"), "{error}");
+    assert!(error.to_string().contains("another daemon answers on /"), "{error}");
     UnixStream::connect(&daemon.socket).await.expect("the first is unharmed");
 }
 

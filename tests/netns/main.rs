@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bfd;
+mod birdc;
 mod disease;
 mod doctor;
 mod equal;

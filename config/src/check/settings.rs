@@ -121,6 +121,24 @@ pub(super) fn control(raw: &Raw) -> PathBuf {
     socket.cloned().unwrap_or_else(|| PathBuf::from(CONTROL_SOCKET))
 }
 
+pub(super) fn bird(raw: &Raw, problems: &mut Problems) -> [Option<PathBuf>; 2] {
+    let Some(table) = &raw.control else { return [None, None] };
+    let mut taken = vec![control(raw)];
+    table.bird.each_ref().map(|field| {
+        let path = field.get()?;
+        if taken.contains(&path.value) {
+            problems
+                .error(
+                    path.at,
+                    format!("{} is a socket of this table already", path.value.display()),
+                )
+                .expected("a path of its own: each socket speaks one language");
+        }
+        taken.push(path.value.clone());
+        Some(path.value.clone())
+    })
+}
+
 pub(super) fn port(raw: &Raw) -> u16 {
     raw.bgp.as_ref().and_then(|bgp| bgp.port.value()).map_or(BGP_PORT, |port| port.0)
 }

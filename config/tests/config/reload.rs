@@ -108,6 +108,8 @@ fn every_change_has_its_line() {
             ("families = [\"ipv4\", \"ipv6\"]\nlocal-address = \"10.1.5.10\"", ""),
             ("\"[::1]:9179\"", "\"[::1]:9180\""),
             ("other.sock", "control.sock"),
+            ("calico/bird.ctl", "bird/bird.ctl"),
+            ("bird6 = \"/var/run/calico/bird6.ctl\"\n", ""),
             ("port = 1790\nlisten = \"node\"", ""),
         ],
     );

@@ -63,6 +63,8 @@ fn every_series_is_there_and_labels_are_escaped() {
             router_id: "10.1.5.10".parse().unwrap(),
             uptime_s: 60,
             generation: 3,
+            reloaded_s: 60,
+            recovering: false,
             ready: Ready {
                 ready: false,
                 reasons: vec![Reason {

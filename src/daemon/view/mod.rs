@@ -124,6 +124,8 @@ impl Backend for View {
             router_id: roster.plan.router_id,
             uptime_s: self.seconds_since(Time::ZERO),
             generation: roster.generation,
+            reloaded_s: self.seconds_since(roster.since),
+            recovering: self.fib.ask(|fib| fib.leftovers().next().is_some()).await.unwrap_or(false),
             ready: self.readiness(&roster, &peers).await?,
             ranges: ranges(&roster),
             peers,

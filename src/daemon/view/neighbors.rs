@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
 use crate::api::{
-    Agreed, ApiError, Authentication, Configured, Graceful, LastDown, Limit, Neighbor, PeerSummary,
-    Refused, Steer, Transport,
+    Agreed, ApiError, Authentication, Configured, FamilyRoutes, Graceful, LastDown, Limit,
+    Neighbor, PeerSummary, Refused, Steer, Transport,
 };
 use crate::daemon::control::Backend;
 use crate::daemon::events;
@@ -34,7 +34,13 @@ impl View {
     pub(super) async fn all_neighbors(&self, roster: &Roster) -> Result<Vec<Neighbor>, Refusal> {
         let reports = self.reports(roster).await?;
         let bfd = self.bfd_reports().await;
+        let other_address = |plan: &PeerPlan| {
+            let node = roster.config.nodes.iter().find(|n| plan.node && n.name == plan.name)?;
+            let mut addresses = node.addresses.iter().map(|a| a.address);
+            addresses.find(|address| address.is_ipv4() != plan.address.is_ipv4())
+        };
         let describe = |report: &Report<'_>| Neighbor {
+            other_address: other_address(report.plan),
             bfd: bfd.get(&report.id).map(|session| self.bfd_session(report.plan, session)),
             ..self.describe(report)
         };
@@ -157,6 +163,10 @@ impl View {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Neighbor {
             summary: self.summarise(report),
+            node: plan.node,
+            everywhere: plan.everywhere,
+            other_address: None,
+            routes: routes(plan, counts),
             local_address: plan.local_address,
             local_asn: plan.local_asn.0,
             configured: Configured {
@@ -301,6 +311,16 @@ fn limits(counts: &PeerCounts) -> Vec<Limit> {
             Limit { family: family.to_string(), max: limit.max, received, action, restart_s }
         })
         .collect()
+}
+
+fn routes(plan: &PeerPlan, counts: &PeerCounts) -> Vec<FamilyRoutes> {
+    let PeerCounts { received, accepted, best, sent, .. } = *counts;
+    let all = Family::ALL.into_iter().zip(received).zip(accepted).zip(best).zip(sent);
+    let all = all.filter(|((((family, _), _), _), _)| plan.families.contains(*family));
+    let of = |((((family, received), accepted), best), sent): ((((Family, _), _), _), _)| {
+        FamilyRoutes { family: family.to_string(), received, accepted, best, sent }
+    };
+    all.map(of).collect()
 }
 
 fn families(families: Families) -> Vec<String> {
