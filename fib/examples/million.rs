@@ -16,7 +16,7 @@ use starling_fib::audit::Audit;
 use starling_fib::have::Have;
 use starling_fib::netlink::{Command, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, Hold, Hop, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target,
+    FibConfig, FibIn, Hold, Hop, Hops, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target,
     TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -50,7 +50,8 @@ fn main() {
         assert!(done.success(), "ip {words}");
     }
     mirror(count);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build();
     runtime.expect("a runtime").block_on(program(count, next_hops));
 }
 
@@ -77,7 +78,7 @@ fn mirror(count: u32) {
             scope: 0,
             tos: 0,
             source: None,
-            hops: vec![hop],
+            hops: Hops::from([hop]),
         });
     }
     let bytes = (resident() - before) * 1024 / u64::from(count);

@@ -21,6 +21,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -28,6 +29,7 @@ use ipnet::IpNet;
 use crate::learn::World;
 use crate::nexthops::Context;
 use crate::pods::Pods;
+use crate::prefixes::{PrefixMap, PrefixQueue};
 use crate::retry::{Reading, Retry};
 use crate::rivals::{Rival, Rivals};
 use crate::tunnel::{Device, Tunnel};
@@ -50,7 +52,7 @@ enum Work {
 /// What is being written.
 #[derive(Debug)]
 struct Writing {
-    ops: Vec<RouteOp>,
+    ops: Arc<Vec<RouteOp>>,
     /// The interfaces that it leads out of.
     devices: BTreeSet<u32>,
 }
@@ -77,9 +79,9 @@ pub struct Fib {
     auditor: audit::Auditor,
     /// What the kernel holds is known: ops may be planned.
     sure: bool,
-    dirty: BTreeSet<IpNet>,
+    dirty: PrefixQueue,
     /// Prefixes of the ops under way; whether there is more to do for them afterwards.
-    flying: BTreeMap<IpNet, bool>,
+    flying: PrefixMap<bool>,
     /// Events about them, until it is known what became of the ops.
     deferred: Vec<KernelEvent>,
     /// Under which key of a prefix whose route (rtm_protocol) was reported to sit.
@@ -122,8 +124,8 @@ impl Fib {
             now: Duration::ZERO,
             auditor: audit::Auditor::default(),
             sure: false,
-            dirty: BTreeSet::new(),
-            flying: BTreeMap::new(),
+            dirty: PrefixQueue::default(),
+            flying: PrefixMap::default(),
             deferred: Vec::new(),
             occupied: BTreeMap::new(),
             settled: false,
@@ -217,8 +219,8 @@ impl Fib {
 
     /// Prefixes on which something is still to be done.
     pub(crate) fn pending(&self) -> usize {
-        self.dirty.iter().filter(|prefix| !self.flying.contains_key(prefix)).count()
-            + self.flying.len()
+        let waiting = self.dirty.to_vec();
+        waiting.iter().filter(|prefix| !self.flying.contains(**prefix)).count() + self.flying.len()
     }
 
     fn wants_and_context(&mut self) -> Option<(&mut Wants, Context<'_>)> {
@@ -278,7 +280,7 @@ impl Fib {
             if known.is_none() || known == Some(&Target::Unreachable) {
                 wants.set(pool, target, context);
                 self.withdrawn.insert(pool);
-                self.dirty.insert(pool);
+                self.dirty.push(pool);
             }
         }
     }
@@ -292,7 +294,7 @@ impl Fib {
             let Some((wants, context)) = self.wants_and_context() else { return };
             if wants.set(prefix, target, context) || gone {
                 self.retry.unblock(prefix);
-                self.dirty.insert(prefix);
+                self.dirty.push(prefix);
             }
             if !gone {
                 self.withdrawn.remove(&prefix);

@@ -2,33 +2,38 @@
 //!
 //! In: routes of ours from dumps, events and confirmed ops. Out: what there is for a prefix, in
 //! order. A table of a million prefixes leans on a handful of next hops, so everything but the
-//! key is shared: a route costs its key and a pointer. The kernel may hold several routes under
-//! one key (IPv4 `append`, or another tos); each is kept, so that each can be removed.
+//! prefix is shared ([`Shape`]) and a route costs its packed prefix and a number. The kernel may
+//! hold several routes to one prefix (other metrics and tables, IPv4 `append`, another tos); each is
+//! kept, so that each can be removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::types::{Hop, KernelRoute, Kind, RouteKey};
+use crate::prefixes::PrefixMap;
+use crate::types::{Hop, Hops, KernelRoute, Kind, RouteKey};
 
-/// All of a route but its key.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// All of a route but its prefix.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Shape {
+    table: u32,
+    metric: u32,
     protocol: u8,
     kind: Kind,
     scope: u8,
     tos: u8,
     source: Option<IpAddr>,
-    hops: Vec<Hop>,
+    hops: Hops,
 }
 
 impl Shape {
     fn of(route: &KernelRoute) -> Shape {
         Shape {
+            table: route.key.table,
+            metric: route.key.metric,
             protocol: route.protocol,
             kind: route.kind,
             scope: route.scope,
@@ -38,9 +43,13 @@ impl Shape {
         }
     }
 
-    fn with(&self, key: RouteKey) -> KernelRoute {
+    fn key(&self, prefix: IpNet) -> RouteKey {
+        RouteKey { prefix, table: self.table, metric: self.metric }
+    }
+
+    fn to(&self, prefix: IpNet) -> KernelRoute {
         KernelRoute {
-            key,
+            key: self.key(prefix),
             protocol: self.protocol,
             kind: self.kind,
             scope: self.scope,
@@ -51,7 +60,9 @@ impl Shape {
     }
 
     fn is(&self, route: &KernelRoute) -> bool {
-        self.protocol == route.protocol
+        self.table == route.key.table
+            && self.metric == route.key.metric
+            && self.protocol == route.protocol
             && self.kind == route.kind
             && self.scope == route.scope
             && self.tos == route.tos
@@ -102,33 +113,102 @@ fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
     sorted(a) == sorted(b)
 }
 
-/// Nearly always one route a key.
-#[derive(Clone, Debug)]
-enum Held {
-    One(Arc<Shape>),
-    Many(Box<[Arc<Shape>]>),
+/// Shapes in use, by number.
+#[derive(Default, Debug)]
+struct Shapes {
+    all: Vec<Option<Used>>,
+    numbers: BTreeMap<Arc<Shape>, u32>,
+    free: Vec<u32>,
+    /// The last one asked for: neighbouring routes are often alike.
+    last: u32,
 }
 
-impl Held {
-    fn shapes(&self) -> &[Arc<Shape>] {
-        match self {
-            Held::One(shape) => std::slice::from_ref(shape),
-            Held::Many(shapes) => shapes,
+#[derive(Debug)]
+struct Used {
+    shape: Arc<Shape>,
+    routes: usize,
+}
+
+impl Shapes {
+    fn get(&self, number: u32) -> Option<&Shape> {
+        Some(&*self.all.get(number as usize)?.as_ref()?.shape)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Shape, usize)> {
+        self.all.iter().flatten().map(|used| (&*used.shape, used.routes))
+    }
+
+    /// The number of a route's shape, which one route more has.
+    fn take(&mut self, route: &KernelRoute) -> u32 {
+        let is_last = |used: &&mut Used| used.shape.is(route) && used.shape.hops == route.hops;
+        let last = self.all.get_mut(self.last as usize).and_then(Option::as_mut);
+        if let Some(used) = last.filter(is_last) {
+            used.routes += 1;
+            return self.last;
+        }
+        let shape = Shape::of(route);
+        if let Some(&number) = self.numbers.get(&shape) {
+            if let Some(Some(used)) = self.all.get_mut(number as usize) {
+                used.routes += 1;
+            }
+            self.last = number;
+            return number;
+        }
+        let shape = Arc::new(shape);
+        let used = Some(Used { shape: shape.clone(), routes: 1 });
+        let number = match self.free.pop() {
+            Some(number) => {
+                if let Some(place) = self.all.get_mut(number as usize) {
+                    *place = used;
+                }
+                number
+            }
+            None => {
+                self.all.push(used);
+                self.all.len() as u32 - 1
+            }
+        };
+        self.numbers.insert(shape, number);
+        self.last = number;
+        number
+    }
+
+    /// One route less has it; what nothing has any more is forgotten.
+    fn release(&mut self, number: u32) {
+        let Some(place) = self.all.get_mut(number as usize) else { return };
+        let Some(used) = place else { return };
+        used.routes -= 1;
+        if used.routes == 0 {
+            self.numbers.remove(&used.shape);
+            *place = None;
+            self.free.push(number);
         }
     }
 }
 
+/// In place of a shape's number: the prefix has several routes.
+const SEVERAL: u32 = u32::MAX;
+
 /// Our routes.
 #[derive(Default, Debug)]
 pub struct Have {
-    routes: BTreeMap<RouteKey, Held>,
-    shapes: BTreeSet<Arc<Shape>>,
+    /// The shape of each prefix's route.
+    routes: PrefixMap<u32>,
+    /// Those of prefixes that have several, by table and metric, then as they came.
+    several: PrefixMap<Vec<u32>>,
+    shapes: Shapes,
 }
 
 impl Have {
     /// How many keys.
     pub fn len(&self) -> usize {
+        let distinct = |prefix: IpNet, numbers: &[u32]| {
+            let mut keys: Vec<RouteKey> = self.shaped(numbers).map(|s| s.key(prefix)).collect();
+            keys.dedup();
+            keys.len() - 1
+        };
         self.routes.len()
+            + self.several.iter().map(|(prefix, all)| distinct(prefix, all)).sum::<usize>()
     }
 
     /// Whether there is none.
@@ -138,115 +218,103 @@ impl Have {
 
     /// All gone.
     pub fn clear(&mut self) {
-        self.routes.clear();
-        self.shapes.clear();
+        *self = Have::default();
     }
 
     /// Adds a route beside whatever else is under its key.
     pub fn insert(&mut self, route: &KernelRoute) {
-        let shape = self.intern(route);
-        match self.routes.get_mut(&route.key) {
-            None => {
-                self.routes.insert(route.key, Held::One(shape));
+        let prefix = route.key.prefix;
+        let number = self.shapes.take(route);
+        let Some(there) = self.routes.insert_new(prefix, number) else { return };
+        let shapes = &mut self.shapes;
+        let is_known = |number: &u32| shapes.get(*number).is_some_and(|shape| shape.is(route));
+        if *there != SEVERAL {
+            if is_known(there) {
+                return shapes.release(number);
             }
-            Some(held) if held.shapes().iter().any(|there| there.is(route)) => {}
-            Some(held) => {
-                let mut all = held.shapes().to_vec();
-                all.push(shape);
-                *held = Held::Many(all.into());
-            }
+            let first = std::mem::replace(there, SEVERAL);
+            self.several.insert(prefix, vec![first]);
         }
+        let Some(all) = self.several.get_mut(prefix) else { return };
+        if all.iter().any(is_known) {
+            return shapes.release(number);
+        }
+        let at = all.partition_point(|other| {
+            shapes.get(*other).is_some_and(|shape| shape.key(prefix) <= route.key)
+        });
+        all.insert(at, number);
     }
 
     /// Removes exactly this route; whether it was there.
     pub fn remove(&mut self, route: &KernelRoute) -> bool {
-        let Some(held) = self.routes.get_mut(&route.key) else { return false };
-        let mut rest: Vec<Arc<Shape>> = held.shapes().to_vec();
-        let before = rest.len();
-        rest.retain(|shape| !shape.is(route));
-        let found = rest.len() < before;
-        match rest.pop() {
-            None => {
-                self.routes.remove(&route.key);
+        let prefix = route.key.prefix;
+        let Some(there) = self.routes.get_mut(prefix) else { return false };
+        let shapes = &mut self.shapes;
+        let is_it = |number: &u32| shapes.get(*number).is_some_and(|shape| shape.is(route));
+        if *there != SEVERAL {
+            let number = *there;
+            if !is_it(&number) {
+                return false;
             }
-            Some(last) if rest.is_empty() => *held = Held::One(last),
-            Some(last) => {
-                rest.push(last);
-                *held = Held::Many(rest.into());
-            }
+            self.routes.remove(prefix);
+            shapes.release(number);
+            return true;
         }
-        self.forget_shape(route);
-        found
-    }
-
-    /// Drops what only this route, which is gone, had in common with others.
-    fn forget_shape(&mut self, route: &KernelRoute) {
-        let shape = Shape::of(route);
-        if self.shapes.get(&shape).is_some_and(|known| Arc::strong_count(known) == 1) {
-            self.shapes.remove(&shape);
+        let Some(all) = self.several.get_mut(prefix) else { return false };
+        let Some(at) = all.iter().position(is_it) else { return false };
+        shapes.release(all.remove(at));
+        if let [only] = all.as_slice() {
+            *there = *only;
+            self.several.remove(prefix);
         }
+        true
     }
 
     /// Whether exactly this route is there.
     pub fn holds(&self, route: &KernelRoute) -> bool {
-        self.routes
-            .get(&route.key)
-            .is_some_and(|held| held.shapes().iter().any(|shape| shape.is(route)))
+        self.shaped(self.numbers(route.key.prefix)).any(|shape| shape.is(route))
     }
 
     /// What is under a key.
     pub fn at(&self, key: RouteKey) -> impl Iterator<Item = KernelRoute> {
-        self.routes
-            .get(&key)
-            .into_iter()
-            .flat_map(|held| held.shapes())
-            .map(move |shape| shape.with(key))
+        self.of(key.prefix).filter(move |route| route.key == key)
     }
 
     /// What leads to a prefix, in any table and with any metric.
     pub fn of(&self, prefix: IpNet) -> impl Iterator<Item = KernelRoute> {
-        let first = RouteKey { prefix, table: 0, metric: 0 };
-        let last = RouteKey { prefix, table: u32::MAX, metric: u32::MAX };
-        self.routes
-            .range(first..=last)
-            .flat_map(|(key, held)| held.shapes().iter().map(|shape| shape.with(*key)))
+        self.shaped(self.numbers(prefix)).map(move |shape| shape.to(prefix))
     }
 
     /// All routes in order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = KernelRoute> {
-        self.routes
-            .iter()
-            .flat_map(|(key, held)| held.shapes().iter().map(|shape| shape.with(*key)))
+        self.routes.iter().flat_map(|(prefix, there)| {
+            self.shaped(self.all_of(prefix, there)).map(move |shape| shape.to(prefix))
+        })
     }
 
-    /// All prefixes in order; one that has several routes comes several times.
+    /// All prefixes in order, each once.
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> {
-        self.routes.keys().map(|key| key.prefix)
+        self.prefixes_after(None)
     }
 
     /// The same, behind `after` only.
     pub fn prefixes_after(&self, after: Option<IpNet>) -> impl Iterator<Item = IpNet> {
-        let last = |prefix| RouteKey { prefix, table: u32::MAX, metric: u32::MAX };
-        let from = after.map_or(Bound::Unbounded, |prefix| Bound::Excluded(last(prefix)));
-        self.routes.range((from, Bound::Unbounded)).map(|(key, _)| key.prefix)
+        self.routes.after(after).map(|(prefix, _)| prefix)
     }
 
-    /// How many routes are in a table.
+    /// How many routes are in a table. Cheap, as what follows: few shapes, however many routes.
     pub fn count(&self, table: u32) -> usize {
-        let of_table = self.routes.iter().filter(|(key, _)| key.table == table);
-        of_table.map(|(_, held)| held.shapes().len()).sum()
+        self.shapes.iter().filter(|(shape, _)| shape.table == table).map(|(_, routes)| routes).sum()
     }
 
-    /// rtm_protocol and table of every route.
+    /// rtm_protocol and table of every route, each pair at least once.
     pub fn owners(&self) -> impl Iterator<Item = (u8, u32)> {
-        self.routes
-            .iter()
-            .flat_map(|(key, held)| held.shapes().iter().map(|shape| (shape.protocol, key.table)))
+        self.shapes.iter().map(|(shape, _)| (shape.protocol, shape.table))
     }
 
-    /// Whether some route leads out of this interface. Cheap: few shapes, however many routes.
+    /// Whether some route leads out of this interface.
     pub fn uses(&self, device: u32) -> bool {
-        self.shapes.iter().any(|shape| shape.hops.iter().any(|hop| hop.device == device))
+        self.shapes.iter().any(|(shape, _)| shape.hops.iter().any(|hop| hop.device == device))
     }
 
     /// The routes that `lost` says yes to, removed.
@@ -258,14 +326,20 @@ impl Have {
         taken
     }
 
-    fn intern(&mut self, route: &KernelRoute) -> Arc<Shape> {
-        let shape = Shape::of(route);
-        if let Some(known) = self.shapes.get(&shape) {
-            return known.clone();
+    /// The shapes' numbers of a prefix's routes.
+    fn numbers(&self, prefix: IpNet) -> &[u32] {
+        self.routes.get(prefix).map_or(&[], |there| self.all_of(prefix, there))
+    }
+
+    fn all_of<'a>(&'a self, prefix: IpNet, there: &'a u32) -> &'a [u32] {
+        match *there {
+            SEVERAL => self.several.get(prefix).map_or(&[], Vec::as_slice),
+            _ => std::slice::from_ref(there),
         }
-        let shape = Arc::new(shape);
-        self.shapes.insert(shape.clone());
-        shape
+    }
+
+    fn shaped<'a>(&'a self, numbers: &'a [u32]) -> impl Iterator<Item = &'a Shape> {
+        numbers.iter().filter_map(|number| self.shapes.get(*number))
     }
 }
 

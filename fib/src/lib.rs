@@ -20,6 +20,7 @@ pub mod nexthops;
 pub mod packet;
 pub mod plan;
 pub mod pods;
+mod prefixes;
 pub mod resolve;
 pub mod retry;
 #[cfg(test)]

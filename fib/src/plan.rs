@@ -57,6 +57,9 @@ impl Batch {
 
     /// The ops: make before break.
     pub fn into_ops(self) -> Vec<RouteOp> {
+        if self.writes.is_empty() {
+            return self.removals;
+        }
         let mut ops = self.writes;
         ops.extend(self.removals);
         ops

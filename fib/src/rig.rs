@@ -52,7 +52,7 @@ pub(crate) fn route(prefix: &str, via: Option<&str>, device: u32, protocol: u8) 
         scope: 0,
         tos: 0,
         source: None,
-        hops: vec![Hop { gateway: via.map(ip), device, onlink: false, weight: 1 }],
+        hops: [Hop { gateway: via.map(ip), device, onlink: false, weight: 1 }].into(),
     }
 }
 
@@ -146,7 +146,7 @@ impl Rig {
                 let mut after = self.foreign();
                 after.retain(|r| foreign.contains(r));
                 assert_eq!(foreign, after, "touched a foreign route by {ops:?}");
-                self.applied.extend(ops);
+                self.applied.extend(ops.iter().cloned());
                 self.tell(FibIn::Applied(failures));
             }
             Some(FibOut::Dump) => {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use smallvec::SmallVec;
 
 use crate::audit::Audit;
 
@@ -218,6 +219,9 @@ pub struct Hop {
     pub weight: u16,
 }
 
+/// The next hops of a kernel route. Nearly every route has one, and that takes no allocation.
+pub type Hops = SmallVec<[Hop; 1]>;
+
 /// A route as the kernel holds it or shall hold it: the full key and all it does.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KernelRoute {
@@ -234,7 +238,7 @@ pub struct KernelRoute {
     /// RTA_PREFSRC.
     pub source: Option<IpAddr>,
     /// Next hops, in the kernel's order; empty for all but `Kind::Unicast`.
-    pub hops: Vec<Hop>,
+    pub hops: Hops,
 }
 
 /// A network interface.
@@ -520,8 +524,9 @@ pub struct Cost {
 /// What the Fib wants done.
 #[derive(Debug)]
 pub enum FibOut {
-    /// Carry these out in order and answer `Applied`. Not sent again before the answer.
-    Apply(Vec<RouteOp>),
+    /// Carry these out in order and answer `Applied`. Not sent again before the answer. Shared:
+    /// the Fib wants to know what was asked when the answer comes.
+    Apply(Arc<Vec<RouteOp>>),
     /// Read everything and answer `Dumped` or `DumpFailed`.
     Dump,
     /// Read everything in parts and answer `Part`s, then `PartsDone`; beside whatever else is

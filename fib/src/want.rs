@@ -2,40 +2,34 @@
 //!
 //! In: best routes, and the world when it changes. Out: the desired kernel route of a prefix
 //! ([`Wants::desired`]), and which prefixes a change concerns. Prefixes are many, [`Via`]s few and
-//! next hops ([`Nexthops`]) fewer: a next hop is resolved once per [`Class`], prefixes look the
-//! answer up, and two indices, from next hop to vias and from via to prefixes, find whom a change
-//! concerns.
+//! next hops ([`Nexthops`]) fewer: a prefix is kept with the number of its via, a next hop is
+//! resolved once per [`Class`], and prefixes look the answer up. Next hops know their vias; whose
+//! those are, one walk over the table tells, which happens when an answer changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod vias;
+
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::ops::{Bound, RangeBounds};
-use std::sync::Arc;
+use std::ops::RangeBounds;
 
 use ipnet::IpNet;
 
+use self::vias::{Marks, OWN, UNREACHABLE, Vias};
 use crate::nexthops::{Context, Nexthops};
 use crate::plan::Desired;
+use crate::prefixes::PrefixMap;
 use crate::resolve::{Class, Fate, loops};
 use crate::types::{
-    Encap, FibConfig, Hold, Hop, How, KernelRoute, Kind, NextHop, Report, Resolution, RouteKey,
-    Target, Via,
+    Encap, FibConfig, Hold, Hop, Hops, How, KernelRoute, Kind, NextHop, Report, Resolution,
+    RouteKey, Target, Via,
 };
 use crate::underlay::host;
-
-/// Who leads where a via leads.
-#[derive(Clone, Default, Debug)]
-struct Users {
-    prefixes: BTreeSet<IpNet>,
-    /// How many of them are of each class.
-    classes: BTreeMap<Class, usize>,
-}
-
-type Vias = BTreeMap<Arc<Via>, Users>;
 
 /// What the Rib wants.
 #[derive(Clone, Default, Debug)]
 pub struct Wants {
-    routes: BTreeMap<IpNet, Target>,
+    /// Each prefix's target, by number.
+    routes: PrefixMap<u32>,
     vias: Vias,
     /// How many of them policy wants encapsulated.
     encapsulated: usize,
@@ -46,21 +40,24 @@ pub struct Wants {
 impl Wants {
     /// The Rib's last word on a prefix. Whether that is a change.
     pub fn set(&mut self, prefix: IpNet, target: Option<Target>, context: Context<'_>) -> bool {
-        if self.routes.get(&prefix) == target.as_ref() {
+        let number = match target {
+            None => {
+                let Some(old) = self.routes.remove(prefix) else { return false };
+                self.release(prefix, old, context);
+                return true;
+            }
+            Some(Target::Own) => OWN,
+            Some(Target::Unreachable) => UNREACHABLE,
+            Some(Target::Via(via)) => self.vias.number_of(via),
+        };
+        let old = self.routes.insert(prefix, number);
+        if old == Some(number) {
             return false;
         }
-        let old = match target {
-            None => self.routes.remove(&prefix),
-            Some(Target::Via(via)) => {
-                // The new one first: what both use stays known.
-                let via = self.share(via);
-                self.enlist(prefix, &via, context);
-                self.routes.insert(prefix, Target::Via(via))
-            }
-            Some(target) => self.routes.insert(prefix, target),
-        };
-        if let Some(Target::Via(via)) = old {
-            self.release(prefix, &via, context);
+        // The new one first: what both use stays known.
+        self.enlist(prefix, number, context);
+        if let Some(old) = old {
+            self.release(prefix, old, context);
         }
         true
     }
@@ -72,29 +69,28 @@ impl Wants {
 
     /// The key of our route to a prefix, as the kernel shows it.
     pub fn key_of(&self, prefix: IpNet, config: &FibConfig) -> RouteKey {
-        key_of(prefix, self.routes.get(&prefix), config)
+        key_of(prefix, self.get(prefix), config)
     }
 
     /// Whether the Rib wants a route to this prefix.
     pub fn contains(&self, prefix: IpNet) -> bool {
-        self.routes.contains_key(&prefix)
+        self.routes.contains(prefix)
     }
 
     /// Where a prefix shall lead.
     pub fn get(&self, prefix: IpNet) -> Option<&Target> {
-        self.routes.get(&prefix)
+        self.vias.target(*self.routes.get(prefix)?)
     }
 
     /// All prefixes and where they lead, in order.
     pub fn iter(&self) -> impl Iterator<Item = (IpNet, &Target)> {
-        self.routes.iter().map(|(prefix, target)| (*prefix, target))
+        self.after(None)
     }
 
     /// The same, behind `after` only.
     pub fn after(&self, after: Option<IpNet>) -> impl Iterator<Item = (IpNet, &Target)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = self.routes.range((from, Bound::Unbounded));
-        behind.map(|(prefix, target)| (*prefix, target))
+        let behind = self.routes.after(after);
+        behind.filter_map(|(prefix, number)| Some((prefix, self.vias.target(*number)?)))
     }
 
     /// How many.
@@ -141,38 +137,55 @@ impl Wants {
         concerned: &mut BTreeSet<IpNet>,
     ) {
         let (routes, all) = (&self.routes, &self.vias);
+        let mut moved: Option<Marks> = None;
         self.nexthops.resolve(range, context, |next_hop, vias, changed| {
             if changed {
-                let users = vias.iter().filter_map(|via| all.get(via));
-                concerned.extend(users.flat_map(|users| &users.prefixes));
+                moved.get_or_insert_default().add(all.numbers_of(vias));
             }
             // A prefix that its next hop lies in depends on the underlay's own match too (`loops`).
             let around = |length| Some(IpNet::new(next_hop.address, length).ok()?.trunc());
             let around = (0..=host(next_hop.address).max_prefix_len()).filter_map(around);
-            concerned.extend(around.filter(|prefix| match routes.get(prefix) {
-                Some(Target::Via(via)) => vias.contains(via),
-                _ => false,
+            concerned.extend(around.filter(|prefix| {
+                let users = routes.get(*prefix).and_then(|number| all.get(*number));
+                users.is_some_and(|users| vias.contains(&users.via))
             }));
         });
+        // One walk for all that moved costs less than an index that every route is entered in.
+        if let Some(moved) = moved {
+            let theirs = routes.iter().filter(|(_, number)| moved.has(**number));
+            concerned.extend(theirs.map(|(prefix, _)| prefix));
+        }
     }
 
     /// Sorts every prefix into its class anew, after the pools changed, and resolves everything.
     pub fn reclassify(&mut self, context: Context<'_>) {
-        for (via, users) in &mut self.vias {
-            users.classes.clear();
-            for prefix in &users.prefixes {
-                *users.classes.entry(class_of(*prefix, via, context)).or_default() += 1;
+        let Wants { routes, vias, nexthops, .. } = self;
+        vias.users_mut().for_each(|users| users.classes.clear());
+        for (prefix, number) in routes.iter() {
+            if let Some(users) = vias.get_mut(*number) {
+                let class = class_of(prefix, &users.via, context);
+                *users.classes.entry(class).or_default() += 1;
             }
         }
-        let vias = &self.vias;
-        self.nexthops.reclassify(context, |via| {
-            vias.get(via).into_iter().flat_map(|users| users.classes.keys().copied())
+        nexthops.reclassify(context, |via| {
+            let users = vias.numbers_of([via]).next().and_then(|number| vias.get(number));
+            users.into_iter().flat_map(|users| users.classes.keys().copied())
         });
     }
 
     /// The kernel route that a wanted prefix should have; nothing for one that is not wanted.
     pub fn desired(&self, prefix: IpNet, context: Context<'_>) -> Desired {
-        let Some(target) = self.routes.get(&prefix) else { return Desired::Nothing };
+        self.desired_of(prefix, self.get(prefix), context)
+    }
+
+    /// The same for a target that is at hand.
+    pub fn desired_of(
+        &self,
+        prefix: IpNet,
+        target: Option<&Target>,
+        context: Context<'_>,
+    ) -> Desired {
+        let Some(target) = target else { return Desired::Nothing };
         let route = |kind, hops| {
             Desired::Route(KernelRoute {
                 key: key_of(prefix, Some(target), context.config),
@@ -185,11 +198,11 @@ impl Wants {
             })
         };
         let held = || match is_held(prefix, context.config) {
-            true => route(Kind::Unreachable, Vec::new()),
+            true => route(Kind::Unreachable, Hops::new()),
             false => Desired::Nothing,
         };
         let via = match target {
-            Target::Own => return route(Kind::Blackhole, Vec::new()),
+            Target::Own => return route(Kind::Blackhole, Hops::new()),
             // A pod that is here, or still here: its own route leads to it.
             Target::Via(_) | Target::Unreachable if context.pods.holds(prefix) => {
                 return Desired::Nothing;
@@ -198,7 +211,7 @@ impl Wants {
             Target::Via(via) => via,
         };
         let class = class_of(prefix, via, context);
-        let mut hops: Vec<Hop> = Vec::with_capacity(via.hops.len());
+        let mut hops = Hops::new();
         for &next_hop in &via.hops {
             let Some(resolved) = self.nexthops.resolved(next_hop, class) else { continue };
             let looping =
@@ -221,7 +234,7 @@ impl Wants {
     /// What a wanted prefix should have as long as its next hops' answer is on its way, if it has
     /// nothing.
     pub fn meanwhile(&self, prefix: IpNet, config: &FibConfig) -> Option<KernelRoute> {
-        let target = self.routes.get(&prefix).filter(|_| is_held(prefix, config))?;
+        let target = self.get(prefix).filter(|_| is_held(prefix, config))?;
         Some(KernelRoute {
             key: key_of(prefix, Some(target), config),
             protocol: config.protocol,
@@ -229,7 +242,7 @@ impl Wants {
             scope: 0,
             tos: 0,
             source: None,
-            hops: Vec::new(),
+            hops: Hops::new(),
         })
     }
 
@@ -276,60 +289,59 @@ impl Wants {
 
     /// Who has caught network D's disease since the last time, and who is cured.
     pub fn health(&mut self, context: Context<'_>) -> Vec<Report> {
-        let all = &self.vias;
-        self.nexthops.health(|vias, class| {
-            vias.iter()
-                .filter_map(|via| Some((via, all.get(via)?)))
-                .flat_map(|(via, users)| users.prefixes.iter().map(move |prefix| (via, *prefix)))
-                .find(|(via, prefix)| class_of(*prefix, via, context) == class)
-                .map(|(_, prefix)| prefix)
+        let Wants { routes, vias: all, nexthops, .. } = self;
+        nexthops.health(|vias, class| {
+            let mut marks = Marks::default();
+            marks.add(all.numbers_of(vias));
+            let mut theirs = routes.iter().filter(|(_, number)| marks.has(**number));
+            let example = theirs.find(|(prefix, number)| {
+                let users = all.get(**number);
+                users.is_some_and(|users| class_of(*prefix, &users.via, context) == class)
+            });
+            example.map(|(prefix, _)| prefix)
         })
     }
 
-    fn share(&self, via: Arc<Via>) -> Arc<Via> {
-        self.vias.get_key_value(&via).map_or(via, |(known, _)| known.clone())
-    }
-
-    fn enlist(&mut self, prefix: IpNet, via: &Arc<Via>, context: Context<'_>) {
-        let users = self.vias.entry(via.clone()).or_insert_with(|| {
-            self.encapsulated += usize::from(via.encap == Encap::Always);
-            Users::default()
-        });
-        users.prefixes.insert(prefix);
-        let class = class_of(prefix, via, context);
+    fn enlist(&mut self, prefix: IpNet, number: u32, context: Context<'_>) {
+        let Some(users) = self.vias.get_mut(number) else { return };
+        if users.routes == 0 {
+            self.encapsulated += usize::from(users.via.encap == Encap::Always);
+        }
+        users.routes += 1;
+        let class = class_of(prefix, &users.via, context);
         let alike = users.classes.entry(class).or_default();
         *alike += 1;
         if *alike > 1 {
             return;
         }
-        for next_hop in distinct(&via.hops) {
-            self.nexthops.enlist(next_hop, via, class, context);
+        for next_hop in distinct(&users.via.hops) {
+            self.nexthops.enlist(next_hop, &users.via, class, context);
         }
     }
 
-    fn release(&mut self, prefix: IpNet, via: &Via, context: Context<'_>) {
-        let Some(users) = self.vias.get_mut(via) else { return };
-        users.prefixes.remove(&prefix);
-        let class = class_of(prefix, via, context);
+    fn release(&mut self, prefix: IpNet, number: u32, context: Context<'_>) {
+        let Some(users) = self.vias.get_mut(number) else { return };
+        users.routes = users.routes.saturating_sub(1);
+        let class = class_of(prefix, &users.via, context);
         let Some(alike) = users.classes.get_mut(&class) else { return };
         *alike = alike.saturating_sub(1);
         if *alike > 0 {
             return;
         }
         users.classes.remove(&class);
-        let unused = users.prefixes.is_empty();
+        let (unused, via) = (users.routes == 0, users.via.clone());
         if unused {
-            self.vias.remove(via);
+            self.vias.forget(number);
             let one = usize::from(via.encap == Encap::Always);
             self.encapsulated = self.encapsulated.saturating_sub(one);
         }
         for next_hop in distinct(&via.hops) {
-            self.nexthops.release(next_hop, via, class, unused);
+            self.nexthops.release(next_hop, &via, class, unused);
         }
     }
 }
 
-fn key_of(prefix: IpNet, target: Option<&Target>, config: &FibConfig) -> RouteKey {
+pub(crate) fn key_of(prefix: IpNet, target: Option<&Target>, config: &FibConfig) -> RouteKey {
     let metric = match target {
         Some(Target::Via(via)) => via.metric.unwrap_or(config.metric),
         _ => config.metric,
@@ -359,7 +371,7 @@ fn distinct(hops: &[NextHop]) -> impl Iterator<Item = NextHop> {
 }
 
 /// Two next hops behind one gateway are one hop with the weight of both.
-fn merge(hops: &mut Vec<Hop>, hop: Hop) {
+fn merge(hops: &mut Hops, hop: Hop) {
     let alike = |there: &&mut Hop| Hop { weight: hop.weight, ..**there } == hop;
     match hops.iter_mut().find(alike) {
         Some(there) => there.weight = (there.weight + 1).min(256),

@@ -46,7 +46,8 @@ impl FibHandle {
     }
 }
 
-/// Starts the Fib on a thread of its own: writing a thousand routes must not hold up keepalives.
+/// Starts the Fib on a thread of its own, and the kernel's side of it on another: writing a thousand
+/// routes must not hold up keepalives, nor the Rib and the planning of what is written next.
 /// `failed` gets the words if it ends because the kernel cannot be talked to.
 ///
 /// # Errors
@@ -57,7 +58,11 @@ pub fn spawn(
 ) -> std::io::Result<(FibHandle, mpsc::UnboundedReceiver<News>)> {
     let (commands, inbox) = mpsc::channel(64);
     let (news, news_in) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("kernel")
+        .enable_all()
+        .build()?;
     let options = Options { accept_any_tunnel_kind: tunnel_stand_in, ..Options::default() };
     std::thread::Builder::new().name("fib".into()).spawn(move || {
         if let Err(error) = runtime.block_on(netlink::run(options, inbox, news)) {

@@ -202,7 +202,7 @@ pub fn boot(node: NodeIx, kernel: &mut Kernel) {
             scope: 0,
             tos: 0,
             source: None,
-            hops: vec![Hop { gateway: Some(gateway), device: NIC, onlink: false, weight: 1 }],
+            hops: [Hop { gateway: Some(gateway), device: NIC, onlink: false, weight: 1 }].into(),
         });
     }
 }

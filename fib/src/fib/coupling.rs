@@ -98,7 +98,7 @@ impl Fib {
             self.flying.insert(*prefix, true);
         }
         if !batch.is_empty() {
-            let flying: Vec<IpNet> = self.flying.keys().copied().collect();
+            let flying: Vec<IpNet> = self.flying.iter().map(|(prefix, _)| prefix).collect();
             flying.into_iter().for_each(|prefix| self.touch(prefix));
             self.hand_out(batch, out);
         }

@@ -167,8 +167,10 @@ fn every_field_counts() {
     let bends: [(&str, Bend); 12] = [
         ("destination", |route| route.key.prefix = net("10.244.1.0/27")),
         ("metric", |route| route.key.metric = 1024),
-        ("type: blackhole", |route| (route.kind, route.hops) = (Kind::Blackhole, Vec::new())),
-        ("type: prohibit", |route| (route.kind, route.hops) = (Kind::Other(8), Vec::new())),
+        ("type: blackhole", |route| {
+            (route.kind, route.hops) = (Kind::Blackhole, Default::default())
+        }),
+        ("type: prohibit", |route| (route.kind, route.hops) = (Kind::Other(8), Default::default())),
         ("scope", |route| route.scope = 253),
         ("tos", |route| route.tos = 16),
         ("preferred source", |route| route.source = Some(crate::rig::ip("10.1.5.10"))),

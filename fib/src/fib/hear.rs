@@ -121,7 +121,7 @@ impl Fib {
             if let KernelEvent::Route(route) | KernelEvent::RouteGone(route) = &event {
                 let prefix = route.key.prefix;
                 self.touch(prefix);
-                if self.flying.contains_key(&prefix) {
+                if self.flying.contains(prefix) {
                     self.deferred.push(event);
                     continue;
                 }
@@ -180,7 +180,7 @@ impl Fib {
         let is_wide = self.is_wide(&news);
         self.ways_due |= is_wide || self.ways.concerns(&news, &self.world);
         let News { links, addresses, mut others, ours, .. } = news;
-        self.dirty.extend(&ours);
+        self.dirty.extend(ours);
         if !links.is_empty() || !addresses.is_empty() {
             self.auditor.spoil();
         }
@@ -210,7 +210,7 @@ impl Fib {
         }
         for prefix in &others {
             if self.wants.contains(*prefix) {
-                self.dirty.insert(*prefix);
+                self.dirty.push(*prefix);
             }
         }
     }
@@ -264,9 +264,9 @@ impl Fib {
         self.concern(concerned);
     }
 
-    pub(super) fn concern(&mut self, mut concerned: BTreeSet<IpNet>) {
+    pub(super) fn concern(&mut self, concerned: BTreeSet<IpNet>) {
         concerned.iter().for_each(|prefix| self.retry.unblock(*prefix));
-        self.dirty.append(&mut concerned);
+        self.dirty.extend(concerned);
     }
 
     pub(super) fn review_tunnel(&mut self, fresh: bool, now: Duration, out: &mut Vec<FibOut>) {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -333,7 +334,7 @@ fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
             // Ours may be there beside it if it came first; it must at least not be wrong.
             continue;
         }
-        let mut hops = Vec::new();
+        let mut hops = Hops::new();
         let via = match target {
             Target::Via(via) => via,
             Target::Unreachable if is_held => {
@@ -453,7 +454,7 @@ fn leaning(ops: &[RouteOp], wanted: &Wanted) -> Option<KernelRoute> {
     })
 }
 
-fn add(hops: &mut Vec<Hop>, hop: Hop) {
+fn add(hops: &mut Hops, hop: Hop) {
     match hops.iter_mut().find(|there| Hop { weight: 1, ..**there } == hop) {
         Some(there) => there.weight += 1,
         None => hops.push(hop),
@@ -471,7 +472,7 @@ proptest! {
     fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {
         let mut rig = start();
         let mut wanted = Wanted::new();
-        let mut written = Vec::new();
+        let mut written = Arc::default();
         for deed in deeds {
             act(&mut rig, &mut wanted, deed);
             let asked = rig.queue.iter().find_map(|out| match out {

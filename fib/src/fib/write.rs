@@ -3,7 +3,8 @@
 //! In: dirty prefixes, and the answer to an `Apply`. Out: at most one `Apply` at a time. Of an op
 //! that failed only the dump that follows knows what it left; the others count as done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use super::{Fib, Work, Writing};
 use crate::plan::{Batch, Desired, Verdict, plan};
 use crate::types::{FibOut, KernelRoute, OpFailure, Report, RouteOp};
+use crate::want::key_of;
 
 /// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
 /// small and that other news is heard between two batches of a full table.
@@ -33,7 +35,7 @@ impl Fib {
         for failure in failures {
             failed.entry(prefix_of(&failure.op)).or_default().push(failure);
         }
-        for op in &ops {
+        for op in ops.iter() {
             let prefix = prefix_of(op);
             let failure = failed.get(&prefix).and_then(|all| all.iter().find(|f| f.op == *op));
             if let Some(failure) = failure {
@@ -52,9 +54,9 @@ impl Fib {
                 self.swept += 1;
             }
         }
-        for (prefix, more) in std::mem::take(&mut self.flying) {
-            if more || failed.contains_key(&prefix) {
-                self.dirty.insert(prefix);
+        for (prefix, more) in std::mem::take(&mut self.flying).iter() {
+            if *more || failed.contains_key(&prefix) {
+                self.dirty.push(prefix);
             } else {
                 self.retry.settled(prefix);
             }
@@ -91,7 +93,7 @@ impl Fib {
     pub(super) fn sweep(&mut self) {
         let leftovers: Vec<IpNet> =
             self.world.have().prefixes().filter(|prefix| !self.wants.contains(*prefix)).collect();
-        self.dirty.extend(&leftovers);
+        self.dirty.extend(leftovers.iter().copied());
         self.sweeping = leftovers.into_iter().collect();
     }
 
@@ -123,12 +125,19 @@ impl Fib {
 
     /// Asks the kernel for a batch that is not empty.
     pub(super) fn hand_out(&mut self, batch: Batch, out: &mut Vec<FibOut>) {
-        let ops = batch.into_ops();
+        let ops = Arc::new(batch.into_ops());
         let written = ops.iter().filter_map(|op| match op {
             RouteOp::Add(new) | RouteOp::Replace { new, .. } => Some(&new.hops),
             RouteOp::Delete(_) => None,
         });
-        let devices = written.flatten().map(|hop| hop.device).collect();
+        let mut devices = BTreeSet::new();
+        let mut last = 0;
+        for hop in written.flatten() {
+            if hop.device != last {
+                last = hop.device;
+                devices.insert(last);
+            }
+        }
         self.work = Work::Applying(Writing { ops: ops.clone(), devices });
         out.push(FibOut::Apply(ops));
     }
@@ -140,9 +149,10 @@ impl Fib {
         out: &mut Vec<FibOut>,
     ) -> Verdict {
         let Some(context) = self.context() else { return Verdict::Right };
-        let wanted = self.wants.contains(prefix);
+        let target = self.wants.get(prefix);
+        let wanted = target.is_some();
         let desired = if wanted || self.settled || self.withdrawn.contains(&prefix) {
-            self.wants.desired(prefix, context)
+            self.wants.desired_of(prefix, target, context)
         } else {
             // A predecessor's: its peer may announce it yet.
             Desired::Hold
@@ -154,7 +164,7 @@ impl Fib {
             }
             other => other,
         };
-        let key = self.wants.key_of(prefix, context.config);
+        let key = key_of(prefix, target, context.config);
         let other = self.world.others_at(key).next();
         let verdict = plan(desired, ours, other, batch);
         let reported = self.occupied.get(&prefix).copied();

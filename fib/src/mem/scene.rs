@@ -221,6 +221,6 @@ fn connected(address: &Address) -> KernelRoute {
         scope,
         tos: 0,
         source,
-        hops: vec![Hop { gateway: None, device: address.device, onlink: false, weight: 1 }],
+        hops: [Hop { gateway: None, device: address.device, onlink: false, weight: 1 }].into(),
     }
 }

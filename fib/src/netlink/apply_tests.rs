@@ -2,7 +2,7 @@
 //! documentation prefixes from a table that does not exist.
 
 use super::Writer;
-use crate::types::{KernelRoute, Kind, RouteKey, RouteOp};
+use crate::types::{Hops, KernelRoute, Kind, RouteKey, RouteOp};
 
 fn ops(n: u8) -> Vec<RouteOp> {
     (0..n)
@@ -18,7 +18,7 @@ fn ops(n: u8) -> Vec<RouteOp> {
                 scope: 0,
                 tos: 0,
                 source: None,
-                hops: Vec::new(),
+                hops: Hops::new(),
             })
         })
         .collect()

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::decode::{self, Tables};
 use super::encode;
 use super::socket::{Message, Messages, Verdict};
-use crate::types::{Hop, KernelRoute, Kind, RouteKey, RouteOp};
+use crate::types::{Hop, Hops, KernelRoute, Kind, RouteKey, RouteOp};
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -52,7 +52,7 @@ fn kernel_route() -> impl Strategy<Value = KernelRoute> {
                     only.weight = 1;
                 }
                 let key = RouteKey { prefix, table, metric };
-                KernelRoute { key, protocol, kind, scope, tos, source, hops }
+                KernelRoute { key, protocol, kind, scope, tos, source, hops: hops.into() }
             },
         )
     })
@@ -93,7 +93,7 @@ proptest! {
             (named.key, named.protocol, named.kind), (route.key, route.protocol, route.kind)
         );
         let siblings = route.hops.len() > 1 && matches!(route.key.prefix, IpNet::V6(_));
-        prop_assert_eq!(named.hops, if siblings { Vec::new() } else { route.hops });
+        prop_assert_eq!(named.hops, if siblings { Hops::new() } else { route.hops });
     }
 
     #[test]
@@ -183,12 +183,13 @@ fn an_ipv6_route_dumped_hop_by_hop_is_one_route() {
         scope: 0,
         tos: 0,
         source: None,
-        hops: vec![Hop {
+        hops: [Hop {
             gateway: Some(gateway.parse().unwrap()),
             device: 2,
             onlink: false,
             weight: 1,
-        }],
+        }]
+        .into(),
     };
     let mut routes = Vec::new();
     for (gateway, protocol) in [("fe80::1", 12), ("fe80::2", 12), ("fe80::3", 4)] {

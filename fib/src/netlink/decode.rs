@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use netlink_packet_core::{DecodeError, NlaBuffer, NlasIterator};
 
-use crate::types::{Address, Hop, KernelRoute, Kind, Link, RouteKey};
+use crate::types::{Address, Hop, Hops, KernelRoute, Kind, Link, RouteKey};
 
 const RT_TABLE_MAIN: u32 = libc::RT_TABLE_MAIN as u32;
 const AF_INET: u8 = libc::AF_INET as u8;
@@ -85,7 +85,7 @@ pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeErr
     let mut metric = 0;
     let mut source = None;
     let mut single = Hop { gateway: None, device: 0, onlink: onlink(flags), weight: 1 };
-    let mut hops = Vec::new();
+    let mut hops = Hops::new();
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute?;
         match attribute.kind() {
@@ -225,7 +225,7 @@ pub(super) fn device_address(payload: &[u8]) -> Result<Option<Address>, DecodeEr
 }
 
 /// RTA_MULTIPATH: a row of struct rtnexthop, each with attributes of its own.
-fn multipath(mut rest: &[u8], hops: &mut Vec<Hop>) -> Result<(), DecodeError> {
+fn multipath(mut rest: &[u8], hops: &mut Hops) -> Result<(), DecodeError> {
     while !rest.is_empty() {
         let (header, _) = split::<8>(rest)?;
         let [l0, l1, flags, less_one, device @ ..] = *header;

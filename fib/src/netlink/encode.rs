@@ -20,50 +20,54 @@
 //!   foreign route under our key does not match. For an IPv6 route of several hops none is named,
 //!   because naming hops deletes them one by one.
 
-use ipnet::IpNet;
 use std::net::IpAddr;
 
-use netlink_packet_core::{
-    NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
-};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::route::{
-    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteNextHopFlags,
-    RouteVia,
-};
-use netlink_packet_route::{AddressFamily, route::RouteType};
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST};
 
 use crate::have::same;
 use crate::types::{Hop, KernelRoute, Kind, RouteOp};
 
 /// More next hops than this do not fit RTA_MULTIPATH, whose length is 16 bits wide.
 const MOST_HOPS: usize = 1024;
+const RTNH_F_ONLINK: u8 = 4;
+const RTA_VIA: u16 = 18;
+const RT_TABLE_UNSPEC: u8 = 0;
 
 /// The op cannot be put in a message: more next hops than RTA_MULTIPATH holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TooLong;
 
-/// Appends the request for `op`, numbered `sequence`, to `batch`.
+/// Appends the request for `op`, numbered `sequence`, to `batch`. A full table is a hundred million
+/// octets of these: they are written in place, without a value for each attribute in between.
 pub(super) fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Result<(), TooLong> {
-    let (flags, message) = match op {
-        RouteOp::Add(new) => {
-            (NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRoute(whole(new)?))
-        }
+    let (kind, flags, route) = match op {
+        RouteOp::Add(new) => (libc::RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, new),
         RouteOp::Replace { new, .. } if is_exact(op) => {
-            (NLM_F_CREATE | NLM_F_APPEND, RouteNetlinkMessage::NewRoute(whole(new)?))
+            (libc::RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, new)
         }
-        RouteOp::Replace { new, .. } => (NLM_F_REPLACE, RouteNetlinkMessage::NewRoute(whole(new)?)),
-        RouteOp::Delete(old) => (0, RouteNetlinkMessage::DelRoute(identity(old)?)),
+        RouteOp::Replace { new, .. } => (libc::RTM_NEWROUTE, NLM_F_REPLACE, new),
+        RouteOp::Delete(old) => (libc::RTM_DELROUTE, 0, old),
     };
-    let mut request = NetlinkMessage::from(message);
-    request.header.flags = NLM_F_REQUEST | flags;
-    request.header.sequence_number = sequence;
-    request.finalize();
-    let at = batch.len();
-    batch.resize(at + request.buffer_len(), 0);
-    if let Some(room) = batch.get_mut(at..) {
-        request.serialize(room);
+    // Naming the next hops of an IPv6 route of several deletes them one by one.
+    let is_whole = kind == libc::RTM_NEWROUTE
+        || route.hops.len() < 2
+        || matches!(route.key.prefix, IpNet::V4(_));
+    let hops = if is_whole { route.hops.as_slice() } else { &[] };
+    if hops.len() > MOST_HOPS {
+        return Err(TooLong);
     }
+    let start = batch.len();
+    // struct nlmsghdr; its length follows.
+    batch.extend_from_slice(&[0; 4]);
+    batch.extend_from_slice(&kind.to_ne_bytes());
+    batch.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
+    batch.extend_from_slice(&sequence.to_ne_bytes());
+    batch.extend_from_slice(&[0; 4]);
+    header(route, hops, batch);
+    attributes(route, hops, is_whole, batch);
+    let length = (batch.len() - start) as u32;
+    patch(batch, start, length.to_ne_bytes());
     Ok(())
 }
 
@@ -73,87 +77,112 @@ pub(super) fn is_exact(op: &RouteOp) -> bool {
         if matches!(new.key.prefix, IpNet::V4(_)) && !same(old, new))
 }
 
-/// The message that makes `route` and nothing else.
-fn whole(route: &KernelRoute) -> Result<RouteMessage, TooLong> {
-    let mut message = key(route);
-    if let Some(source) = route.source {
-        message.attributes.push(RouteAttribute::PrefSource(source.into()));
-    }
-    hops(route, &mut message)?;
-    Ok(message)
-}
-
-/// The message that matches `route` for deletion.
-fn identity(route: &KernelRoute) -> Result<RouteMessage, TooLong> {
-    let siblings = route.hops.len() > 1 && matches!(route.key.prefix, IpNet::V6(_));
-    if siblings { Ok(key(route)) } else { whole(route) }
-}
-
-fn key(route: &KernelRoute) -> RouteMessage {
+/// struct rtmsg.
+fn header(route: &KernelRoute, hops: &[Hop], batch: &mut Vec<u8>) {
     let prefix = route.key.prefix;
-    let mut message = RouteMessage::default();
-    message.header = RouteHeader {
-        address_family: match prefix {
-            IpNet::V4(_) => AddressFamily::Inet,
-            IpNet::V6(_) => AddressFamily::Inet6,
-        },
-        destination_prefix_length: prefix.prefix_len(),
-        tos: route.tos,
-        // RTA_TABLE is the one that counts; the octet holds what fits it.
-        table: u8::try_from(route.key.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
-        protocol: route.protocol.into(),
-        scope: route.scope.into(),
-        kind: match route.kind {
-            Kind::Unicast => RouteType::Unicast,
-            Kind::Blackhole => RouteType::BlackHole,
-            Kind::Unreachable => RouteType::Unreachable,
-            Kind::Other(kind) => kind.into(),
-        },
-        ..RouteHeader::default()
+    let family = match prefix {
+        IpNet::V4(_) => libc::AF_INET,
+        IpNet::V6(_) => libc::AF_INET6,
     };
-    message.attributes.reserve(6);
-    if prefix.prefix_len() > 0 {
-        message.attributes.push(RouteAttribute::Destination(prefix.network().into()));
-    }
-    message.attributes.push(RouteAttribute::Table(route.key.table));
-    message.attributes.push(RouteAttribute::Priority(route.key.metric));
-    message
+    let kind = match route.kind {
+        Kind::Unicast => libc::RTN_UNICAST,
+        Kind::Blackhole => libc::RTN_BLACKHOLE,
+        Kind::Unreachable => libc::RTN_UNREACHABLE,
+        Kind::Other(kind) => kind,
+    };
+    // RTA_TABLE is the one that counts; the octet holds what fits it.
+    let table = u8::try_from(route.key.table).unwrap_or(RT_TABLE_UNSPEC);
+    let onlink = matches!(hops, [Hop { onlink: true, .. }]);
+    let flags = if onlink { u32::from(RTNH_F_ONLINK) } else { 0 };
+    batch.extend_from_slice(&[family as u8, prefix.prefix_len(), 0, route.tos]);
+    batch.extend_from_slice(&[table, route.protocol, route.scope, kind]);
+    batch.extend_from_slice(&flags.to_ne_bytes());
 }
 
-fn hops(route: &KernelRoute, message: &mut RouteMessage) -> Result<(), TooLong> {
-    let v4 = matches!(route.key.prefix, IpNet::V4(_));
-    match route.hops.as_slice() {
+fn attributes(route: &KernelRoute, hops: &[Hop], is_whole: bool, batch: &mut Vec<u8>) {
+    let prefix = route.key.prefix;
+    let is_v4 = matches!(prefix, IpNet::V4(_));
+    if prefix.prefix_len() > 0 {
+        address(libc::RTA_DST, prefix.network(), batch);
+    }
+    attribute(libc::RTA_TABLE, &route.key.table.to_ne_bytes(), batch);
+    attribute(libc::RTA_PRIORITY, &route.key.metric.to_ne_bytes(), batch);
+    if let Some(source) = route.source.filter(|_| is_whole) {
+        address(libc::RTA_PREFSRC, source, batch);
+    }
+    match hops {
         [] => {}
         [hop] => {
-            if hop.onlink {
-                message.header.flags |= RouteFlags::Onlink;
-            }
-            message.attributes.push(RouteAttribute::Oif(hop.device));
-            message.attributes.extend(hop.gateway.map(|gateway| via(gateway, v4)));
+            attribute(libc::RTA_OIF, &hop.device.to_ne_bytes(), batch);
+            gateway(hop, is_v4, batch);
         }
-        hops if hops.len() > MOST_HOPS => return Err(TooLong),
         hops => {
-            let hops = hops.iter().map(|hop| sibling(hop, v4)).collect();
-            message.attributes.push(RouteAttribute::MultiPath(hops));
+            let start = batch.len();
+            attribute(libc::RTA_MULTIPATH, &[], batch);
+            hops.iter().for_each(|hop| sibling(hop, is_v4, batch));
+            // MOST_HOPS of 32 octets at most.
+            let length = (batch.len() - start) as u16;
+            patch(batch, start, length.to_ne_bytes());
         }
     }
-    Ok(())
 }
 
-fn sibling(hop: &Hop, v4: bool) -> RouteNextHop {
-    let mut next_hop = RouteNextHop::default();
-    next_hop.interface_index = hop.device;
-    next_hop.hops = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
-    next_hop.flags.set(RouteNextHopFlags::Onlink, hop.onlink);
-    next_hop.attributes.extend(hop.gateway.map(|gateway| via(gateway, v4)));
-    next_hop
+/// struct rtnexthop, and its attributes.
+fn sibling(hop: &Hop, is_v4: bool, batch: &mut Vec<u8>) {
+    let start = batch.len();
+    let less_one = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
+    batch.extend_from_slice(&[0, 0, if hop.onlink { RTNH_F_ONLINK } else { 0 }, less_one]);
+    batch.extend_from_slice(&hop.device.to_ne_bytes());
+    gateway(hop, is_v4, batch);
+    let length = (batch.len() - start) as u16;
+    patch(batch, start, length.to_ne_bytes());
 }
 
 /// A gateway of the route's own family, or of the other one (RFC 8950).
-fn via(gateway: IpAddr, v4: bool) -> RouteAttribute {
-    if gateway.is_ipv4() == v4 {
-        RouteAttribute::Gateway(gateway.into())
-    } else {
-        RouteAttribute::Via(RouteVia::from(gateway))
+fn gateway(hop: &Hop, is_v4: bool, batch: &mut Vec<u8>) {
+    match hop.gateway {
+        None => {}
+        Some(gateway) if gateway.is_ipv4() == is_v4 => address(libc::RTA_GATEWAY, gateway, batch),
+        Some(gateway) => {
+            // struct rtvia: the family, then the address.
+            let start = batch.len();
+            let family = if gateway.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+            attribute(RTA_VIA, &(family as u16).to_ne_bytes(), batch);
+            batch.truncate(start + 6);
+            extend(gateway, batch);
+            let length = batch.len() - start;
+            patch(batch, start, (length as u16).to_ne_bytes());
+            batch.resize(start + length.next_multiple_of(4), 0);
+        }
+    }
+}
+
+fn address(kind: u16, address: IpAddr, batch: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => attribute(kind, &address.octets(), batch),
+        IpAddr::V6(address) => attribute(kind, &address.octets(), batch),
+    }
+}
+
+fn extend(address: IpAddr, batch: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => batch.extend_from_slice(&address.octets()),
+        IpAddr::V6(address) => batch.extend_from_slice(&address.octets()),
+    }
+}
+
+/// struct rtattr and its value, filled up to a multiple of four.
+fn attribute(kind: u16, value: &[u8], batch: &mut Vec<u8>) {
+    let length = 4 + value.len();
+    batch.extend_from_slice(&(length as u16).to_ne_bytes());
+    batch.extend_from_slice(&kind.to_ne_bytes());
+    batch.extend_from_slice(value);
+    batch.resize(batch.len() + length.next_multiple_of(4) - length, 0);
+}
+
+/// Writes over what is at `at`.
+fn patch<const N: usize>(batch: &mut [u8], at: usize, value: [u8; N]) {
+    if let Some(place) = batch.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = value;
     }
 }

@@ -5,6 +5,7 @@
 //! in a task beside it, one request after the other, so that queries and news are answered while a
 //! large batch is written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -58,8 +59,9 @@ pub enum News {
 /// `news` is unbounded: the Rib must never wait for the Fib while the Fib waits for the Rib. It is
 /// bounded by the tracked next hops and by the Fib, which says a thing once.
 ///
-/// The kernel works on the calling threads (a thousand routes at a time): give this a runtime of
-/// its own where others must not notice.
+/// The kernel works on the runtime's threads (a thousand routes at a time): give this one of its own
+/// where others must not notice. With a worker thread, what comes next is planned while the kernel
+/// writes.
 ///
 /// # Errors
 ///
@@ -111,7 +113,7 @@ pub async fn run(
 
 /// A request to the kernel.
 enum Request {
-    Apply(Vec<RouteOp>),
+    Apply(Arc<Vec<RouteOp>>),
     /// With the routes of this table.
     Dump(u32),
     Tunnel(TunnelSpec),

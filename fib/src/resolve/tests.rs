@@ -20,7 +20,9 @@ fn host_with(own: &str) -> Kernel {
     kernel.append(KernelRoute { scope: 253, ..route("10.1.5.1/32", None, nic, 3) }).unwrap();
     kernel.append(route("0.0.0.0/0", Some("10.1.5.1"), nic, 3)).unwrap();
     kernel.append(route("::/0", Some("fd00:5::1"), nic, 3)).unwrap();
-    kernel.append(KernelRoute { kind: Kind::Other(7), hops: vec![], ..dead() }).unwrap();
+    kernel
+        .append(KernelRoute { kind: Kind::Other(7), hops: Default::default(), ..dead() })
+        .unwrap();
     kernel
 }
 

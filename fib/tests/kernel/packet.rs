@@ -80,7 +80,7 @@ fn rules_and_several_next_hops_are_followed() {
         ip("rule add to 10.244.3.0/26 table 1000");
         let Answer::Sent { route, .. } = ask("10.244.3.1").await else { panic!("not sent") };
         assert_eq!((route.key.table, route.protocol), (OTHER, BIRD));
-        assert_eq!(route.hops, [via("10.1.6.12", index_of("right"))]);
+        assert_eq!(route.hops.as_slice(), [via("10.1.6.12", index_of("right"))]);
     });
 }
 

@@ -252,8 +252,13 @@ fn what_is_not_there_cannot_be_replaced_or_deleted() {
         let (mut kernel, _events) = open();
         for route in shapes(left, right) {
             let kind = Kind::Unreachable;
-            let new =
-                KernelRoute { kind, hops: Vec::new(), source: None, scope: 0, ..route.clone() };
+            let new = KernelRoute {
+                kind,
+                hops: Default::default(),
+                source: None,
+                scope: 0,
+                ..route.clone()
+            };
             let replace = RouteOp::Replace { old: route.clone(), new };
             let failures = kernel.apply(&[replace, RouteOp::Delete(route.clone())]).await;
             assert_eq!(errnos(&failures), [ENOENT, ESRCH], "{route:?}");

@@ -7,6 +7,7 @@
 //! had taken the place of ours.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use starling::daemon::bridge;
@@ -33,7 +34,7 @@ pub(super) struct Asked {
 }
 
 enum Request {
-    Apply(Vec<RouteOp>),
+    Apply(Arc<Vec<RouteOp>>),
     Dump,
     Read,
     Tunnel(TunnelSpec),

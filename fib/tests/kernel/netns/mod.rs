@@ -114,7 +114,7 @@ pub fn route(prefix: &str, hops: &[Hop]) -> KernelRoute {
         scope: 0,
         tos: 0,
         source: None,
-        hops: hops.to_vec(),
+        hops: hops.into(),
     }
 }
 
