@@ -12,6 +12,7 @@ pub mod peer;
 pub mod policy;
 pub mod rib;
 pub mod session;
+mod slab;
 mod table;
 pub mod types;
 pub mod wire;

@@ -282,9 +282,12 @@ pub trait Prefix:
     /// Appends the wire form: length octet, then ⌈len/8⌉ octets.
     fn put(self, out: &mut bytes::BytesMut) {
         use bytes::BufMut;
-        out.put_u8(self.len());
-        let octets = self.bits().to_be_bytes();
-        let n = usize::from(self.len().div_ceil(8));
+        let mut octets = [0; 17];
+        if let Some((len, address)) = octets.split_first_mut() {
+            *len = self.len();
+            address.copy_from_slice(&self.bits().to_be_bytes());
+        }
+        let n = 1 + usize::from(self.len().div_ceil(8));
         out.put_slice(octets.get(..n).unwrap_or(&octets));
     }
 }

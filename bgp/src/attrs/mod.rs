@@ -4,6 +4,7 @@
 //! constructors for originated and exported routes) and interned by the store of the Rib.
 
 pub(crate) mod canonical;
+mod marks;
 mod set;
 pub mod store;
 

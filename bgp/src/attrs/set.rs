@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::canonical::Canonical;
+use super::marks::Marks;
 use crate::types::{Asn, NextHop};
 use crate::wire::as_path::AsPath;
 use crate::wire::attr::{Attr, Attrs, TRANSITIVE, code, spec};
@@ -126,6 +127,7 @@ impl Rank {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AttrSet {
     next_hop: NextHop,
+    marks: Marks,
     rank: Rank,
     hash: u64,
     bytes: Box<[u8]>,
@@ -143,7 +145,8 @@ impl AttrSet {
         }
         hasher.write_u32(next_hop.scope.map_or(0, |scope| scope.get()));
         hasher.write(&bytes);
-        AttrSet { next_hop, rank, hash: hasher.finish(), bytes }
+        let marks = Marks::of(&bytes);
+        AttrSet { next_hop, marks, rank, hash: hasher.finish(), bytes }
     }
 
     /// NEXT_HOP, of either encoding (the global address where MP_REACH_NLRI carried two).
@@ -196,17 +199,29 @@ impl AttrSet {
 
     /// LOCAL_PREF, if there is one; what counts without one is in [`AttrSet::rank`].
     pub fn local_pref(&self) -> Option<u32> {
-        self.find(code::LOCAL_PREF)?.u32()
+        self.find_marked(code::LOCAL_PREF)?.u32()
     }
 
     /// Whether there is an attribute of that code.
     pub fn has(&self, code: u8) -> bool {
-        self.find(code).is_some()
+        self.marks.attribute(code).unwrap_or_else(|| self.find(code).is_some())
+    }
+
+    /// Whether there is that community.
+    #[inline]
+    pub fn has_community(&self, community: Community) -> bool {
+        let known = self.marks.community(community);
+        known.unwrap_or_else(|| self.communities().contains(community))
+    }
+
+    /// As `find`, which is spared where nothing would be found.
+    fn find_marked(&self, code: u8) -> Option<Attr<'_>> {
+        if self.has(code) { self.find(code) } else { None }
     }
 
     /// OTC: the AS that said "only to customers" (RFC 9234 §5), if one did.
     pub fn only_to_customer(&self) -> Option<Asn> {
-        self.find(code::OTC)?.u32().map(Asn)
+        self.find_marked(code::OTC)?.u32().map(Asn)
     }
 
     /// Whether ATOMIC_AGGREGATE is there.
@@ -294,7 +309,7 @@ impl AttrSet {
     /// The set as an internal neighbour gets it: with LOCAL_PREF (RFC 4271 §5.1.5), all else as
     /// it is.
     pub fn exported_internal(&self, next_hop: impl Into<NextHop>) -> AttrSet {
-        if self.local_pref().is_some() {
+        if self.has(code::LOCAL_PREF) {
             return AttrSet::from_parts(next_hop, self.rank, self.bytes.clone());
         }
         let mut out = Canonical::with_capacity(self.bytes.len() + 7);
@@ -314,16 +329,22 @@ impl AttrSet {
     /// communities that say so of themselves (RFC 4360 §2).
     pub fn exported_external(&self, own: Asn, next_hop: impl Into<NextHop>) -> AttrSet {
         let mut out = Canonical::with_capacity(self.bytes.len() + 6);
+        // What is left of it: this is done for every set that goes out.
+        let mut rank = Rank { origin: self.rank.origin, ..Rank::default() };
         for attr in self.iter() {
             match attr.code {
-                code::AS_PATH => out.prepended(own, attr.value),
+                code::AS_PATH => {
+                    out.prepended(own, attr.value);
+                    rank.path_len = self.rank.path_len.saturating_add(1);
+                    rank.neighbor_as = Some(own);
+                }
                 code::LOCAL_PREF => {}
                 code::EXTENDED_COMMUNITIES => out.crossing(attr),
                 _ if attr.flags & TRANSITIVE == 0 => {}
                 _ => out.attr(attr.flags, attr.code, attr.value),
             }
         }
-        AttrSet::from_canonical(next_hop, out.finish())
+        AttrSet::from_parts(next_hop, rank, out.finish())
     }
 
     /// This set as a reflector passes it on (RFC 4456 §8): `originator` as ORIGINATOR_ID, if there
@@ -343,7 +364,7 @@ impl AttrSet {
         if internal {
             edits.push((code::LOCAL_PREF, vec![0; 4]));
         }
-        if !self.communities().contains(Community::GRACEFUL_SHUTDOWN) {
+        if !self.has_community(Community::GRACEFUL_SHUTDOWN) {
             let mark = Community::GRACEFUL_SHUTDOWN.0.to_be_bytes();
             edits.push((code::COMMUNITIES, [self.value(code::COMMUNITIES), &mark].concat()));
         }

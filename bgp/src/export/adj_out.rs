@@ -14,8 +14,12 @@ use hashbrown::HashMap;
 use super::chunk::ChunkCache;
 use super::log::Log;
 use crate::attrs::AttrId;
-use crate::table::{Sets, Sparse};
+use crate::slab::Sparse;
+use crate::table::Sets;
 use crate::types::PeerId;
+
+/// Room for so many places is not worth being given back.
+const SPARE: usize = 4096;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
@@ -27,7 +31,7 @@ pub(crate) enum State {
 }
 
 /// What is said of a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     /// As chosen, or in a group that rewrites as it goes out; an announced entry holds one
     /// reference.
@@ -79,8 +83,8 @@ pub(crate) struct AdjOut {
     withdrawn: usize,
     pub(crate) log: Log,
     readers: BTreeMap<PeerId, Reader>,
-    /// Places and slots of withdrawn entries, in the order of the log; some are stale.
-    tombs: VecDeque<(u64, u32)>,
+    /// Places of withdrawn entries, in the order of the log; some are stale.
+    tombs: VecDeque<u64>,
     /// Announced entries by source, our own routes left out.
     by_source: HashMap<PeerId, u32, FixedState>,
     pub(crate) cache: ChunkCache,
@@ -134,7 +138,7 @@ impl AdjOut {
         self.withdrawn += 1;
         let place = self.log.push(slot);
         self.entries.set(slot, Entry { state: State::Withdrawn, place: place as u32, ..old });
-        self.tombs.push_back((place, slot));
+        self.tombs.push_back(place);
         self.squeeze_if_wasteful();
     }
 
@@ -221,7 +225,7 @@ impl AdjOut {
     pub(crate) fn advance(&mut self, peer: PeerId, place: u64, freed: &mut Vec<u32>) {
         if let Some(reader) = self.readers.get_mut(&peer) {
             reader.next = place;
-            if self.tombs.front().is_some_and(|(tomb, _)| *tomb < place) {
+            if self.tombs.front().is_some_and(|tomb| *tomb < place) {
                 self.bury(freed);
             }
         }
@@ -265,10 +269,9 @@ impl AdjOut {
     /// Drops the withdrawn entries that every reader has passed.
     fn bury(&mut self, freed: &mut Vec<u32>) {
         let passed = self.readers.values().map(|r| r.next.max(r.fresh)).min().unwrap_or(u64::MAX);
-        while let Some((place, slot)) = self.tombs.front().copied()
-            && place < passed
-        {
+        while let Some(place) = self.tombs.front().copied().filter(|place| *place < passed) {
             self.tombs.pop_front();
+            let Some(slot) = self.log.at(place) else { continue };
             let entry = self.live(place, slot);
             if entry.is_some_and(|e| e.state == State::Withdrawn) {
                 self.entries.set(slot, Entry::default());
@@ -276,6 +279,10 @@ impl AdjOut {
                 freed.push(slot);
             }
         }
+        if self.tombs.capacity() > 4 * self.tombs.len() + SPARE {
+            self.tombs.shrink_to_fit();
+        }
+        self.squeeze_if_wasteful();
     }
 
     fn squeeze_if_wasteful(&mut self) {
@@ -296,7 +303,7 @@ impl AdjOut {
                     entry.place = new as u32;
                     entries.set(slot, entry);
                     if entry.state == State::Withdrawn {
-                        tombs.push_back((new, slot));
+                        tombs.push_back(new);
                     }
                 }
                 live

@@ -74,6 +74,8 @@ type Announced<P> = (AttrId, Option<u32>, P);
 /// What is read from a stretch of the log.
 struct Stretch<P> {
     end: u64,
+    /// About what its messages will take.
+    octets: usize,
     announced: Vec<Announced<P>>,
     withdrawn: Pending<P>,
     /// Whose routes they are; those of the reader itself are not in `announced`.
@@ -154,24 +156,24 @@ fn read<P: Keyed>(
 ) -> Stretch<P> {
     let mut stretch = Stretch {
         end: limit,
+        octets: 0,
         announced: Vec::new(),
         withdrawn: Pending::default(),
         sources: BTreeSet::new(),
     };
-    let mut octets = 0;
     // Sets whose cost is counted already; a few forgotten ones only make the chunk smaller.
     let mut counted = [u32::MAX; 256];
     let mut last_source = None;
     for (place, slot) in channel.adj.log.from(start) {
         let routes = stretch.announced.len() + stretch.withdrawn.prefixes.len();
-        let full = octets >= OCTETS || routes >= ROUTES || place - start >= PLACES as u64;
+        let full = stretch.octets >= OCTETS || routes >= ROUTES || place - start >= PLACES as u64;
         if place >= limit || full {
             stretch.end = place;
             break;
         }
         let Some(entry) = channel.adj.live(place, slot) else { continue };
         let Some((prefix, id)) = channel.nlri(slot, table) else { continue };
-        octets += nlri::wire_len(prefix) + id.map_or(0, |_| 4);
+        stretch.octets += nlri::wire_len(prefix) + id.map_or(0, |_| 4);
         if entry.state == State::Withdrawn {
             stretch.withdrawn.push(id, prefix);
             continue;
@@ -190,7 +192,7 @@ fn read<P: Keyed>(
             && *slot != entry.attr.0
         {
             *slot = entry.attr.0;
-            octets += OVERHEAD + sets.get(entry.attr).map_or(0, |set| set.bytes().len());
+            stretch.octets += OVERHEAD + sets.get(entry.attr).map_or(0, |set| set.bytes().len());
         }
         stretch.announced.push((entry.attr, id, prefix));
     }
@@ -198,7 +200,7 @@ fn read<P: Keyed>(
 }
 
 fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Bytes {
-    let mut out = BytesMut::new();
+    let mut out = BytesMut::with_capacity(stretch.octets);
     if !stretch.withdrawn.prefixes.is_empty() {
         encode::withdraw(&key.dialect, stretch.withdrawn.nlri(), &mut out);
     }
@@ -213,12 +215,17 @@ fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> B
         });
         runs.extend(exported.map(|set| (set, run)));
     }
-    runs.sort_by_key(|(set, _)| set.hash());
+    let mut order: Vec<(u64, u32)> = runs.iter().map(|(set, _)| set.hash()).zip(0..).collect();
+    order.sort_unstable();
+    let run = |(_, at): &(u64, u32)| runs.get(*at as usize);
     let mut pending = Pending::default();
-    for same in runs.chunk_by(|a, b| a.0 == b.0) {
-        let Some((set, _)) = same.first() else { continue };
+    let is_same = |a: &(u64, u32), b: &(u64, u32)| {
+        a.0 == b.0 && run(a).zip(run(b)).is_some_and(|((a, _), (b, _))| a == b)
+    };
+    for same in order.chunk_by(is_same) {
+        let Some((set, _)) = same.first().and_then(run) else { continue };
         pending.clear();
-        for (_, id, prefix) in same.iter().flat_map(|(_, run)| run.iter()) {
+        for (_, id, prefix) in same.iter().filter_map(run).flat_map(|(_, run)| run.iter()) {
             pending.push(*id, *prefix);
         }
         if encode::announce(set, &key.dialect, pending.nlri(), &mut out) == 0 {

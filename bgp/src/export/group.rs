@@ -65,22 +65,16 @@ impl Group {
         self.v6.adj.join(peer);
     }
 
-    pub(super) fn leave(&mut self, peer: PeerId, freed: &mut Vec<(Family, u32)>) {
+    pub(super) fn leave(&mut self, peer: PeerId, [v4, v6]: &mut [Vec<u32>; 2]) {
         self.stop_waiting(peer);
-        for family in Family::ALL {
-            let mut dests = Vec::new();
-            self.channel_mut(family).leave(peer, &mut dests);
-            freed.extend(dests.into_iter().map(|dest| (family, dest)));
-        }
+        self.v4.leave(peer, v4);
+        self.v6.leave(peer, v6);
     }
 
-    pub(super) fn dissolve(mut self, sets: &mut Sets, freed: &mut Vec<(Family, u32)>) {
+    pub(super) fn dissolve(mut self, sets: &mut Sets, [v4, v6]: &mut [Vec<u32>; 2]) {
         self.forget_answers(sets);
-        for (family, channel) in [(Family::Ipv4, self.v4), (Family::Ipv6, self.v6)] {
-            let mut dests = Vec::new();
-            channel.dissolve(sets, &mut dests);
-            freed.extend(dests.into_iter().map(|dest| (family, dest)));
-        }
+        self.v4.dissolve(sets, v4);
+        self.v6.dissolve(sets, v6);
     }
 
     /// The paths of a destination are new; see [`super::Exports::feed`].
@@ -247,7 +241,7 @@ impl Group {
         tables: &Tables,
         sets: &Sets,
         frames: &mut Vec<Bytes>,
-        freed: &mut Vec<(Family, u32)>,
+        [v4_freed, v6_freed]: &mut [Vec<u32>; 2],
     ) -> bool {
         let Group { key, v4, v6, .. } = self;
         let mut left = room;
@@ -256,18 +250,17 @@ impl Group {
             if !all {
                 break;
             }
-            let (left, mut dests) = (&mut left, Vec::new());
+            let left = &mut left;
             all = match family {
                 Family::Ipv4 => {
                     let table = V4::table(tables);
-                    v4.pull(peer, gated, left, table, sets, key, frames, &mut dests)
+                    v4.pull(peer, gated, left, table, sets, key, frames, v4_freed)
                 }
                 Family::Ipv6 => {
                     let table = V6::table(tables);
-                    v6.pull(peer, gated, left, table, sets, key, frames, &mut dests)
+                    v6.pull(peer, gated, left, table, sets, key, frames, v6_freed)
                 }
             };
-            freed.extend(dests.into_iter().map(|dest| (family, dest)));
         }
         all
     }

@@ -36,6 +36,12 @@ impl Log {
         place
     }
 
+    /// The slot that was last said at `place`.
+    #[inline]
+    pub(crate) fn at(&self, place: u64) -> Option<u32> {
+        self.order.get(place.checked_sub(self.base)? as usize).copied()
+    }
+
     /// Places and slots from `place` on, stale ones too.
     pub(crate) fn from(&self, place: u64) -> impl Iterator<Item = (u64, u32)> {
         let skip = place.saturating_sub(self.base);

@@ -77,7 +77,7 @@ pub(crate) struct Exports {
     /// Our own start is over: what we pass on is all there is.
     settled: bool,
     /// Destinations that a group has let go; somebody must see whether they can go altogether.
-    pub(crate) freed: Vec<(Family, u32)>,
+    pub(crate) freed: [Vec<u32>; 2],
 }
 
 /// What is asked of the Rib, which knows neighbours, next hops and the decision.

@@ -85,12 +85,11 @@ impl GroupKey {
     /// RFC 1997: NO_ADVERTISE stays here; NO_EXPORT and NO_EXPORT_SUBCONFED stay in our AS.
     /// RFC 9494 §4.3: LLGR_STALE goes to nobody who does not know what it means.
     fn community_forbids(&self, family: Family, attrs: &AttrSet) -> bool {
-        attrs.communities().iter().any(|c| match c {
-            Community::NO_ADVERTISE => true,
-            Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => !self.dialect.internal,
-            Community::LLGR_STALE => !self.long_lived.contains(family),
-            _ => false,
-        })
+        let has = |community| attrs.has_community(community);
+        let stays = || has(Community::NO_EXPORT) || has(Community::NO_EXPORT_SUBCONFED);
+        has(Community::NO_ADVERTISE)
+            || (!self.dialect.internal && stays())
+            || (!self.long_lived.contains(family) && has(Community::LLGR_STALE))
     }
 
     /// RFC 9234 §5: what came from a provider, a peer or a route server goes to customers only.
@@ -98,7 +97,7 @@ impl GroupKey {
         let upward = Some(Role::Customer) == self.role
             || Some(Role::Peer) == self.role
             || Some(Role::RouteServerClient) == self.role;
-        upward && attrs.only_to_customer().is_some()
+        upward && attrs.has(code::OTC)
     }
 
     /// Whether a route goes out that no rule decides about. What is reflected does: that is what

@@ -5,7 +5,8 @@
 //! numbered by a slab. The path identifier follows from the source's number, so it stays the same
 //! while the path does, and two paths to one prefix never share it.
 
-use crate::table::{Slab, SourceId, Sparse};
+use crate::slab::{Slab, Sparse};
+use crate::table::SourceId;
 
 /// See the module.
 #[derive(Debug)]

@@ -10,8 +10,16 @@ use super::peers::Peers;
 use crate::export::{Exports, Feed, Known, Lent, Offer};
 use crate::msg::{FibRoute, Hop, RibConfig};
 use crate::policy::Source;
-use crate::table::{Best, Keyed, Path, Sets, SourceId, Sources, Table, Tables, slot_of};
+use crate::table::{Best, Keyed, Path, Sets, SourceId, Sources, Tables, slot_of};
 use crate::types::{NextHop, PeerId};
+use crate::wire::community::Community;
+
+/// What a decision writes down, kept from one to the next.
+#[derive(Default)]
+struct Room {
+    foremost: Vec<Path>,
+    more: Vec<Hop>,
+}
 
 /// What it takes to put the paths to a destination in order.
 #[derive(Clone, Copy, Debug)]
@@ -48,21 +56,46 @@ impl Ranking<'_> {
         paths.iter().enumerate().filter_map(candidate).unzip()
     }
 
-    /// The best of `paths`; `more` gets the ways of those that are as good as it.
-    fn best(&self, paths: &[Path], sets: &Sets, more: &mut Vec<Hop>) -> Option<Best> {
+    /// The best of `paths`; `room.more` gets the ways of those that are as good as it.
+    fn best(&self, paths: &[Path], sets: &Sets, room: &mut Room) -> Option<Best> {
+        let Room { foremost, more } = room;
         more.clear();
         let mut able = paths.iter().filter(|p| self.eligible(p).is_some());
         let mut winner = able.next()?;
         if able.next().is_some() {
-            let (at, candidates) = self.candidates(paths, sets);
-            let chosen = decision::select(&candidates)?;
-            winner = paths.get(*at.get(chosen)?)?;
-            if self.config.max_paths > 1 && !winner.source().is_own() {
-                let equal = decision::equal(&candidates, chosen);
-                self.ways(winner, equal.iter().filter_map(|c| paths.get(*at.get(*c)?)), sets, more);
+            self.foremost(paths, sets, foremost);
+            winner = foremost.first()?;
+            if foremost.len() > 1 {
+                let (at, candidates) = self.candidates(foremost, sets);
+                let chosen = decision::select(&candidates)?;
+                winner = foremost.get(*at.get(chosen)?)?;
+                if self.config.max_paths > 1 && !winner.source().is_own() {
+                    let equal = decision::equal(&candidates, chosen);
+                    let equal = equal.iter().filter_map(|c| foremost.get(*at.get(*c)?));
+                    self.ways(winner, equal, sets, more);
+                }
             }
         }
         Some(Best { source: winner.source(), attr: winner.used })
+    }
+
+    /// The eligible ones among `paths` that no other beats by its attributes alone: mostly one or
+    /// two of many, and only of these more must be known.
+    fn foremost(&self, paths: &[Path], sets: &Sets, foremost: &mut Vec<Path>) {
+        foremost.clear();
+        let mut highest = 0;
+        for path in paths.iter().filter(|path| self.eligible(path).is_some()) {
+            let Some(set) = sets.get(path.used) else { continue };
+            let stale = set.has_community(Community::LLGR_STALE);
+            let standing = decision::standing(path.source().is_own(), stale, set.rank());
+            if standing > highest {
+                highest = standing;
+                foremost.clear();
+            }
+            if standing == highest {
+                foremost.push(*path);
+            }
+        }
     }
 
     /// The hops of `others` beside that of `best`, each next hop once, as many as there may be.
@@ -117,6 +150,31 @@ impl Known for Ranking<'_> {
     }
 }
 
+/// How many best routes a neighbour gained or lost in a run of decisions that concern it.
+#[derive(Default)]
+struct Tally(Option<(PeerId, i32)>);
+
+impl Tally {
+    fn count(&mut self, peer: PeerId, n: i32, family: usize, peers: &mut Peers) {
+        match &mut self.0 {
+            Some((last, sum)) if *last == peer => *sum += n,
+            _ => {
+                self.settle(family, peers);
+                self.0 = Some((peer, n));
+            }
+        }
+    }
+
+    /// Writes the count down.
+    fn settle(&mut self, family: usize, peers: &mut Peers) {
+        let Some((peer, sum)) = self.0.take() else { return };
+        let counts = peers.counts_mut(peer);
+        if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
+            *n = n.saturating_add_signed(sum);
+        }
+    }
+}
+
 /// All that a decision changes or asks.
 pub(crate) struct Change<'a> {
     pub(crate) config: &'a RibConfig,
@@ -143,7 +201,8 @@ impl Change<'_> {
         let family = slot_of(P::FAMILY);
         let all = exports.wants_all();
         let mut touched = std::mem::take(&mut table.touched);
-        let (mut fates, mut hops) = (Fates::default(), Vec::new());
+        let (mut fates, mut room) = (Fates::default(), Room::default());
+        let mut tally = Tally::default();
         // Runs of routes come from one source.
         let mut last: Option<(SourceId, Option<Feed>)> = None;
         let mut feeds = Vec::new();
@@ -152,7 +211,7 @@ impl Change<'_> {
             let Some(dest) = table.get_mut(id) else { continue };
             let prefix = dest.prefix;
             let ranking = Ranking { config, peers, nexthops, sources };
-            let best = ranking.best(dest.paths.as_slice(), sets, &mut hops);
+            let best = ranking.best(dest.paths.as_slice(), sets, &mut room);
             let was = dest.best();
             let was_stranded = dest.is_stranded();
             let alone = match best {
@@ -175,7 +234,7 @@ impl Change<'_> {
                     false => feeds.extend(told),
                 }
             }
-            let more = kernel.intern(&hops);
+            let more = kernel.intern(&room.more);
             if best != was || more != more_was || stranded != was_stranded {
                 let old = match was_stranded {
                     true => Fate::Stranded,
@@ -197,14 +256,11 @@ impl Change<'_> {
                 dest.set_best(best);
             }
             if best.map(|b| b.source) != was.map(|b| b.source) {
-                let mut count = |best: Option<Best>, change: fn(u32) -> u32| {
-                    let counts = best.and_then(|b| peers.counts_mut(sources.peer(b.source)));
-                    if let Some(n) = counts.and_then(|c| c.best.get_mut(family)) {
-                        *n = change(*n);
+                for (best, n) in [(was, -1), (best, 1)] {
+                    if let Some(best) = best {
+                        tally.count(sources.peer(best.source), n, family, peers);
                     }
-                };
-                count(was, |n| n.saturating_sub(1));
-                count(best, |n| n + 1);
+                }
             }
             if more != more_was {
                 table.set_more(id, more);
@@ -214,19 +270,13 @@ impl Change<'_> {
                 let ranking = Ranking { config, peers, nexthops, sources };
                 exports.feed(id, prefix, offer, &mut Lent { known: &ranking, sets });
             }
-            if table.get(id).is_some_and(|d| d.is_empty()) {
-                forget_if_unused(table, id, exports);
+            if table.get(id).is_some_and(|d| d.is_empty()) && !exports.holds(P::FAMILY, id) {
+                table.remove(id);
             }
         }
+        tally.settle(family, peers);
         // The next message is nearly always small.
         touched.shrink_to(4096);
         table.touched = touched;
-    }
-}
-
-/// Drops a destination that has no paths and that no reader must yet hear to be gone.
-pub(crate) fn forget_if_unused<P: Keyed>(table: &mut Table<P>, id: u32, exports: &Exports) {
-    if table.get(id).is_some_and(|d| d.is_empty()) && !exports.holds(P::FAMILY, id) {
-        table.remove(id);
     }
 }

@@ -166,6 +166,14 @@ pub fn decide(a: &Candidate<'_>, b: &Candidate<'_>) -> (Ordering, Why) {
     (Ordering::Equal, Why::PeerAddress)
 }
 
+/// Steps 1 to 5 as one number: the higher it is, the better. Where it differs, nothing else counts.
+pub(crate) fn standing(own: bool, long_lived_stale: bool, rank: &Rank) -> u128 {
+    let flags = u128::from(own) << 1 | u128::from(!long_lived_stale);
+    let path_len = u128::from(u32::MAX - rank.path_len);
+    let origin = u128::from(u8::MAX - rank.origin as u8);
+    flags << 72 | u128::from(rank.local_pref) << 40 | path_len << 8 | origin
+}
+
 /// The best of `candidates`, by position.
 pub fn select(candidates: &[Candidate<'_>]) -> Option<usize> {
     match candidates {

@@ -159,7 +159,7 @@ impl<'a> Judge<'a> {
         let changed = changes.filter(|c| c.touch_attributes()).map(|c| c.apply(received));
         let set = changed.as_ref().unwrap_or(received);
         let mut edits: Vec<(u8, Vec<u8>)> = Vec::new();
-        let has = |community| set.communities().iter().any(|c| c == community);
+        let has = |community| set.has_community(community);
         // RFC 8326 §4.2: as unattractive as can be, yet usable while there is nothing else.
         let leaving = self.facts.draining || has(Community::GRACEFUL_SHUTDOWN);
         if leaving && set.local_pref() != Some(0) {
@@ -174,7 +174,7 @@ impl<'a> Judge<'a> {
         }
         // RFC 9234 §5: what comes from above or from the side goes down only.
         if matches!(self.facts.role, Some(Role::Customer | Role::Peer | Role::RouteServerClient))
-            && otc(set).is_none()
+            && !set.has(code::OTC)
         {
             edits.push((code::OTC, self.facts.asn.0.to_be_bytes().to_vec()));
         }
@@ -186,7 +186,7 @@ impl<'a> Judge<'a> {
 
     /// RFC 9234 §5, ingress: OTC from below, or from the side with another AS in it.
     fn leak(&self, received: &AttrSet) -> Option<(Role, Asn)> {
-        let (role, asn) = (self.facts.role?, otc(received)?);
+        let (role, asn) = (self.facts.role?, received.only_to_customer()?);
         let leaked = match role {
             Role::Provider | Role::RouteServer => true,
             Role::Peer => asn != self.facts.asn,
@@ -194,11 +194,6 @@ impl<'a> Judge<'a> {
         };
         leaked.then_some((role, asn))
     }
-}
-
-/// ONLY_TO_CUSTOMER (RFC 9234 §5).
-fn otc(set: &AttrSet) -> Option<Asn> {
-    set.iter().find(|attr| attr.code == code::OTC)?.u32().map(Asn)
 }
 
 /// RFC 1122 §3.2.1.3, RFC 1112 §4, RFC 4291 §2.5 and §2.7: no host is there, or only ourselves.

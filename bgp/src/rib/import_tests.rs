@@ -190,7 +190,7 @@ fn only_to_customer() {
                 let used = judge.used(Family::Ipv4, &set, None, false);
                 let used = used.as_ref().unwrap_or(&set);
                 assert!(used.iter().all(|a| a.code != code::OTC || a.flags == 0xc0));
-                Ok(otc(used).map(|asn| asn.0))
+                Ok(used.only_to_customer().map(|asn| asn.0))
             }
         };
         assert_eq!(seen, wanted.map_err(str::to_owned), "{role} {value:?}");

@@ -4,7 +4,7 @@
 use super::nexthop::{HopId, Nexthops};
 use super::peers::Counts;
 use crate::attrs::{AttrId, AttrSet};
-use crate::table::{Keyed, Path, Sets, SourceId, Sources, Table, Verdict, slot_of};
+use crate::table::{Keyed, Path, Sets, SourceId, Sources, Spot, Table, Verdict, slot_of};
 use crate::types::PeerId;
 
 /// What changes along with paths.
@@ -31,18 +31,18 @@ pub(crate) struct Route {
 }
 
 impl Intake<'_> {
-    /// `prefix` now has this route. One that is new to a neighbour with as many as it may have
+    /// `prefix`, looked up ahead, now has this route. One that is new to a neighbour with as many as it may have
     /// (`max`) is kept out.
     #[inline]
     pub(crate) fn put<P: Keyed>(
         &mut self,
         table: &mut Table<P>,
-        prefix: P,
+        (prefix, spot): (P, Spot),
         route: Route,
         max: u32,
     ) {
         let Route { source, received, used, since, verdict, hop, watch } = route;
-        let id = table.find_or_insert(prefix);
+        let id = table.at_or_insert(prefix, spot);
         let Some(dest) = table.get_mut(id) else { return };
         let family = slot_of(P::FAMILY);
         let mut path = Path::new(source, received, used, since, verdict);

@@ -14,7 +14,8 @@ use super::change::Ranking;
 use crate::attrs::AttrSet;
 use crate::msg::{Encapsulation, FibBatch, FibBest, FibRoute, Hop, RibConfig, RibOut, Via};
 use crate::policy::{Policy, Prepared, Rule, RuleName, Source, Subject, Verdict};
-use crate::table::{Best, Keyed, More, Path, Sets, Slab};
+use crate::slab::Slab;
+use crate::table::{Best, Keyed, More, Path, Sets};
 use crate::types::{NextHop, PeerId, V4, V6};
 use crate::wire::community::Community;
 
@@ -244,15 +245,13 @@ fn unruled(best: Best, set: &AttrSet, ranking: &Ranking<'_>) -> Fate {
     let from = ranking.sources.peer(best.source);
     let policy = ranking.peers.get(from).and_then(|p| p.policy.as_ref());
     // RFC 7999 §3.3: only from who was allowed to ask for it.
-    if policy.is_some_and(|p| p.blackhole)
-        && set.communities().iter().any(|c| c == Community::BLACKHOLE)
-    {
+    if policy.is_some_and(|p| p.blackhole) && set.has_community(Community::BLACKHOLE) {
         return Fate::Blackhole;
     }
     Fate::Via {
         next_hop: set.next_hop(),
         from,
-        metric: metric(set).filter(|_| ranking.config.metric_in_local_pref),
+        metric: if ranking.config.metric_in_local_pref { metric(set) } else { None },
         encapsulation: Encapsulation::ByPool,
         more: More::default(),
     }

@@ -220,12 +220,9 @@ impl Rib {
         let mut change = Change { config, peers, sets, nexthops, sources, kernel, exports, refeed };
         change.decide_touched::<V4>(tables, &mut fib.routes);
         change.decide_touched::<V6>(tables, &mut fib.routes);
-        for (family, id) in std::mem::take(&mut exports.freed) {
-            match family {
-                Family::Ipv4 => change::forget_if_unused(&mut tables.v4, id, exports),
-                Family::Ipv6 => change::forget_if_unused(&mut tables.v6, id, exports),
-            }
-        }
+        let [v4, v6] = std::mem::take(&mut exports.freed);
+        tables.v4.remove_unused(&v4, |id| exports.holds(Family::Ipv4, id));
+        tables.v6.remove_unused(&v6, |id| exports.holds(Family::Ipv6, id));
         nexthops.flush(out);
         if !fib.routes.is_empty() {
             out.push(RibOut::Fib(fib));

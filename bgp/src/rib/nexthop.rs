@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 
 use crate::attrs::AttrId;
 use crate::msg::{NexthopNews, RibOut};
-use crate::table::{Slab, Sparse};
+use crate::slab::{Slab, Sparse};
 use crate::types::NextHop;
 
 /// The number of a next hop.

@@ -210,7 +210,7 @@ impl Peers {
             path_id,
             rank,
             med_among: rank.neighbor_as,
-            long_lived_stale: set.communities().iter().any(|c| c == Community::LLGR_STALE),
+            long_lived_stale: set.has_community(Community::LLGR_STALE),
             internal: up.kind.is_internal(),
             metric,
             router_id: up.negotiated.router_id,

@@ -13,8 +13,8 @@ use super::peers::Peers;
 use crate::attrs::{AttrId, AttrSet};
 use crate::msg::{LimitAction, Op, PrefixLimit, RouteBatch};
 use crate::policy::Changes;
-use crate::table::{Keyed, Sets, SourceId, Sources, Tables, Verdict, slot_of};
-use crate::types::{Family, Time, V4, V6};
+use crate::table::{Ahead, Keyed, Sets, SourceId, Sources, Spot, Tables, Verdict, slot_of};
+use crate::types::{Family, Time};
 
 /// Seconds for [`crate::table::Path::since`].
 pub(crate) fn seconds(now: Time) -> u32 {
@@ -60,6 +60,7 @@ pub(crate) fn batch(
     let mut counts = peer.counts;
     let mut intake = Intake { counts: &mut counts, sets, nexthops, sources };
     let mut progress = Progress::Done;
+    let (mut v4, mut v6) = (Ahead::of(&batch.v4), Ahead::of(&batch.v6));
     if let Some(judge) = peer.judge() {
         for (op, at) in batch.ops.iter().skip(from).zip(from + 1..) {
             let range = |start: u32, end: u32| start as usize..end as usize;
@@ -68,16 +69,17 @@ pub(crate) fn batch(
                     let Some(attr) = ids.get(attrs as usize).copied() else { continue };
                     let max = max(peer.limit(slot_of(family)));
                     let run = Run { attr, range: range(start, end), since: seconds(now), max };
+                    let intake = &mut intake;
                     match family {
-                        Family::Ipv4 => announce::<V4>(batch, run, tables, &judge, &mut intake),
-                        Family::Ipv6 => announce::<V6>(batch, run, tables, &judge, &mut intake),
+                        Family::Ipv4 => announce(batch, run, &mut v4, tables, &judge, intake),
+                        Family::Ipv6 => announce(batch, run, &mut v6, tables, &judge, intake),
                     }
                 }
                 Op::Withdraw { family, start, end } => {
                     let range = range(start, end);
                     match family {
-                        Family::Ipv4 => withdraw::<V4>(batch, range, tables, &mut intake),
-                        Family::Ipv6 => withdraw::<V6>(batch, range, tables, &mut intake),
+                        Family::Ipv4 => withdraw(batch, range, &mut v4, tables, &mut intake),
+                        Family::Ipv6 => withdraw(batch, range, &mut v6, tables, &mut intake),
                     }
                 }
                 Op::EndOfRib(family) => progress = Progress::At(family, Marker::EndOfRib, at),
@@ -104,17 +106,16 @@ struct Run {
     max: u32,
 }
 
-/// The prefixes of a range with their path identifiers; 0 where the session has none.
-fn routes<P: Keyed>(batch: &RouteBatch, range: Range<usize>) -> impl Iterator<Item = (P, u32)> {
-    let (prefixes, ids) = P::arena(batch);
-    let ids = ids.get(range.clone()).unwrap_or_default().iter().copied();
-    let prefixes = prefixes.get(range).unwrap_or_default().iter().copied();
-    prefixes.zip(ids.chain(std::iter::repeat(0)))
+/// The places of a range with their path identifiers; 0 where the session has none.
+fn places<P: Keyed>(batch: &RouteBatch, range: Range<usize>) -> impl Iterator<Item = (usize, u32)> {
+    let ids = P::path_ids(batch).get(range.clone()).unwrap_or_default().iter().copied();
+    range.zip(ids.chain(std::iter::repeat(0)))
 }
 
 fn announce<P: Keyed>(
     batch: &RouteBatch,
     run: Run,
+    ahead: &mut Ahead<'_, P>,
     tables: &mut Tables,
     judge: &Judge<'_>,
     intake: &mut Intake<'_>,
@@ -127,7 +128,8 @@ fn announce<P: Keyed>(
     let mut made = Made::default();
     let table = P::table_mut(tables);
     let mut last = (0, intake.sources.of(batch.peer, 0));
-    for (prefix, path_id) in routes::<P>(batch, range) {
+    for (at, path_id) in places::<P>(batch, range) {
+        let Some((prefix, spot)) = ahead.get(at, table) else { break };
         if last.0 != path_id {
             last = (path_id, intake.sources.of(batch.peer, path_id));
         }
@@ -140,7 +142,7 @@ fn announce<P: Keyed>(
             None => (Verdict::Rejected, received, None),
         };
         let route = Route { source, received, used, since, verdict, hop, watch };
-        intake.put(table, prefix, route, max);
+        intake.put(table, (prefix, spot), route, max);
     }
     made.release(intake.sets);
 }
@@ -213,17 +215,19 @@ impl<'a> Made<'a> {
 fn withdraw<P: Keyed>(
     batch: &RouteBatch,
     range: Range<usize>,
+    ahead: &mut Ahead<'_, P>,
     tables: &mut Tables,
     intake: &mut Intake<'_>,
 ) {
     let table = P::table_mut(tables);
     let mut last = None;
-    for (prefix, path_id) in routes::<P>(batch, range) {
+    for (at, path_id) in places::<P>(batch, range) {
+        let Some((prefix, spot)) = ahead.get(at, table) else { break };
         let source = match last {
             Some((id, source)) if id == path_id => source,
             _ => last.insert((path_id, intake.sources.find(batch.peer, path_id))).1,
         };
-        if let Some((source, id)) = source.zip(table.find(prefix)) {
+        if let Some((source, id)) = source.zip(table.at(prefix, spot)) {
             intake.take(table, id, source);
         }
     }
@@ -254,7 +258,8 @@ pub(crate) fn originate<P: Keyed>(
     for prefix in new.iter().filter(|p| old.binary_search(p).is_err()) {
         let (received, used, hop, watch) = (attr, attr, None, None);
         let route = Route { source, received, used, since, verdict, hop, watch };
-        intake.put(table, *prefix, route, u32::MAX);
+        let spot = Spot::unknown(table, *prefix);
+        intake.put(table, (*prefix, spot), route, u32::MAX);
     }
     intake.sets.release(attr);
 }

@@ -8,7 +8,6 @@ use super::intake::{Intake, is_from};
 use super::nexthop::Nexthops;
 use super::peers::{Counts, Peer, Peers};
 use super::receive::{Asked, Made, max};
-use crate::attrs::AttrSet;
 use crate::table::{Keyed, Path, Sets, SourceId, Sources, Table, Tables, Verdict, slot_of};
 use crate::types::PeerId;
 use crate::wire::community::Community;
@@ -76,8 +75,7 @@ fn stale_at<P: Keyed>(table: &Table<P>, id: u32, peer: PeerId, sources: &Sources
 }
 
 fn forbids_long(path: &Path, sets: &Sets) -> bool {
-    let forbids = |set: &AttrSet| set.communities().iter().any(|c| c == Community::NO_LLGR);
-    sets.get(path.received).is_some_and(forbids)
+    sets.get(path.received).is_some_and(|set| set.has_community(Community::NO_LLGR))
 }
 
 /// Marks all paths of a neighbour as stale. Nothing else changes, so nothing is touched.

@@ -6,17 +6,16 @@
 //! * `index`: one family's destinations, found by prefix; [`Keyed`] picks the family by type;
 //! * `dest`: a destination and its paths, packed;
 //! * `sets`: attribute sets with references that are given up at the end of a message;
-//! * `source`: neighbours and their path identifiers, by number;
-//! * `slab`: what all of these lie in.
+//! * `source`: neighbours and their path identifiers, by number.
+//!
+//! All of these lie in a [`crate::slab::Slab`].
 
 mod dest;
 mod index;
 mod sets;
-mod slab;
 mod source;
 
 pub(crate) use dest::{Best, Path, Verdict};
-pub(crate) use index::{Keyed, More, Table, Tables, slot_of};
+pub(crate) use index::{Ahead, Keyed, More, Spot, Table, Tables, slot_of};
 pub(crate) use sets::Sets;
-pub(crate) use slab::{Slab, Sparse};
 pub(crate) use source::{SourceId, Sources};

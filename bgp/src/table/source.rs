@@ -7,7 +7,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::slab::Slab;
+use crate::slab::Slab;
 use crate::types::PeerId;
 
 /// The number of a source.

@@ -265,22 +265,42 @@ fn put_attributes(
 ) {
     let Dialect { as4, internal, .. } = *dialect;
     let mut added = Added { next_hop, ..Added::default() };
-    if internal && attrs.local_pref().is_none() {
+    if internal && !attrs.has(code::LOCAL_PREF) {
         added.local_pref = Some(attrs.rank().local_pref.to_be_bytes());
     }
-    for attr in attrs.iter() {
+    // Canonical bytes are those of the wire: copied in as few pieces as what is added, left out or
+    // written otherwise leaves. `piece` begins behind what is in `out` already.
+    let mut piece = attrs.bytes();
+    let mut walk = attrs.iter();
+    loop {
+        let before = walk.rest();
+        let Some(attr) = walk.next() else { break };
+        let other = match attr.code {
+            code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST => !internal,
+            code::AS_PATH | code::AGGREGATOR => !as4,
+            _ => false,
+        };
+        if !other && !added.is_due(attr.code) {
+            continue;
+        }
+        out.put_slice(piece.get(..piece.len() - before.len()).unwrap_or(&[]));
+        piece = before;
         added.put_before(attr.code, out);
+        if !other {
+            continue;
+        }
+        piece = walk.rest();
         match attr.code {
-            code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST if !internal => {}
-            code::AS_PATH if !as4 => {
+            code::AS_PATH => {
                 let (path, lossy) = as4::narrow(AsPath::new(attr.value));
                 put_attr(attr.flags, attr.code, &path, out);
                 added.as4_path = lossy.then_some(attr.value);
             }
-            code::AGGREGATOR if !as4 => added.as4_aggregator = put_two_octets(attr, out),
-            _ => put_attr(attr.flags, attr.code, attr.value, out),
+            code::AGGREGATOR => added.as4_aggregator = put_two_octets(attr, out),
+            _ => {}
         }
     }
+    out.put_slice(piece);
     added.put_before(u8::MAX, out);
 }
 
@@ -294,6 +314,14 @@ struct Added<'a> {
 }
 
 impl Added<'_> {
+    /// Whether something belongs before `next` and is not there yet.
+    fn is_due(&self, next: u8) -> bool {
+        (self.next_hop.is_some() && next > code::NEXT_HOP)
+            || (self.local_pref.is_some() && next > code::LOCAL_PREF)
+            || (self.as4_path.is_some() && next > code::AS4_PATH)
+            || (self.as4_aggregator.is_some() && next > code::AS4_AGGREGATOR)
+    }
+
     /// Appends what belongs before `next` and is not there yet.
     fn put_before(&mut self, next: u8, out: &mut BytesMut) {
         if next > code::NEXT_HOP

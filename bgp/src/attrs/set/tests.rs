@@ -95,6 +95,7 @@ fn inside_the_as_local_pref_is_added_in_its_place() {
 #[test]
 fn outside_the_as_only_what_may_leave() {
     let sent = full().exported_external(OWN, HERE);
+    assert_eq!(*sent.rank(), Rank::of(sent.bytes()));
     let crossing: &[u8] = &[0xc0, 16, 8, 0, 2, 0xfd, 0xe9, 0, 0, 0, 1];
     let longer: &[u8] = &[0x40, 2, 14, 2, 3, 0, 0, 0xfc, 0, 0, 0, 0xfd, 0xe9, 0, 3, 0x0d, 0x40];
     let expected = [ORIGIN, longer, ATOMIC, COMMUNITIES, crossing, UNKNOWN].concat();
@@ -115,6 +116,7 @@ fn our_as_goes_into_the_first_sequence_or_before_it() {
         bytes.extend((path.len() as u16).to_be_bytes());
         bytes.extend(path);
         let sent = set(&[ORIGIN, &bytes]).exported_external(OWN, HERE);
+        assert_eq!(*sent.rank(), Rank::of(sent.bytes()));
         assert_eq!(sent.rank().neighbor_as, Some(OWN));
         sent.as_path().octets().to_vec()
     };
@@ -125,4 +127,26 @@ fn our_as_goes_into_the_first_sequence_or_before_it() {
     assert_eq!(prepended(&full), [&[2, 1, 0, 0, 0xfc, 0], &full[..]].concat());
     let nearly: Vec<u8> = [2, 254].into_iter().chain([0, 0, 0, 9].repeat(254)).collect();
     assert_eq!(prepended(&nearly)[..2], [2, 255]);
+}
+
+#[test]
+fn what_is_known_beforehand_is_what_the_bytes_say() {
+    let otc: &[u8] = &[0xc0, 35, 4, 0, 0, 0xfd, 0xe9];
+    let aigp: &[u8] = &[0x80, 26, 11, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 9];
+    for attributes in [&[LOCAL_PREF][..], &[otc], &[aigp], &[LOCAL_PREF, aigp, otc], &[MED]] {
+        let set = set(&[&[ORIGIN, AS_PATH], attributes].concat());
+        for code in 0..=u8::MAX {
+            assert_eq!(set.has(code), set.find(code).is_some(), "{code}");
+        }
+        assert_eq!(set.only_to_customer(), attributes.contains(&otc).then_some(Asn(65001)));
+    }
+    let names = Community::names().filter_map(Community::named);
+    let known: Vec<Community> = names.chain([Community(0xfde9_0001)]).collect();
+    for has in &known {
+        let bytes = [&[0xc0, 8, 8, 0, 1, 0, 2][..], &has.0.to_be_bytes()].concat();
+        let set = set(&[ORIGIN, AS_PATH, &bytes]);
+        for asked in &known {
+            assert_eq!(set.has_community(*asked), has == asked, "{has} {asked}");
+        }
+    }
 }

@@ -101,6 +101,6 @@ proptest! {
             }
         }
         // No more places than sets were in use at once.
-        prop_assert!(store.slots.len() <= 20);
+        prop_assert!(store.sets.end() <= 20);
     }
 }
