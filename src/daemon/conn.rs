@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::sockopt;
 
 /// Read at most this much before the actor sees it.
-const READ: usize = 256 * 1024;
+const READ: usize = 128 * 1024;
 /// Slices given to one `writev`.
 const SLICES: usize = 32;
 /// How long a closing connection may take to deliver what was queued.

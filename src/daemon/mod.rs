@@ -32,6 +32,7 @@ mod moved;
 mod neighbours;
 mod netns;
 mod peer;
+mod pulls;
 mod rib;
 mod roster;
 mod sockopt;

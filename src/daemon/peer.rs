@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   sockets ─bytes─► Peer ─PeerOut─► sockets, the log, and in order into the Rib's inbox
-//!   Rib ─Frames, Wake─► this session's own channel ─► socket, as fast as it takes them
+//!   Rib ─Frames─► this session's own channel ─► socket, as fast as it takes them
 //! ```
 //!
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
@@ -127,10 +127,8 @@ pub fn spawn(
 struct Live {
     slot: Slot,
     from_rib: mpsc::Receiver<ToPeer>,
-    /// A pull is unanswered.
+    /// A pull is unanswered; it will be when there is something.
     pulling: bool,
-    /// The Rib had nothing more; it will say `Wake`.
-    drained: bool,
 }
 
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
@@ -388,7 +386,7 @@ impl Pump {
                 }
                 PeerOut::Up { slot, up } => {
                     let (to_session, from_rib) = mpsc::channel(8);
-                    self.live = Some(Live { slot, from_rib, pulling: false, drained: false });
+                    self.live = Some(Live { slot, from_rib, pulling: false });
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
                 PeerOut::Down { retain, reason } => {
@@ -438,10 +436,8 @@ impl Pump {
     fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
         let Some(live) = &mut self.live else { return };
         match message {
-            Some(ToPeer::Wake) => live.drained = false,
-            Some(ToPeer::Frames { frames, drained }) => {
+            Some(ToPeer::Frames(frames)) => {
                 live.pulling = false;
-                live.drained = drained;
                 let slot = live.slot;
                 for frame in frames {
                     self.updates_sent += messages(&frame);
@@ -468,7 +464,7 @@ impl Pump {
 
     fn pull(&mut self) {
         let Some(live) = &self.live else { return };
-        let (slot, idle) = (live.slot, !live.pulling && !live.drained);
+        let (slot, idle) = (live.slot, !live.pulling);
         let room = self.conn(slot).as_ref().is_some_and(|conn| conn.queued() < LOW_WATER);
         if idle
             && room

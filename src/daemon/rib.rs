@@ -6,6 +6,11 @@
 //!                              │     │ ──Command─► the Fib's inbox (bounded)
 //! ```
 //!
+//! Pulls are not answered before what waits in `routes` is taken, or much of it: a prefix that ten
+//! neighbours announce is told to the eleventh once, and not each time that it gets a better path.
+//! Nobody waits for a clock. A reader that has read all leaves its pull here and is answered when there
+//! is something: news reach an idle neighbour's pump in one step.
+//!
 //! Two inboxes keep it free of deadlock: while the Fib's inbox is full, `routes` rests (so peers
 //! stop reading and TCP pushes back) but `control` is still served, and the Fib, which only ever
 //! waits for `control`, can go on.
@@ -23,17 +28,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bridge;
 use super::clock::Clock;
+use super::pulls::Pulls;
 
 /// Messages that wait for the Fib before the Rib stops taking routes.
 const FIB_BACKLOG: usize = 16;
+/// Messages of peers that wait for the Rib. One may have ten thousand routes and what they came
+/// with: a longer queue only takes memory, and holds what the caches of the processor had.
+const INBOX: usize = 8;
 
 /// What the Rib tells a session's pump.
 #[derive(Debug)]
 pub enum ToPeer {
-    /// Something new can be pulled.
-    Wake,
     /// The answer to a pull.
-    Frames { frames: Vec<Bytes>, drained: bool },
+    Frames(Vec<Bytes>),
     /// The neighbour sent more prefixes than it may.
     OverLimit { family: Family, limit: PrefixLimit },
 }
@@ -86,7 +93,7 @@ pub fn spawn(
     fib: mpsc::Sender<Command>,
     forwarding: watch::Sender<Forwarding>,
 ) -> std::io::Result<RibHandle> {
-    let (routes, routes_in) = mpsc::channel(256);
+    let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("rib".into()).spawn(move || {
@@ -94,6 +101,7 @@ pub fn spawn(
             rib: Rib::new(),
             clock,
             sessions: BTreeMap::new(),
+            pulls: Pulls::default(),
             to_fib: VecDeque::new(),
             forwarding,
         };
@@ -106,6 +114,7 @@ struct Pump {
     rib: Rib,
     clock: Clock,
     sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
+    pulls: Pulls,
     to_fib: VecDeque<FibIn>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
@@ -138,9 +147,15 @@ impl Pump {
                         self.sessions.insert(up.peer, session);
                         self.rib.handle(self.clock.now(), RibIn::PeerUp(up), &mut out);
                     }
+                    Some(FromPeer::In(RibIn::Pull { peer, room })) => self.pulls.ask(peer, room),
                     Some(FromPeer::In(input)) => {
-                        if let RibIn::PeerDown { peer, .. } = &input {
-                            self.sessions.remove(peer);
+                        match &input {
+                            RibIn::PeerDown { peer, .. } => {
+                                self.sessions.remove(peer);
+                                self.pulls.forget(*peer);
+                            }
+                            RibIn::Routes(batch) => self.pulls.delay(batch.v4.len() + batch.v6.len()),
+                            _ => {}
                         }
                         self.rib.handle(self.clock.now(), input, &mut out);
                     }
@@ -150,17 +165,32 @@ impl Pump {
                     self.rib.handle(self.clock.now(), RibIn::Tick, &mut out);
                 }
             }
-            for message in out.drain(..) {
-                self.deliver(message);
+            self.deliver_all(&mut out);
+            let resting = routes.is_empty() || self.to_fib.len() >= FIB_BACKLOG;
+            if resting || self.pulls.are_late() {
+                while let Some((peer, room)) = self.pulls.next() {
+                    self.rib.handle(self.clock.now(), RibIn::Pull { peer, room }, &mut out);
+                    self.deliver_all(&mut out);
+                }
             }
+        }
+    }
+
+    fn deliver_all(&mut self, out: &mut Vec<RibOut>) {
+        for message in out.drain(..) {
+            self.deliver(message);
         }
     }
 
     fn deliver(&mut self, message: RibOut) {
         match message {
-            RibOut::Wake(peer) => self.tell(peer, ToPeer::Wake),
+            RibOut::Wake(peer) => self.pulls.wake(peer),
             RibOut::Frames { peer, frames, drained } => {
-                self.tell(peer, ToPeer::Frames { frames, drained });
+                if frames.is_empty() && drained {
+                    self.pulls.park(peer);
+                } else {
+                    self.tell(peer, ToPeer::Frames(frames));
+                }
             }
             RibOut::Fib(batch) => {
                 self.to_fib.push_back(FibIn::Routes(bridge::routes(&batch)));
@@ -196,8 +226,8 @@ impl Pump {
         }
     }
 
-    /// One pull is under way at most, a wake comes at most once between pulls, and going over a
-    /// limit is rarely said, so the session's channel never fills; a closed one means that its `PeerDown` is on the way.
+    /// One pull is under way at most, and going over a limit is rarely said, so the session's
+    /// channel never fills; a closed one means that its `PeerDown` is on the way.
     fn tell(&self, peer: PeerId, message: ToPeer) {
         let Some(session) = self.sessions.get(&peer) else { return };
         if let Err(mpsc::error::TrySendError::Full(lost)) = session.try_send(message) {
