@@ -305,9 +305,9 @@ mod tests {
         let mut table = Table::default();
         let arena: Vec<V4> = (0..200).chain(0..200).map(prefix).collect();
         let mut ahead = Ahead::of(&arena);
-        for at in 0..400 {
+        for (at, expected) in arena.iter().enumerate() {
             let (prefix, spot) = ahead.get(at, &table).unwrap();
-            assert_eq!(prefix, arena[at]);
+            assert_eq!(prefix, *expected);
             // New the first time, also where the second time was looked up along with it.
             assert_eq!(table.at_or_insert(prefix, spot), at as u32 % 200);
         }
