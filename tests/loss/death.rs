@@ -48,3 +48,19 @@ pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     mesh.settle(Duration::from_secs(1))?;
     Ok(vec![dead, others])
 }
+
+/// The NIC of n1 is down for so long: too short for the BFD of others to miss it.
+const DARK: Duration = Duration::from_millis(300);
+
+/// The NIC of n1 is taken down, and up again.
+pub fn nic(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
+    let from = mesh.traffic.beat();
+    mesh.netns(1)?.ip_line("link set net0 down")?;
+    std::thread::sleep(DARK);
+    mesh.netns(1)?.ip_line("link set net0 up")?;
+    let healed = mesh.whole_within(Duration::from_secs(20));
+    let mut own = mesh.lost_of(from, |a, b| [a, b].contains(&"n1"));
+    own.unfinished = healed.is_err();
+    let others = mesh.lost_by_now(from, |a, b| ![a, b].contains(&"n1"));
+    Ok(vec![own, others])
+}

@@ -117,13 +117,17 @@ fn scenes() -> Vec<Scene> {
             start: hands::start,
             events: vec![
                 Event {
-                    rows: vec![("a route is deleted by hand", gap(1000))],
+                    rows: vec![("a route is deleted by hand, thrice", gap(1000))],
                     play: hands::deleted,
                 },
                 Event { rows: vec![("it is bent by hand", gap(1000))], play: hands::bent },
                 Event {
                     rows: vec![("a wrong one with a better metric appears", gap(1000))],
                     play: hands::shadowed,
+                },
+                Event {
+                    rows: vec![("another program's takes its place, and goes", gap(1000))],
+                    play: hands::taken,
                 },
                 Event {
                     rows: vec![("a predecessor left wrong ones", gap(5000))],
@@ -134,9 +138,34 @@ fn scenes() -> Vec<Scene> {
             tunnels: false,
         },
         Scene {
+            start: hands::start6,
+            events: vec![
+                free("IPv6: a daemon is stopped and started", restart::stop),
+                free("IPv6: it is killed and started", restart::kill),
+                Event {
+                    rows: vec![("IPv6: a route is deleted by hand, thrice", gap(1000))],
+                    play: hands::deleted,
+                },
+                Event { rows: vec![("IPv6: it is bent by hand", gap(1000))], play: hands::bent },
+                Event {
+                    rows: vec![("IPv6: a predecessor left wrong ones", gap(5000))],
+                    play: hands::leftovers,
+                },
+            ],
+            bird: true,
+            tunnels: false,
+        },
+        Scene {
             start: |software| Mesh::start(software, &[0; 5], Told::of(1..=5), PACE),
             events: vec![
                 free("a daemon is dead for 8 s", death::daemon),
+                Event {
+                    rows: vec![
+                        ("a NIC is down for 0.3 s: its node's packets", gap(5000)),
+                        ("what the others lose meanwhile", Allowed::Nothing),
+                    ],
+                    play: death::nic,
+                },
                 Event {
                     rows: vec![
                         ("a node's cable is cut: until all others know", gap(5000)),
@@ -161,10 +190,13 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             start: many::start,
-            events: vec![free(
-                "one of 51 nodes, 5 of them dead, is stopped and started",
-                many::upgrade,
-            )],
+            events: vec![
+                Event {
+                    rows: vec![("with 50 peers: the cable is cut, until all know", gap(5000))],
+                    play: many::cable,
+                },
+                free("with 5 dead ones beside them: stopped and started", many::upgrade),
+            ],
             bird: true,
             tunnels: false,
         },
@@ -286,7 +318,19 @@ fn elsewhere(scenes: &[&Scene]) -> Outcome {
         .collect()
 }
 
+/// How often the kernel had no room for another neighbour entry. Its limits are for all namespaces
+/// of the host together, so that somebody else's network can take the packets from this one.
+fn times_full() -> u64 {
+    let of = |table: &str| {
+        let text = std::fs::read_to_string(format!("/proc/net/stat/{table}")).unwrap_or_default();
+        let last = |line: &str| u64::from_str_radix(line.split_whitespace().last()?, 16).ok();
+        text.lines().skip(1).filter_map(last).sum::<u64>()
+    };
+    of("arp_cache") + of("ndisc_cache")
+}
+
 fn run(asked: &Asked) -> Result<bool> {
+    let full = times_full();
     let scenes: Vec<Scene> = scenes().into_iter().filter(|scene| asked.for_this(scene)).collect();
     let has_ipip = has_ipip()?;
     let mut outcome: Outcome = std::thread::scope(|scope| {
@@ -329,6 +373,12 @@ fn run(asked: &Asked) -> Result<bool> {
     }
     for fault in &faults {
         eprintln!("FAILED {fault}");
+    }
+    if times_full() > full {
+        eprintln!(
+            "the host's neighbour table was full meanwhile (net.ipv4.neigh.default.gc_thresh3): \
+             these figures are about that"
+        );
     }
     Ok(faults.is_empty())
 }

@@ -8,18 +8,19 @@
 //!
 //! A packet a millisecond goes between the first node's pod and others, both ways, and between
 //! others: what a node loses at its own events, what its peers lose, and what nobody may lose at
-//! all. Where one of the nodes has the block [`MOVING`], packets go to its pod too.
+//! all. Where one of the nodes has the block [`MOVING`], packets go to its pod too. Where it is
+//! IPv6 that is looked at, the nodes have the pods' addresses themselves.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use starling::api::{SessionState, Summary};
 use starling_lab::{
-    Binaries, Bird, Cluster, End, Family, Netns, Pod, Proc, Result, Starling, Traffic, routes,
-    wait_for,
+    Binaries, Bird, Cluster, End, Family, Netns, Node, Pod, Proc, Result, Starling, Traffic,
+    routes, wait_for,
 };
 
 use crate::table::Seen;
@@ -100,7 +101,10 @@ impl Mesh {
         }
         mesh.whole()?;
         // Only now: where the processor is emulated, packets would keep it from all else.
-        mesh.traffic = start_traffic(&mesh.told, &mesh.pods, pace)?;
+        mesh.traffic = match mesh.told.v6 {
+            true => start_traffic6(mesh.cluster.nodes(), pace)?,
+            false => start_traffic(&mesh.told, &mesh.pods, pace)?,
+        };
         Ok(mesh)
     }
 
@@ -121,7 +125,8 @@ impl Mesh {
         self.cluster.switch().netns()
     }
 
-    fn dir(&self, i: u8) -> Result<PathBuf> {
+    /// Where its files are.
+    pub fn dir(&self, i: u8) -> Result<PathBuf> {
         self.cluster.lab().subdir(&format!("n{i}"))
     }
 
@@ -226,11 +231,21 @@ impl Mesh {
     /// The kernel of node `i` has every block of the others by one route, the right one.
     pub fn kernel(&self, i: u8) -> Result {
         let exist = self.cluster.nodes().len();
-        let wanted = self.told.routes(i, |j| usize::from(j) <= exist);
+        let alive = |j| usize::from(j) <= exist;
         // BIRD 2 writes a metric of its own, and copies of the kernel's own routes to what is on
         // the link.
-        let mut held = routes(self.netns(i)?, Family::V4, "proto bird")?;
+        let (wanted, mut held) = match self.told.v6 {
+            true => {
+                (self.told.routes6(i, alive), routes(self.netns(i)?, Family::V6, "proto bird")?)
+            }
+            false => {
+                (self.told.routes(i, alive), routes(self.netns(i)?, Family::V4, "proto bird")?)
+            }
+        };
         held.retain(|route| route.scope.as_deref() != Some("link"));
+        if self.told.v6 {
+            held.retain(|route| route.gateway.is_some());
+        }
         let other = |route: &&starling_lab::Route| route.metric != self.told.metric;
         if let Some(other) = held.iter().find(other).filter(|_| self.told.metric.is_some()) {
             bail!("the kernel holds {other}, not with metric {:?}", self.told.metric);
@@ -322,7 +337,17 @@ fn start_traffic(told: &Told, pods: &[Pod], pace: Duration) -> Result<Traffic> {
             ends.push(("moved".to_owned(), &pod.netns, MOVED));
         }
     }
-    let ends: Vec<End<'_>> =
-        ends.iter().map(|(name, netns, address)| End { name, netns, address: *address }).collect();
+    let end = |(name, netns, address)| End { name, netns, address: IpAddr::V4(address) };
+    let ends: Vec<End<'_>> = ends.iter().map(|(name, n, a)| end((name.as_str(), n, *a))).collect();
     Traffic::start(&ends, &pairs, pace)
+}
+
+/// Between addresses of their blocks that the nodes themselves have.
+fn start_traffic6(nodes: &[Node], pace: Duration) -> Result<Traffic> {
+    let end = |node| {
+        let address = Node::pod(node, Family::V6);
+        End { name: node.name(), netns: node.netns(), address }
+    };
+    let ends: Vec<End<'_>> = nodes.iter().map(end).collect();
+    Traffic::start(&ends, &pairs(nodes.len(), false), pace)
 }

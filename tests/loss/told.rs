@@ -17,10 +17,17 @@ pub struct Told {
     pub ipip: &'static str,
     /// All but the first peer with the first alone.
     pub star: bool,
+    /// It is IPv6 that is looked at: Starling has both families, BIRD this one alone.
+    pub v6: bool,
     /// More of Starling's file.
     pub more: String,
     /// More of BIRD's.
     pub more_bird: String,
+}
+
+/// A node's address of IPv6, where all are in one rack.
+fn address6(i: u8) -> String {
+    format!("fd50::{i}")
 }
 
 /// A node as the others know it.
@@ -33,6 +40,11 @@ pub struct Node {
 /// A node's first block.
 pub fn block(i: u8) -> String {
     format!("10.244.{i}.0/26")
+}
+
+/// Its block of IPv6.
+pub fn block6(i: u8) -> String {
+    format!("fd00:244:{i}::/64")
 }
 
 impl Told {
@@ -51,6 +63,7 @@ impl Told {
             metric: None,
             ipip: "never",
             star: false,
+            v6: false,
             more: String::new(),
             more_bird: String::new(),
         }
@@ -69,9 +82,17 @@ impl Told {
             "[cluster]\nasn = 64512\n[[pool]]\ncidr = \"10.244.0.0/16\"\nipip = \"{}\"\n",
             self.ipip
         );
+        if self.v6 {
+            text += "[[pool]]\ncidr = \"fd00:244::/32\"\n";
+        }
         for (j, Node { address, blocks }) in self.known_to(i) {
+            let (mut addresses, mut blocks) = (vec![address.to_string()], blocks.clone());
+            if self.v6 {
+                addresses.push(address6(j));
+                blocks.push(block6(j));
+            }
             text += &format!(
-                "[[node]]\nname = \"n{j}\"\naddress = \"{address}\"\nblocks = {blocks:?}\n"
+                "[[node]]\nname = \"n{j}\"\naddress = {addresses:?}\nblocks = {blocks:?}\n"
             );
         }
         if let Some(metric) = self.metric {
@@ -83,16 +104,36 @@ impl Told {
     /// The file of BIRD on node `i`.
     pub fn bird(&self, i: u8) -> String {
         let own = self.nodes.get(&i);
-        let node = CalicoNode {
+        let mut node = CalicoNode {
             asn: 64512,
             address: own.map_or(Ipv4Addr::UNSPECIFIED, |own| own.address),
             mesh: self.known_to(i).filter(|(j, _)| *j != i).map(|(_, node)| node.address).collect(),
             blocks: own.map(|own| own.blocks.clone()).unwrap_or_default(),
             pools: vec!["10.244.0.0/16".to_owned()],
         };
+        if self.v6 {
+            (node.blocks, node.pools) = (vec![block6(i)], vec!["fd00:244::/32".to_owned()]);
+        }
         let metric = self.metric.map(|metric| format!("  metric {metric};\n")).unwrap_or_default();
-        node.config().replace("protocol kernel {\n", &format!("protocol kernel {{\n{metric}"))
+        let text = node.config();
+        let text = match (self.v6, text.split_once('\n')) {
+            // Its first line is the router's identifier.
+            (true, Some((first, rest))) => {
+                let rest = rest.replace("10.50.0.", "fd50::").replace("ipv4", "ipv6");
+                format!("{first}\n{rest}")
+            }
+            _ => text,
+        };
+        text.replace("protocol kernel {\n", &format!("protocol kernel {{\n{metric}"))
             + &self.more_bird
+    }
+
+    /// The routes of IPv6 of node `i` to the blocks of the others, when all of `alive` announce
+    /// theirs, in `ip`'s words and in order, without a metric.
+    pub fn routes6(&self, i: u8, alive: impl Fn(u8) -> bool) -> Vec<String> {
+        let others = self.known_to(i).map(|(j, _)| j).filter(|j| *j != i && alive(*j));
+        let line = |j| format!("{} via {} dev net0 proto bird", block6(j), address6(j));
+        others.map(line).collect()
     }
 
     /// The routes of node `i` when all of `alive` announce their blocks, in `ip`'s words and in

@@ -1,10 +1,11 @@
 //! Equal paths: one prefix announced by several nodes, one route in the kernel with all of them as
 //! next hops, each reached as the pool's mode says of it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use ipnet::IpNet;
 use starling::api::{FibEntry, How, KernelState, Route};
 use starling_lab::{Cluster, End, Family, Result, Traffic};
 
@@ -132,44 +133,78 @@ fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
     for other in ["n2", "n3", "n4"] {
         established(cluster.node(1)?, other)?;
     }
-    // The same address behind each of the three: whoever gets a packet has it arrive.
-    let shared = Ipv4Addr::new(10, 244, 9, 1);
+    // The same addresses behind each of the three: whoever gets a packet has it arrive.
+    let shared: [IpAddr; 2] = ["10.244.9.1".parse()?, "fd00:244:9::1".parse()?];
     for i in 2..=4 {
-        cluster.node(i)?.netns().ip_line(&format!("address add {shared}/32 dev lo"))?;
+        let add = shared.map(|address| format!("address add {} dev lo", IpNet::from(address)));
+        cluster.node(i)?.netns().ip_lines(&add)?;
     }
-    let sources = (0..FLOWS).map(|n| Ipv4Addr::new(10, 244, 1, 10 + n));
-    for source in sources.clone() {
-        cluster.node(1)?.netns().ip_line(&format!("address add {source}/32 dev lo"))?;
-    }
-    let all = "10.244.9.0/26 proto bird nexthop via 10.50.0.2 dev net0 \
-               nexthop via 10.50.0.3 dev net0 nexthop via 10.50.0.4 dev net0";
-    let without = |line: &str| all.replace(line, "");
-    let blocks = [
-        "blackhole 10.244.1.0/26 proto bird",
-        "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird",
-        "10.244.3.0/26 via 10.50.0.3 dev net0 proto bird",
-        "10.244.4.0/26 via 10.50.0.4 dev net0 proto bird",
-    ];
-    let holds = |cluster: &mut Cluster, network: &str, blocks: &[&str]| {
-        let lines: Vec<&str> = blocks.iter().copied().chain([network]).collect();
-        cluster.node(1)?.holds(Family::V4, &lines, SOON)
+    let sources = |n: u8| -> [IpAddr; 2] {
+        let v6 = Ipv6Addr::new(0xfd00, 0x244, 1, 0, 0, 0, 0, 16 + u16::from(n));
+        [Ipv4Addr::new(10, 244, 1, 10 + n).into(), v6.into()]
     };
-    holds(&mut cluster, all, &blocks)?;
+    for source in (0..FLOWS).flat_map(sources) {
+        let add = format!("address add {} dev lo", IpNet::from(source));
+        cluster.node(1)?.netns().ip_line(&add)?;
+    }
+    let all = [
+        "10.244.9.0/26 proto bird nexthop via 10.50.0.2 dev net0 \
+         nexthop via 10.50.0.3 dev net0 nexthop via 10.50.0.4 dev net0",
+        "fd00:244:9::/64 proto bird metric 1024 nexthop via fd50::2 dev net0 \
+         nexthop via fd50::3 dev net0 nexthop via fd50::4 dev net0",
+    ];
+    let without = |i: u8| {
+        let [v4, v6] = all;
+        let hop = |start: &str| format!(" nexthop via {start}{i} dev net0");
+        [v4.replace(&hop("10.50.0."), ""), v6.replace(&hop("fd50::"), "")]
+    };
+    let holds = |cluster: &mut Cluster, networks: [&str; 2], alive: &[u8]| -> Result {
+        let mut v4 = vec!["blackhole 10.244.1.0/26 proto bird".to_owned()];
+        let mut v6 = vec!["blackhole fd00:244:1::/64 dev lo proto bird metric 1024".to_owned()];
+        for i in alive {
+            v4.push(format!("10.244.{i}.0/26 via 10.50.0.{i} dev net0 proto bird"));
+            v6.push(format!("fd00:244:{i}::/64 via fd50::{i} dev net0 proto bird metric 1024"));
+        }
+        for (family, blocks, network) in
+            [(Family::V4, &v4, networks[0]), (Family::V6, &v6, networks[1])]
+        {
+            let all: Vec<&str> = blocks.iter().map(String::as_str).chain([network]).collect();
+            cluster.node(1)?.holds(family, &all, SOON)?;
+        }
+        Ok(())
+    };
+    let rest = |i: u8, cluster: &mut Cluster, alive: &[u8]| {
+        let [v4, v6] = without(i);
+        holds(cluster, [&v4, &v6], alive)
+    };
+    holds(&mut cluster, all, &[2, 3, 4])?;
 
     let nodes = cluster.nodes();
-    let mut ends: Vec<End<'_>> =
-        sources.map(|address| End { name: "n1", netns: nodes[0].netns(), address }).collect();
-    let to = [(1, "n2"), (2, "n3"), (3, "n4")];
-    ends.extend(to.map(|(at, name)| End { name, netns: nodes[at].netns(), address: shared }));
-    let pairs: Vec<(usize, usize)> =
-        (0..usize::from(FLOWS)).map(|from| (from, usize::from(FLOWS))).collect();
+    let mut ends = Vec::new();
+    for (at, name) in ["IPv4", "IPv6"].into_iter().enumerate() {
+        let from = (0..FLOWS).map(|n| (0, sources(n)[at]));
+        let to = (1..=3).map(|node| (node, shared[at]));
+        let netns = |node: usize| nodes[node].netns();
+        ends.extend(from.chain(to).map(|(node, address)| End {
+            name,
+            netns: netns(node),
+            address,
+        }));
+    }
+    let each = usize::from(FLOWS) + 3;
+    let pairs: Vec<(usize, usize)> = [0, each]
+        .into_iter()
+        .flat_map(|first| {
+            (0..usize::from(FLOWS)).map(move |from| (first + from, first + usize::from(FLOWS)))
+        })
+        .collect();
     let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(1))?;
     let begin = traffic.beat();
     // One is withdrawn, and back; then one's daemon dies while its host lives.
     cluster.configure(&toml(&cluster, &["n3", "n4"]))?;
-    holds(&mut cluster, &without("nexthop via 10.50.0.2 dev net0 "), &blocks)?;
+    rest(2, &mut cluster, &[2, 3, 4])?;
     cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
-    holds(&mut cluster, all, &blocks)?;
+    holds(&mut cluster, all, &[2, 3, 4])?;
     let until = traffic.calm(begin);
     let lost = traffic.lost(begin, until, |_, _| true);
     println!("withdrawn and announced again: {} sent, {} lost", lost.sent, lost.lost);
@@ -179,19 +214,20 @@ fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
     // A cable is cut, with BFD at its default: only what went over it is lost, until it is known.
     let begin = traffic.beat();
     cluster.switch().netns().ip_line("link set n4.net0 nomaster")?;
-    let rest = without(" nexthop via 10.50.0.4 dev net0");
-    holds(&mut cluster, &rest, &blocks[..3])?;
+    rest(4, &mut cluster, &[2, 3])?;
     let until = traffic.calm(begin);
-    let losers = traffic.losers(begin, until, |_, _| true);
-    let lost = traffic.lost(begin, until, |_, _| true);
-    println!(
-        "one of three cut: {} sent, {} lost, by {} of {FLOWS} flows, for {} ms",
-        lost.sent,
-        lost.lost,
-        losers.len(),
-        lost.gap.as_millis()
-    );
-    ensure!(!losers.is_empty() && losers.len() < usize::from(FLOWS), "{losers:#?}");
+    for family in ["IPv4", "IPv6"] {
+        let losers = traffic.losers(begin, until, |name, _| name == family);
+        let lost = traffic.lost(begin, until, |name, _| name == family);
+        println!(
+            "one of three cut, {family}: {} sent, {} lost, by {} of {FLOWS} flows, for {} ms",
+            lost.sent,
+            lost.lost,
+            losers.len(),
+            lost.gap.as_millis()
+        );
+        ensure!(!losers.is_empty() && losers.len() < usize::from(FLOWS), "{losers:#?}");
+    }
     // Nor do those that have moved lose anything afterwards.
     let begin = traffic.beat();
     std::thread::sleep(Duration::from_secs(1));

@@ -13,7 +13,8 @@
 
 use crate::{Netns, Result};
 use anyhow::Context;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use rustix::net::{SendFlags, sendto};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -40,7 +41,7 @@ pub struct End<'a> {
     /// Its namespace.
     pub netns: &'a Netns,
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
 }
 
 /// The packets from one pod to another.
@@ -247,8 +248,9 @@ fn send(ways: &[(Arc<UdpSocket>, SocketAddr)], shared: &Shared, pace: Duration) 
         }
         let elapsed = u64::try_from(shared.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         for (flow, (socket, to)) in ways.iter().enumerate() {
-            // What cannot even be sent is lost as any other.
-            socket.send_to(&packet(flow, beat), to).ok();
+            // What cannot even be sent is lost as any other. Nor is it waited for: what the kernel
+            // keeps for a neighbour that it does not find would hold up all other flows.
+            sendto(socket, &packet(flow, beat), SendFlags::DONTWAIT, to).ok();
         }
         shared.sent.lock().unwrap_or_else(PoisonError::into_inner).push(elapsed);
     }
