@@ -20,6 +20,7 @@ mod kernel;
 mod links;
 mod mesh;
 mod networks;
+mod places;
 mod pods;
 mod refused;
 mod reload;

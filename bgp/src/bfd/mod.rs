@@ -58,8 +58,9 @@ pub struct Loss {
     /// loss during the neighbour's graceful restart says nothing about its routes
     /// (RFC 5882 §4.3.2).
     pub forwarding_lost: bool,
-    /// When the session's last sign of life came, before what ended it: so far it is known that
-    /// the path carried. A BGP session that began later is no part of what was lost.
+    /// So far it is known that the path carried: when the neighbour was heard last, or, where it is
+    /// the neighbour that misses us, when it has heard us yet at the latest. A BGP session that
+    /// began later is no part of what was lost.
     pub heard: Time,
 }
 

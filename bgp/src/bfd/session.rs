@@ -182,11 +182,15 @@ impl Session {
             (Down, Init) | (Init, Init | Up) => self.enter(now, Up, Diag::NONE, out),
             (Init, AdminDown) => self.enter(now, Down, signalled, out),
             (Up, AdminDown | Down) => {
-                let cause = match packet.state {
-                    AdminDown => Cause::AdminDown,
-                    _ => Cause::Signalled(packet.diag),
+                let (cause, heard) = match packet.state {
+                    AdminDown => (Cause::AdminDown, self.heard),
+                    _ => {
+                        let there = self.interval().saturating_mul(self.config.multiplier.into());
+                        (Cause::Signalled(packet.diag), self.heard.min(now.before(there)))
+                    }
                 };
-                self.lose(now, signalled, cause, packet.independent, out);
+                let loss = Loss { cause, forwarding_lost: packet.independent, heard };
+                self.lose(now, signalled, loss, out);
             }
         }
     }
@@ -215,16 +219,8 @@ impl Session {
     }
 
     /// It was Up and is Down.
-    fn lose(
-        &mut self,
-        now: Time,
-        diag: Diag,
-        cause: Cause,
-        forwarding_lost: bool,
-        out: &mut Vec<BfdOut>,
-    ) {
-        let loss = Loss { cause, forwarding_lost, heard: self.heard };
-        if cause != Cause::AdminDown {
+    fn lose(&mut self, now: Time, diag: Diag, loss: Loss, out: &mut Vec<BfdOut>) {
+        if loss.cause != Cause::AdminDown {
             self.flaps = self.flaps.saturating_add(1);
         }
         self.last_down = Some((loss, now));
@@ -294,7 +290,8 @@ impl Session {
         match self.state {
             State::Up => {
                 let cause = Cause::Silent(self.detection(&remote));
-                self.lose(now, expired, cause, remote.independent, out);
+                let forwarding_lost = remote.independent;
+                self.lose(now, expired, Loss { cause, forwarding_lost, heard: self.heard }, out);
             }
             State::Init => self.enter(now, State::Down, expired, out),
             State::Down | State::AdminDown => self.reschedule(now),

@@ -13,7 +13,6 @@
 
 use crate::{Netns, Result};
 use anyhow::Context;
-use rustix::net::{SendFlags, sendto};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -221,6 +220,8 @@ fn open(end: &End<'_>) -> Result<UdpSocket> {
     let bind = || -> std::io::Result<UdpSocket> {
         let socket = UdpSocket::bind((end.address, PORT))?;
         rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, ROOM)?;
+        // What the kernel keeps for a neighbour that it seeks must not hold up the other flows.
+        rustix::net::sockopt::set_socket_send_buffer_size_force(&socket, ROOM)?;
         socket.set_read_timeout(Some(LOOK))?;
         Ok(socket)
     };
@@ -248,9 +249,8 @@ fn send(ways: &[(Arc<UdpSocket>, SocketAddr)], shared: &Shared, pace: Duration) 
         }
         let elapsed = u64::try_from(shared.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         for (flow, (socket, to)) in ways.iter().enumerate() {
-            // What cannot even be sent is lost as any other. Nor is it waited for: what the kernel
-            // keeps for a neighbour that it does not find would hold up all other flows.
-            sendto(socket, &packet(flow, beat), SendFlags::DONTWAIT, to).ok();
+            // What cannot even be sent is lost as any other.
+            socket.send_to(&packet(flow, beat), to).ok();
         }
         shared.sent.lock().unwrap_or_else(PoisonError::into_inner).push(elapsed);
     }

@@ -196,6 +196,8 @@ fn an_end_on_purpose_is_no_loss_of_forwarding() {
     alone.hear(Packet { diag, ..says(State::Down) });
     let [BfdOut::Down(loss)] = alone.news()[..] else { panic!("{:?}", alone.out) };
     assert_eq!(loss.cause.to_string(), "neighbour signalled down: path down");
+    // It was heard a moment ago, but who knows what it has heard in the last detection time?
+    assert_eq!(alone.now.since(loss.heard), Duration::from_millis(900));
 }
 
 #[test]
