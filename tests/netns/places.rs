@@ -38,7 +38,6 @@ fn nothing_lost(traffic: &Traffic, from: usize, what: &str) -> Result {
     std::thread::sleep(Duration::from_millis(500));
     let until = traffic.calm(from);
     let lost = traffic.lost(from, until, |_, _| true);
-    println!("{what}: {} sent, {} lost", lost.sent, lost.lost);
     let losers = traffic.losers(from, until, |_, _| true);
     ensure!(lost.lost == 0 && lost.sent > 100, "{what}: {losers:?}");
     Ok(())
