@@ -81,6 +81,7 @@ impl World {
         let mut world = World::default();
         world.identify(config);
         world.replace(dump);
+        world.remember(config);
         world
     }
 
@@ -125,11 +126,23 @@ impl World {
         self.owners.contains(&owner_of(route))
     }
 
-    /// The table that says how next hops are reached: that of our routes if a VRF device has it,
-    /// else main.
-    pub fn underlay(&self) -> u32 {
-        let table = self.owners.first().map(|owner| owner.table);
-        table.filter(|own| self.vrfs.values().any(|table| table == own)).unwrap_or(MAIN)
+    /// The VRF device whose table our routes are in.
+    pub fn vrf(&self) -> Option<u32> {
+        let table = self.owners.first()?.table;
+        self.vrfs.iter().find(|(_, of)| **of == table).map(|(device, _)| *device)
+    }
+
+    /// The table that local pods' routes are in: that of our VRF if there is one, else main.
+    pub fn pods_table(&self) -> u32 {
+        self.vrf().and_then(|vrf| self.vrfs.get(&vrf)).copied().unwrap_or(MAIN)
+    }
+
+    /// The table that says how addresses like `like` are reached: that of our VRF if the interface
+    /// with this node's address of that family is in it, else main.
+    pub fn underlay(&self, like: IpAddr) -> u32 {
+        let place = self.places.iter().find(|(own, _)| own.is_ipv4() == like.is_ipv4());
+        let master = place.and_then(|(_, place)| self.link(place.device)?.master);
+        if master.is_some() && master == self.vrf() { self.pods_table() } else { MAIN }
     }
 
     /// An interface.

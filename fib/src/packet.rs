@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::fib::Fib;
+use crate::learn::MAIN;
 use crate::pods::leads_to_pod;
 use crate::types::{Hop, KernelRoute, Link, NextHop};
 use crate::underlay::{Reach, host};
@@ -135,6 +136,16 @@ impl Fib {
     /// The interfaces that carry an address, by name.
     pub fn carriers(&self, address: IpAddr) -> Vec<String> {
         self.world.addresses.get(address).map(|place| self.world.name_of(place.device)).collect()
+    }
+
+    /// The VRF device whose table our routes are in.
+    pub fn vrf(&self) -> Option<u32> {
+        self.world.vrf()
+    }
+
+    /// The same, if the underlay that reaches addresses like this is in that VRF too.
+    pub fn underlay_vrf(&self, like: IpAddr) -> Option<u32> {
+        self.vrf().filter(|_| self.world.underlay(like) != MAIN)
     }
 
     /// How the underlay reaches an address: without any route of ours.

@@ -1,6 +1,6 @@
 //! Local pods: whose addresses are here, and which of them neighbours are told.
 //!
-//! In: the routes of others in main. Out: [`PodNews`] for the Rib, what came and what went, never
+//! In: the routes of others in main, or in the VRF that our own are in. Out: [`PodNews`] for the Rib, what came and what went, never
 //! the whole; and for the Fib itself, which addresses are a local pod's: no route of ours may take
 //! their traffic. A pod is known by its route: a host route without a gateway out of an interface
 //! that leads to pods by its name, written with a protocol that pods' routes are written with.
@@ -13,7 +13,7 @@ use std::ops::Bound;
 use ipnet::IpNet;
 
 use crate::fib::Fib;
-use crate::learn::{MAIN, World};
+use crate::learn::World;
 use crate::types::{Announce, FibConfig, KernelRoute, Kind, PodNews};
 
 /// What was found, and what the Rib knows.
@@ -212,7 +212,7 @@ fn pod_device(route: &KernelRoute, world: &World, config: &FibConfig) -> Option<
     let link = world.link(hop.device)?;
     let own =
         |address| world.own(address, config).is_some_and(|(link, _)| link.index == hop.device);
-    let leads = route.key.table == MAIN
+    let leads = route.key.table == world.pods_table()
         && route.kind == Kind::Unicast
         && hop.gateway.is_none()
         && link.name != config.tunnel.device

@@ -96,7 +96,9 @@ fn spec_of(config: &FibConfig, world: &World) -> Option<TunnelSpec> {
         }
     };
     let TunnelConfig { device, address, manage, .. } = &config.tunnel;
-    Some(TunnelSpec { device: device.clone(), mtu, address: *address, manage: *manage })
+    // What comes out of the tunnel is looked up where the device is.
+    let vrf = world.vrf();
+    Some(TunnelSpec { device: device.clone(), mtu, address: *address, vrf, manage: *manage })
 }
 
 impl Tunnel {
@@ -262,6 +264,12 @@ fn amiss(spec: &TunnelSpec, world: &World) -> Option<String> {
     }
     if link.mtu != spec.mtu {
         return Some(format!("mtu {}", link.mtu));
+    }
+    if link.pmtudisc {
+        return Some("pmtudisc".to_owned());
+    }
+    if let Some(vrf) = spec.vrf.filter(|vrf| link.master != Some(*vrf)) {
+        return Some(format!("outside {}", world.name_of(vrf)));
     }
     let wanted = spec.address?;
     let mut places = world.addresses.get(IpAddr::V4(wanted));

@@ -242,7 +242,7 @@ pub struct KernelRoute {
 }
 
 /// A network interface.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Link {
     /// ifindex.
     pub index: u32,
@@ -258,8 +258,12 @@ pub struct Link {
     pub kind: Option<String>,
     /// The far end of an ipip device that leads to one alone.
     pub remote: Option<Ipv4Addr>,
+    /// IFLA_IPTUN_PMTUDISC of an ipip device: whatever leaves by it must not be fragmented.
+    pub pmtudisc: bool,
     /// IFLA_VRF_TABLE: the table of a VRF device.
     pub vrf: Option<u32>,
+    /// IFLA_MASTER: the index of the VRF, bridge, … that it is a part of.
+    pub master: Option<u32>,
 }
 
 /// An address on an interface.
@@ -575,6 +579,8 @@ pub struct TunnelSpec {
     pub mtu: u32,
     /// Address, `/32 scope global`.
     pub address: Option<Ipv4Addr>,
+    /// The index of the VRF device that it shall be in; `None`: wherever it is.
+    pub vrf: Option<u32>,
     /// Make it so. Otherwise only look whether it is there.
     pub manage: bool,
 }

@@ -2,8 +2,8 @@
 //!
 //! In: [`World`] and the node's own addresses. Out: [`Reach`] of a next hop and [`Subnet`], the
 //! answer to "what is on my subnet". Only the routes of others are asked, never our own: a BGP
-//! next hop must not be found through a route that was learned by BGP. They are those of main, or of
-//! the VRF that our own routes are in.
+//! next hop must not be found through a route that was learned by BGP. They are those of main; or,
+//! if the interface with the node's address is in the VRF that our own routes are in, of that VRF.
 //!
 //! Who re-addresses an interface takes the node's address away for a moment, and the subnet with
 //! it. A neighbour does not move behind the default gateway by that: the subnet is remembered until
@@ -301,7 +301,7 @@ impl World {
         }
     }
 
-    /// The longest match among the routes of others in main, with its first live next hop; of
+    /// The longest match among the routes of others there, with its first live next hop; of
     /// several metrics the lowest that is alive.
     fn lookup(&self, address: IpAddr) -> Result<(&KernelRoute, &Hop), String> {
         let mut dead = None;
@@ -335,7 +335,7 @@ impl World {
     }
 
     fn covering(&self, address: IpAddr) -> impl Iterator<Item = &KernelRoute> {
-        let table = self.underlay();
+        let table = self.underlay(address);
         self.others
             .covering(address)
             .filter(move |route| route.key.table == table && route.tos == 0)

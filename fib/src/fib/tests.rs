@@ -45,7 +45,8 @@ fn cross_subnet_is_direct_to_rack_mates_and_tunnelled_to_the_other_rack() {
             "10.244.2.0/26 via 10.1.8.10 dev tunl0 onlink proto 12 metric 0",
         ]
     );
-    let tunnel = TunnelSpec { device: "tunl0".into(), mtu: 1480, address: None, manage: true };
+    let (device, address, vrf) = ("tunl0".to_owned(), None, None);
+    let tunnel = TunnelSpec { device, mtu: 1480, address, vrf, manage: true };
     assert_eq!(rig.fib.tunnel_state(), TunnelState::Ready(tunnel));
     assert_eq!(rig.costs[..2], [(ip("10.1.5.11"), Some(0)), (ip("10.1.8.10"), Some(1))]);
     assert_eq!(rig.reports, []);

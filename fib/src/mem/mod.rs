@@ -156,6 +156,8 @@ impl Kernel {
             link.up = true;
             link.running = true;
             link.mtu = spec.mtu;
+            link.pmtudisc = false;
+            link.master = spec.vrf.or(link.master);
         });
         if let Some(address) = spec.address {
             self.address_add(index, host(IpAddr::V4(address)));

@@ -27,8 +27,7 @@ impl Kernel {
             running: true,
             mtu,
             kind: kind.map(str::to_owned),
-            remote: None,
-            vrf: None,
+            ..Link::default()
         };
         self.links.insert(index, link.clone());
         self.say(KernelEvent::Link(link));

@@ -44,18 +44,22 @@ impl Asker {
         Ok(Asker { socket })
     }
 
-    /// What the kernel does with a packet of this host to `address`.
+    /// What the kernel does with a packet of this host to `address`, or of the VRF device `vrf`.
     ///
     /// # Errors
     ///
     /// The socket is broken.
-    pub async fn packet(&mut self, address: IpAddr) -> Result<Answer, NetlinkError> {
-        let matched = match self.route(address, RouteFlags::FibMatch).await? {
+    pub async fn packet(
+        &mut self,
+        address: IpAddr,
+        vrf: Option<u32>,
+    ) -> Result<Answer, NetlinkError> {
+        let matched = match self.route(address, vrf, RouteFlags::FibMatch).await? {
             Ok(route) => route,
             Err(verdict) => return Ok(refused(verdict)),
         };
         // Between the two questions the table may change: then this one's answer is the newer.
-        let packet = match self.route(address, RouteFlags::empty()).await? {
+        let packet = match self.route(address, vrf, RouteFlags::empty()).await? {
             Ok(route) => route,
             Err(verdict) => return Ok(refused(verdict)),
         };
@@ -96,6 +100,7 @@ impl Asker {
     async fn route(
         &mut self,
         address: IpAddr,
+        vrf: Option<u32>,
         flags: RouteFlags,
     ) -> Result<Result<Option<KernelRoute>, Verdict>, NetlinkError> {
         let mut message = RouteMessage::default();
@@ -104,6 +109,7 @@ impl Asker {
         // Without it the answer names main, whatever table it is from.
         message.header.flags = flags | RouteFlags::LookupTable;
         message.attributes.push(RouteAttribute::Destination(address.into()));
+        message.attributes.extend(vrf.map(RouteAttribute::Oif));
         let decode = |payload: &[u8]| decode::any_route(payload).ok().flatten();
         self.ask(RouteNetlinkMessage::GetRoute(message), decode).await
     }

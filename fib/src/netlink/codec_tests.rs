@@ -257,5 +257,34 @@ fn a_vrf_device_says_its_table() {
     let mut bytes = vec![0; message.buffer_len()];
     message.emit(&mut bytes);
     let link = decode::link(&bytes).unwrap().unwrap();
-    assert_eq!((link.kind.as_deref(), link.vrf), (Some("vrf"), Some(1000)));
+    assert_eq!((link.kind.as_deref(), link.vrf, link.master), (Some("vrf"), Some(1000), None));
+}
+
+#[test]
+fn an_ipip_device_says_where_it_leads_whether_it_forbids_fragments_and_in_what_vrf_it_is() {
+    use netlink_packet_core::Emitable;
+    use netlink_packet_route::link::{
+        InfoData, InfoIpTunnel, InfoKind, LinkAttribute, LinkInfo, LinkMessage,
+    };
+    let read = |remote: &str, pmtudisc, master| {
+        let mut message = LinkMessage::default();
+        let data =
+            vec![InfoIpTunnel::Remote(remote.parse().unwrap()), InfoIpTunnel::PMtuDisc(pmtudisc)];
+        message.attributes = vec![
+            LinkAttribute::IfName("tunl0".to_owned()),
+            LinkAttribute::Mtu(1480),
+            LinkAttribute::Controller(master),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::IpIp),
+                LinkInfo::Data(InfoData::IpTunnel(data)),
+            ]),
+        ];
+        let mut bytes = vec![0; message.buffer_len()];
+        message.emit(&mut bytes);
+        let link = decode::link(&bytes).unwrap().unwrap();
+        (link.remote, link.pmtudisc, link.master)
+    };
+    assert_eq!(read("0.0.0.0", false, 0), (None, false, None));
+    let far = "192.0.2.1".parse().unwrap();
+    assert_eq!(read("192.0.2.1", true, 9), (Some(far), true, Some(9)));
 }

@@ -26,6 +26,8 @@ const IFF_RUNNING: u32 = libc::IFF_RUNNING as u32;
 const RTNH_F_ONLINK: u32 = 4;
 const RTA_VIA: u16 = 18;
 const IFLA_VRF_TABLE: u16 = 1;
+const IFLA_IPTUN_REMOTE: u16 = 3;
+const IFLA_IPTUN_PMTUDISC: u16 = 10;
 
 /// The tables whose routes are wanted: main, because next hops are resolved there, and ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,18 +141,20 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         return Ok(None);
     }
     let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
-    let (mut name, mut mtu, mut kind, mut data) = (None, None, None, None);
+    let (mut name, mut mtu, mut master) = (None, None, None);
+    let (mut kind, mut data) = (None, Vec::new());
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute?;
         match attribute.kind() {
             libc::IFLA_IFNAME => name = Some(text(attribute.value())),
             libc::IFLA_MTU => mtu = Some(number(&attribute)?),
+            libc::IFLA_MASTER => master = Some(number(&attribute)?),
             libc::IFLA_LINKINFO => {
                 for info in NlasIterator::new(attribute.value()) {
                     let info = info?;
                     match info.kind() {
                         libc::IFLA_INFO_KIND => kind = Some(text(info.value())),
-                        libc::IFLA_INFO_DATA => data = Some(info.value().to_vec()),
+                        libc::IFLA_INFO_DATA => data = info.value().to_vec(),
                         _ => {}
                     }
                 }
@@ -159,10 +163,10 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         }
     }
     let (Some(name), Some(mtu)) = (name, mtu) else { return Ok(None) };
-    let (remote, vrf) = match (kind.as_deref(), data) {
-        (Some("ipip"), Some(data)) => (remote(&data)?, None),
-        (Some("vrf"), Some(data)) => (None, vrf_table(&data)?),
-        _ => (None, None),
+    let ((remote, pmtudisc), vrf) = match kind.as_deref() {
+        Some("ipip") => (ipip(&data)?, None),
+        Some("vrf") => ((None, false), vrf_table(&data)?),
+        _ => ((None, false), None),
     };
     Ok(Some(Link {
         index: u32::from_ne_bytes([i0, i1, i2, i3]),
@@ -172,23 +176,29 @@ pub(super) fn link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
         mtu,
         kind,
         remote,
+        pmtudisc,
         vrf,
+        master: master.filter(|master| *master != 0),
     }))
 }
 
-/// The far end that an ipip device names (IFLA_IPTUN_REMOTE); none if it leads anywhere.
-fn remote(data: &[u8]) -> Result<Option<Ipv4Addr>, DecodeError> {
-    /// Behind IFLA_IPTUN_LINK and _LOCAL.
-    const REMOTE: u16 = 3;
+/// The far end that an ipip device names (none if it leads anywhere), and whether it forbids
+/// fragments.
+fn ipip(data: &[u8]) -> Result<(Option<Ipv4Addr>, bool), DecodeError> {
+    let (mut remote, mut pmtudisc) = (None, false);
     for datum in NlasIterator::new(data) {
         let datum = datum?;
-        if datum.kind() == REMOTE
-            && let IpAddr::V4(remote) = address(&datum)?
-        {
-            return Ok((!remote.is_unspecified()).then_some(remote));
+        match datum.kind() {
+            IFLA_IPTUN_REMOTE => {
+                if let IpAddr::V4(far) = address(&datum)? {
+                    remote = (!far.is_unspecified()).then_some(far);
+                }
+            }
+            IFLA_IPTUN_PMTUDISC => pmtudisc = datum.value().first().is_some_and(|on| *on != 0),
+            _ => {}
         }
     }
-    Ok(None)
+    Ok((remote, pmtudisc))
 }
 
 /// The table of a VRF device.

@@ -12,7 +12,12 @@
 //! A device of our own is made as the module's is, and as Calico's nodes have it: TTL and DF of the
 //! outer header are those of the inner one (`ttl inherit`, `nopmtudisc`). So a packet with DF that
 //! does not fit gets its ICMP, from the device's MTU or from what routers on the way said of the
-//! path (RFC 2003 §5.1), and one without DF is fragmented rather than dropped.
+//! path (RFC 2003 §5.1), and one without DF is fragmented rather than dropped. One that somebody
+//! else made with `pmtudisc` sends everything with DF: on a path that is narrower than the underlay's
+//! own link, what has none inside would be lost without a word. It is made like the others.
+//!
+//! If our routes are in a VRF, so is the device: what comes out of it is looked up there. The outer
+//! packets go by the main table all the same.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
@@ -68,8 +73,15 @@ impl Tunnel {
             return Ok(());
         }
         let index = link.header.index;
-        let set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up().build();
-        handle.link().set(set_up).execute().await.map_err(|e| failed(spec, words(&e)))?;
+        if let Some(change) = without_pmtudisc(&link, spec) {
+            handle.link().change(change).execute().await.map_err(|e| failed(spec, words(&e)))?;
+        }
+        let mut set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up();
+        if let Some(vrf) = spec.vrf {
+            set_up = set_up.controller(vrf);
+        }
+        let set_up = handle.link().set(set_up.build()).execute();
+        set_up.await.map_err(|e| failed(spec, words(&e)))?;
         self.device = Some((index, spec.device.clone()));
         let Some(address) = spec.address else { return Ok(()) };
         let wanted = (index, address);
@@ -110,11 +122,7 @@ impl Tunnel {
     }
 
     fn check_kind(&self, spec: &TunnelSpec, link: &LinkMessage) -> Result<(), TunnelError> {
-        let infos = link.attributes.iter().find_map(|attribute| match attribute {
-            LinkAttribute::LinkInfo(infos) => Some(infos.as_slice()),
-            _ => None,
-        });
-        let infos = infos.unwrap_or_default();
+        let infos = infos(link);
         let kind = infos.iter().find_map(|info| match info {
             LinkInfo::Kind(kind) => Some(kind),
             _ => None,
@@ -126,11 +134,8 @@ impl Tunnel {
             let kind = kind.map_or_else(|| "plain".to_owned(), ToString::to_string);
             return Err(TunnelError::WrongKind { device: spec.device.clone(), kind });
         }
-        let remote = infos.iter().find_map(|info| match info {
-            LinkInfo::Data(InfoData::IpTunnel(data)) => data.iter().find_map(|datum| match datum {
-                InfoIpTunnel::Remote(remote) if !remote.is_unspecified() => Some(*remote),
-                _ => None,
-            }),
+        let remote = ends(link).iter().find_map(|datum| match datum {
+            InfoIpTunnel::Remote(remote) if !remote.is_unspecified() => Some(*remote),
             _ => None,
         });
         match remote {
@@ -144,6 +149,41 @@ impl Tunnel {
             )),
         }
     }
+}
+
+fn infos(link: &LinkMessage) -> &[LinkInfo] {
+    let infos = link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => Some(infos.as_slice()),
+        _ => None,
+    });
+    infos.unwrap_or_default()
+}
+
+/// What is set of an ipip device.
+fn ends(link: &LinkMessage) -> &[InfoIpTunnel] {
+    let data = infos(link).iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::IpTunnel(data)) => Some(data.as_slice()),
+        _ => None,
+    });
+    data.unwrap_or_default()
+}
+
+/// The change that takes `pmtudisc` off a device and leaves the rest (a change says everything);
+/// a TTL of its own goes with it, which the kernel has only together.
+fn without_pmtudisc(link: &LinkMessage, spec: &TunnelSpec) -> Option<LinkMessage> {
+    let mut data = ends(link).to_vec();
+    if !data.contains(&InfoIpTunnel::PMtuDisc(true)) {
+        return None;
+    }
+    for datum in &mut data {
+        match datum {
+            InfoIpTunnel::PMtuDisc(on) => *on = false,
+            InfoIpTunnel::Ttl(ttl) => *ttl = 0,
+            _ => {}
+        }
+    }
+    let change = LinkIpIp::new(&spec.device).index(link.header.index);
+    Some(change.set_info_data(InfoData::IpTunnel(data)).build())
 }
 
 /// Creates the device, loading the module first.

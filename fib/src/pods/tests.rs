@@ -1,4 +1,5 @@
 use super::*;
+use crate::learn::MAIN;
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, net, pool, route};
 use crate::types::{FibIn, KernelEvent, Link, Mode, RouteKey};
@@ -177,8 +178,7 @@ fn ten_thousand_pods_cost_what_each_of_them_costs() {
     for i in 0..PODS {
         let index = 10 + i;
         let name = format!("cali{i}");
-        let (kind, remote, vrf) = (None, None, None);
-        let link = Link { index, name, up: true, running: true, mtu: 1480, kind, remote, vrf };
+        let link = Link { index, name, up: true, running: true, mtu: 1480, ..Link::default() };
         let here = KernelEvent::Address(crate::types::Address {
             device: index,
             address: net("fe80::ecee:eeff:feee:eeee/64"),

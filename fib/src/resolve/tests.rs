@@ -243,18 +243,20 @@ fn a_link_local_next_hop_is_on_its_own_interface_and_no_other() {
     assert_eq!(rig.table(), on_net1);
 }
 
-/// Routes in a VRF lean on the VRF's own table, whatever main says.
+/// Where the node's interface is in the VRF of our routes, their next hops lean on the VRF's own
+/// table, whatever main says; where it is not, only the pods are in the VRF.
 #[test]
 fn a_vrfs_next_hops_are_sought_in_its_own_table() {
-    let link = |index, name: &str, vrf: Option<u32>| Link {
+    let link = |index, name: &str, vrf: Option<u32>, master| Link {
         index,
         name: name.to_owned(),
         up: true,
         running: true,
         mtu: 1500,
         kind: vrf.map(|_| "vrf".to_owned()),
-        remote: None,
         vrf,
+        master,
+        ..Link::default()
     };
     let way = |gateway, device, table| {
         let mut route = route("0.0.0.0/0", Some(gateway), device, 3);
@@ -264,14 +266,18 @@ fn a_vrfs_next_hops_are_sought_in_its_own_table() {
     let config = FibConfig { table: 100, ..config(&["10.1.6.10"], Vec::new()) };
     let reach = |links: Vec<Link>| {
         let routes = vec![way("10.1.5.1", 2, 254), way("10.1.6.1", 3, 100)];
-        let world = World::of(Dump { links, routes, ..Dump::default() }, &config);
+        let addresses = vec![Address { device: 3, address: net("10.1.6.10/24") }];
+        let world = World::of(Dump { links, addresses, routes }, &config);
         match world.reach(ip("10.9.9.9").into(), &config) {
             crate::underlay::Reach::Via { gateway, .. } => gateway,
             other => panic!("{other:?}"),
         }
     };
-    let nics = || vec![link(2, "left", None), link(3, "right", None)];
-    assert_eq!(reach(nics()), ip("10.1.5.1"));
-    assert_eq!(reach([nics(), vec![link(9, "red", Some(77))]].concat()), ip("10.1.5.1"));
-    assert_eq!(reach([nics(), vec![link(9, "blue", Some(100))]].concat()), ip("10.1.6.1"));
+    let nics = |master| vec![link(2, "left", None, None), link(3, "right", None, master)];
+    let red = || vec![link(9, "red", Some(77), None)];
+    let blue = || vec![link(9, "blue", Some(100), None)];
+    assert_eq!(reach(nics(None)), ip("10.1.5.1"));
+    assert_eq!(reach([nics(Some(9)), red()].concat()), ip("10.1.5.1"));
+    assert_eq!(reach([nics(None), blue()].concat()), ip("10.1.5.1"));
+    assert_eq!(reach([nics(Some(9)), blue()].concat()), ip("10.1.6.1"));
 }

@@ -59,6 +59,10 @@ fn whatever_is_done_to_it_is_put_right_at_once() {
     rig.run();
     assert_eq!(drifts(&mut rig), ["tunl0 without 10.244.1.0"]);
     assert!(is_well(&rig));
+    rig.kernel.link_change(index, |link| link.pmtudisc = true);
+    rig.run();
+    assert_eq!(drifts(&mut rig), ["tunl0 pmtudisc"]);
+    assert!(is_well(&rig) && !tunl0(&rig).pmtudisc);
     rig.kernel.link_remove(index);
     rig.run();
     assert_eq!(drifts(&mut rig), ["tunl0 gone"]);
@@ -68,6 +72,32 @@ fn whatever_is_done_to_it_is_put_right_at_once() {
     rig.kernel.link_change(2, |link| link.mtu = 9000);
     rig.run();
     assert_eq!((tunl0(&rig).mtu, drifts(&mut rig)), (8980, vec![]));
+}
+
+/// What comes out of it is looked up where the routes are.
+#[test]
+fn it_is_in_the_vrf_of_our_routes_and_put_back_there() {
+    let mut kernel = Kernel::new();
+    let nic = kernel.link_add("net0", None, 1500);
+    kernel.address_add(nic, net("10.1.5.10/24"));
+    kernel.append(route("0.0.0.0/0", Some("10.1.5.1"), nic, 3)).unwrap();
+    let blue = kernel.link_add("blue", Some("vrf"), 65536);
+    kernel.link_change(blue, |link| link.vrf = Some(1000));
+    let mut config = config(&["10.1.5.10"], vec![pool("10.244.0.0/16", Mode::CrossSubnet)]);
+    config.table = 1000;
+    let mut rig = Rig::new(kernel, config);
+    rig.want("10.244.2.0/26", &["10.1.8.10"]);
+    rig.run();
+    assert_eq!(tunl0(&rig).master, Some(blue));
+    assert_eq!(rig.table(), ["10.244.2.0/26 via 10.1.8.10 dev tunl0 onlink proto 12 metric 0"]);
+    rig.reports.clear();
+    let index = tunl0(&rig).index;
+    rig.kernel.link_change(index, |link| link.master = None);
+    rig.run();
+    assert_eq!(
+        (drifts(&mut rig), tunl0(&rig).master),
+        (vec!["tunl0 outside blue".into()], Some(blue))
+    );
 }
 
 #[test]

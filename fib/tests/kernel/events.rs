@@ -88,8 +88,7 @@ fn links_and_addresses_are_news() {
             running: up,
             mtu: 1400,
             kind: Some("veth".to_owned()),
-            remote: None,
-            vrf: None,
+            ..Link::default()
         };
         for expected in [
             KernelEvent::Link(link(false)),

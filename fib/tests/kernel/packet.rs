@@ -12,7 +12,7 @@ use starling_fib::netlink::Asker;
 use starling_fib::packet::{Answer, Discard, NeighbourState};
 
 async fn ask(address: &str) -> Answer {
-    Asker::open().unwrap().packet(address.parse().unwrap()).await.unwrap()
+    Asker::open().unwrap().packet(address.parse().unwrap(), None).await.unwrap()
 }
 
 #[test]

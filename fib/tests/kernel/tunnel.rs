@@ -17,6 +17,7 @@ fn spec(address: Option<&str>) -> TunnelSpec {
         device: "tunl0".to_owned(),
         mtu: 1440,
         address: address.map(|address| address.parse().unwrap()),
+        vrf: None,
         manage: true,
     }
 }

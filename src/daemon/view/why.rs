@@ -71,10 +71,15 @@ impl View {
         let routes = self.covering_routes(net).await?;
         let neighbors = self.all_neighbors(roster).await?;
         let device = plan.fib.tunnel.device.clone();
-        let index = self.fib.ask(move |fib| fib.device_named(&device).map(|link| link.index));
-        let index = index.await.ok_or_else(stopping)?;
+        let mut nodes = config.nodes.iter().flat_map(|node| &node.addresses);
+        let of_node = nodes.any(|own| own.address == address);
+        let devices = self.fib.ask(move |fib| Devices {
+            tunnel: fib.device_named(&device).map(|link| link.index),
+            vrf: if of_node { fib.underlay_vrf(address) } else { fib.vrf() },
+        });
+        let devices = devices.await.ok_or_else(stopping)?;
         // A kernel that cannot be asked is an answer too.
-        let asked = Asked::of(address, index).await.unwrap_or_else(|error| Asked {
+        let asked = Asked::of(address, devices).await.unwrap_or_else(|error| Asked {
             answer: Answer::Failed(0, error.to_string()),
             outer: None,
             next: None,
@@ -124,6 +129,13 @@ struct Mirror {
     tunnel: Option<Tunnel>,
 }
 
+/// What the kernel's answer hangs on, by index.
+struct Devices {
+    tunnel: Option<u32>,
+    /// The VRF that the packet is in.
+    vrf: Option<u32>,
+}
+
 /// What the kernel said.
 struct Asked {
     answer: Answer,
@@ -134,14 +146,15 @@ struct Asked {
 }
 
 impl Asked {
-    async fn of(address: IpAddr, tunnel: Option<u32>) -> Result<Asked, NetlinkError> {
+    async fn of(address: IpAddr, devices: Devices) -> Result<Asked, NetlinkError> {
+        let Devices { tunnel, vrf } = devices;
         let mut asker = Asker::open()?;
-        let answer = asker.packet(address).await?;
+        let answer = asker.packet(address, vrf).await?;
         let mut asked = Asked { answer, outer: None, next: None };
         let Answer::Sent { hop: Some(mut hop), .. } = asked.answer else { return Ok(asked) };
         let mut to = address;
         if let Some(far) = hop.gateway.filter(|_| Some(hop.device) == tunnel) {
-            let outer = asker.packet(far).await?;
+            let outer = asker.packet(far, None).await?;
             let Answer::Sent { route, hop: Some(outer), .. } = outer else { return Ok(asked) };
             asked.outer = Some((far, route));
             (hop, to) = (outer, far);

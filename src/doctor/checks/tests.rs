@@ -51,8 +51,8 @@ fn configured(toml: &str) -> Configured {
 
 fn link(index: u32, name: &str, kind: Option<&str>, mtu: u32) -> Link {
     let kind = kind.map(str::to_owned);
-    let (remote, vrf) = (None, None);
-    Link { index, name: name.to_owned(), up: true, running: true, mtu, kind, remote, vrf }
+    let name = name.to_owned();
+    Link { index, name, up: true, running: true, mtu, kind, ..Link::default() }
 }
 
 fn address(device: u32, net: &str) -> Address {
