@@ -28,14 +28,14 @@ build: ## Build starlingd, bgpctl and the lab (debug; cargo build --release for 
 	@$(ROOT) tests/vm/install build
 	cargo build --workspace
 
-lab: build ## Show a network at work: NET=a|b|c|d (b), KEEP=1 leaves it up
+lab: build ## Show a network at work: NET=a|b|c|d|t|v (b), KEEP=1 leaves it up
 	@$(ROOT) tests/vm/install lab
 	@$(ROOT) $(LAB) up --net $(NET) $(if $(filter-out 0,$(KEEP)),--keep)
 
 lab-down: ## Remove the network that KEEP=1 left
 	@$(ROOT) $(LAB) down
 
-test: ## Run every test: unit, property, simulation, namespaces, the four networks
+test: ## Run every test: unit, property, simulation, namespaces, the lab's networks
 	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
 	# Builds the programs too; `cargo build` would build some a second time, with other features.

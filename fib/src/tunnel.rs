@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::learn::World;
-use crate::types::{FibConfig, FibOut, Mode, Report, TunnelConfig, TunnelError, TunnelSpec};
+use crate::types::{FibConfig, FibOut, Link, Mode, Report, TunnelConfig, TunnelError, TunnelSpec};
 
 /// What IP in IP adds (RFC 2003 §3).
 const OUTER_HEADER: u32 = 20;
@@ -203,10 +203,14 @@ impl Tunnel {
     /// Whether routes may use it.
     pub fn device(&self, config: &FibConfig, world: &World) -> Device {
         let name = &config.tunnel.device;
-        if let Some(error) = &self.failed {
+        let link = world.link_named(name);
+        // What was well once and cannot be put right altogether is used as it is.
+        let works =
+            |link: &&Link| self.seen == Some(link.index) && link.up && link.remote.is_none();
+        if let Some(error) = self.failed.as_ref().filter(|_| link.filter(works).is_none()) {
             return Device::Failed(error.to_string());
         }
-        match world.link_named(name) {
+        match link {
             // Set up once, it stays in use while only its MTU or address is being changed.
             // Under its name there may be another one by now.
             Some(link) if self.seen.is_some_and(|seen| seen != link.index) => {

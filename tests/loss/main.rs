@@ -203,16 +203,28 @@ fn scenes() -> Vec<Scene> {
         Scene {
             start: tunnels::start,
             events: vec![
-                free("with tunnels: a daemon is stopped and started", restart::stop),
-                free("with tunnels: it is killed and started", restart::kill),
+                free("with tunnels: a daemon is stopped (SIGTERM) and started", restart::stop),
+                free("with tunnels: it is killed (SIGKILL) and started", restart::kill),
                 Event {
                     rows: vec![
-                        ("a pool from cross-subnet to always", Allowed::Nothing),
-                        ("from always to never", Allowed::Nothing),
+                        ("a pool from cross-subnet to never", Allowed::Nothing),
                         ("from never to cross-subnet", Allowed::Nothing),
+                        ("from cross-subnet to always", Allowed::Nothing),
+                        ("from always to cross-subnet", Allowed::Nothing),
                     ],
                     play: tunnels::modes,
                 },
+                free("the tunnel's MTU is changed by hand", tunnels::mtu),
+                Event {
+                    rows: vec![("the tunnel is set down by hand", gap(10_000))],
+                    play: tunnels::down,
+                },
+                Event {
+                    rows: vec![("its address is removed", gap(10_000))],
+                    play: tunnels::address,
+                },
+                Event { rows: vec![("it is renamed", gap(10_000))], play: tunnels::renamed },
+                Event { rows: vec![("it is deleted", gap(10_000))], play: tunnels::deleted },
             ],
             bird: false,
             tunnels: true,

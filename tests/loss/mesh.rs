@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use starling::api::{SessionState, Summary};
 use starling_lab::{
-    Binaries, Bird, Cluster, End, Family, Netns, Node, Pod, Proc, Result, Starling, Traffic,
+    Binaries, Bird, Cluster, End, Family, Lab, Netns, Node, Pod, Proc, Result, Starling, Traffic,
     routes, wait_for,
 };
 
@@ -71,11 +71,22 @@ impl Mesh {
     /// A node for each number in `racks`, of which those in `told` run `software`; all routes are
     /// in place, and packets sent each `pace`.
     pub fn start(software: Software, racks: &[u8], told: Told, pace: Duration) -> Result<Self> {
+        Self::start_in(Lab::unique()?, software, racks, told, pace)
+    }
+
+    /// The same as part of a run.
+    pub fn start_in(
+        lab: Lab,
+        software: Software,
+        racks: &[u8],
+        told: Told,
+        pace: Duration,
+    ) -> Result<Self> {
         let binaries = Binaries {
             starlingd: env!("CARGO_BIN_EXE_starlingd").into(),
             bgpctl: env!("CARGO_BIN_EXE_bgpctl").into(),
         };
-        let cluster = Cluster::new(binaries.clone(), racks)?;
+        let cluster = Cluster::new_in(lab, binaries.clone(), racks)?;
         let mut pods = Vec::new();
         for (i, node) in (1..=PODS).zip(cluster.nodes()) {
             match cluster.gateway() {

@@ -55,6 +55,7 @@ pub struct Kernel {
     op_faults: BTreeMap<u64, i32>,
     op_lies: BTreeMap<u64, i32>,
     dump_faults: u32,
+    tunnel_faults: u32,
     has_ipip: bool,
 }
 
@@ -71,6 +72,7 @@ impl Default for Kernel {
             op_faults: BTreeMap::new(),
             op_lies: BTreeMap::new(),
             dump_faults: 0,
+            tunnel_faults: 0,
             has_ipip: true,
         }
     }
@@ -137,6 +139,11 @@ impl Kernel {
 
     /// Makes the tunnel device as `FibOut::Tunnel` asks.
     pub fn tunnel(&mut self, spec: &TunnelSpec) -> Result<(), TunnelError> {
+        if self.tunnel_faults > 0 {
+            self.tunnel_faults -= 1;
+            let (device, reason) = (spec.device.clone(), "Device or resource busy".to_owned());
+            return Err(TunnelError::Failed { device, reason });
+        }
         let found = self.links.values().find(|link| link.name == spec.device).cloned();
         let index = match found {
             Some(Link { kind: Some(kind), .. }) if kind != "ipip" => {

@@ -132,11 +132,17 @@ impl Kernel {
         self.dump_faults = n;
     }
 
+    /// The next `n` attempts to set up the tunnel fail.
+    pub fn fail_tunnels(&mut self, n: u32) {
+        self.tunnel_faults = n;
+    }
+
     /// No fault is left to come.
     pub fn heal(&mut self) {
         self.op_faults.clear();
         self.op_lies.clear();
         self.dump_faults = 0;
+        self.tunnel_faults = 0;
     }
 
     /// Events that wait are lost; the reader hears only that.

@@ -20,6 +20,7 @@
 //! packets go by the main table all the same.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::process::Command;
 
 use futures_util::TryStreamExt;
@@ -27,7 +28,7 @@ use netlink_packet_core::ErrorMessage;
 use netlink_packet_route::link::{
     InfoData, InfoIpTunnel, InfoKind, LinkAttribute, LinkInfo, LinkMessage,
 };
-use rtnetlink::{AddressMessageBuilder, Handle, LinkIpIp, LinkUnspec};
+use rtnetlink::{AddressMessageBuilder, Handle, LinkIpIp, LinkMessageBuilder, LinkUnspec};
 
 use crate::types::{TunnelError, TunnelSpec};
 
@@ -73,7 +74,7 @@ impl Tunnel {
             return Ok(());
         }
         let index = link.header.index;
-        if let Some(change) = without_pmtudisc(&link, spec) {
+        if let Some(change) = without_pmtudisc(&link) {
             handle.link().change(change).execute().await.map_err(|e| failed(spec, words(&e)))?;
         }
         let mut set_up = LinkUnspec::new_with_index(index).mtu(spec.mtu).up();
@@ -170,7 +171,7 @@ fn ends(link: &LinkMessage) -> &[InfoIpTunnel] {
 
 /// The change that takes `pmtudisc` off a device and leaves the rest (a change says everything);
 /// a TTL of its own goes with it, which the kernel has only together.
-fn without_pmtudisc(link: &LinkMessage, spec: &TunnelSpec) -> Option<LinkMessage> {
+fn without_pmtudisc(link: &LinkMessage) -> Option<LinkMessage> {
     let mut data = ends(link).to_vec();
     if !data.contains(&InfoIpTunnel::PMtuDisc(true)) {
         return None;
@@ -182,7 +183,9 @@ fn without_pmtudisc(link: &LinkMessage, spec: &TunnelSpec) -> Option<LinkMessage
             _ => {}
         }
     }
-    let change = LinkIpIp::new(&spec.device).index(link.header.index);
+    // Without its name: kernels before 6.2 refuse even the same one to what is up.
+    let change = LinkMessageBuilder::<LinkIpIp>::new_with_info_kind(InfoKind::IpIp);
+    let change = change.index(link.header.index);
     Some(change.set_info_data(InfoData::IpTunnel(data)).build())
 }
 
@@ -220,6 +223,10 @@ async fn make(handle: &Handle, spec: &TunnelSpec) -> Result<LinkMessage, TunnelE
 
 /// Loads the module, or says why not. Where ipip is built in, modprobe succeeds as well.
 fn load_module() -> Result<(), String> {
+    // To start a program takes longer than all the rest of what brings back a deleted device.
+    if Path::new("/sys/module/ipip").exists() {
+        return Ok(());
+    }
     // An absolute path first: a service's PATH often lacks sbin.
     for program in ["/sbin/modprobe", "modprobe"] {
         match Command::new(program).arg("ipip").output() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, net, pool, route};
+use crate::tunnel::TunnelState;
 use crate::types::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -111,6 +112,28 @@ fn who_keeps_changing_it_is_met_with_growing_waits() {
     }
     rig.pass(2 * SECOND);
     assert!(is_well(&rig));
+}
+
+/// What the kernel refuses to put right carries packets as before.
+#[test]
+fn one_that_cannot_be_put_right_is_used_as_it_is() {
+    let mut rig = started();
+    let index = tunl0(&rig).index;
+    rig.kernel.fail_tunnels(3);
+    rig.kernel.link_change(index, |link| link.mtu = 1400);
+    for _ in 0..3 {
+        rig.run();
+        assert_eq!((tunl0(&rig).mtu, rig.table()), (1400, vec![ROUTE.to_owned()]));
+        assert!(matches!(rig.fib.tunnel_state(), TunnelState::Failed(_)), "and it is said");
+        rig.pass(SECOND);
+    }
+    rig.pass(10 * SECOND);
+    assert!(is_well(&rig));
+    // One that is down carries nothing.
+    rig.kernel.fail_tunnels(1);
+    rig.kernel.link_change(index, |link| link.up = false);
+    rig.run();
+    assert_eq!(rig.table(), [""; 0]);
 }
 
 #[test]

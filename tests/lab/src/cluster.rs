@@ -135,7 +135,14 @@ impl Cluster {
     /// # Errors
     /// When the network cannot be made (not root).
     pub fn new(binaries: Binaries, racks: &[u8]) -> Result<Self> {
-        let lab = Lab::unique()?;
+        Self::new_in(Lab::unique()?, binaries, racks)
+    }
+
+    /// The same as part of a run.
+    ///
+    /// # Errors
+    /// As [`Cluster::new`].
+    pub fn new_in(lab: Lab, binaries: Binaries, racks: &[u8]) -> Result<Self> {
         let switch = Switch::new(&lab)?;
         let config = lab.subdir("etc")?.join("cluster.toml");
         let mut cluster = Self { nodes: Vec::new(), gateway: None, switch, binaries, config, lab };

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// The prefix of the network that a person watches.
 const KEPT: &str = "lab";
-/// All four networks in an emulated machine.
+/// All networks in an emulated machine.
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// Networks of namespaces in which Starling shows what it does.
@@ -44,7 +44,7 @@ enum Task {
     Down,
     /// Play networks and count checks; the last line is `N passed, N failed`.
     Check {
-        /// All four.
+        /// All of them.
         #[arg(long, conflicts_with = "net")]
         all: bool,
         /// Only these.
@@ -79,6 +79,10 @@ enum Net {
     C,
     /// The node that nobody can reach.
     D,
+    /// Hands on the tunnel, packets that do not fit, and what bgpctl says.
+    T,
+    /// Pods in a VRF.
+    V,
 }
 
 impl From<Net> for Scenario {
@@ -88,6 +92,8 @@ impl From<Net> for Scenario {
             Net::B => Self::B,
             Net::C => Self::C,
             Net::D => Self::D,
+            Net::T => Self::T,
+            Net::V => Self::V,
         }
     }
 }
@@ -172,15 +178,34 @@ fn check(scenarios: &[Scenario], driver: &Driver) -> Result<ExitCode> {
         bail!("no network was named");
     }
     let mut stage = Stage::new(Audience::Log);
-    for scenario in scenarios {
-        // A network that cannot even be built is a failed check, not the end of the run.
-        let lab = Lab::unique()?;
-        if let Err(error) = scenario.play(lab, driver.clone(), &mut stage) {
-            stage.check("the network comes up", Err::<(), _>(error));
+    // Side by side: they wait more than they compute.
+    std::thread::scope(|scope| {
+        let networks: Vec<_> = scenarios
+            .iter()
+            .map(|scenario| {
+                let stage = stage.beside();
+                scope.spawn(move || alone(*scenario, driver.clone(), stage))
+            })
+            .collect();
+        for network in networks {
+            match network.join() {
+                Ok(played) => stage.join(played),
+                Err(_) => bail!("a network's thread panicked"),
+            }
         }
-    }
+        Ok(())
+    })?;
     stage.close();
     Ok(verdict(&stage))
+}
+
+/// A network that cannot even be built is a failed check, not the end of the run.
+fn alone(scenario: Scenario, driver: Driver, mut stage: Stage) -> Stage {
+    let played = Lab::unique().and_then(|lab| scenario.play(lab, driver, &mut stage).map(drop));
+    if let Err(error) = played {
+        stage.check("the network comes up", Err::<(), _>(error));
+    }
+    stage
 }
 
 fn verdict(stage: &Stage) -> ExitCode {

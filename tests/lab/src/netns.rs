@@ -15,16 +15,23 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 /// Where runs keep their configurations, sockets and logs. Short: the path of a Unix
 /// socket has 107 bytes.
 const ROOT: &str = "/run/starling-lab";
+/// Whether the modules of tunnels bring a device of theirs into each new namespace (0) or only
+/// into that of the machine (1). The whole machine's, so nobody makes a namespace meanwhile.
+const FALLBACK: &str = "/proc/sys/net/core/fb_tunnels_only_for_init_net";
+static FALLBACK_LOCK: RwLock<()> = RwLock::new(());
 
 /// One run: a prefix for namespace names and a folder for files.
 #[derive(Debug)]
 pub struct Lab {
     prefix: String,
     dir: PathBuf,
+    /// Its namespaces begin without `tunl0`.
+    bare: bool,
     kept: bool,
 }
 
@@ -47,7 +54,14 @@ impl Lab {
         let dir = Path::new(ROOT).join(prefix);
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot make {} (the lab must be root)", dir.display()))?;
-        Ok(Self { prefix: prefix.to_owned(), dir, kept: false })
+        Ok(Self { prefix: prefix.to_owned(), dir, bare: false, kept: false })
+    }
+
+    /// The same, whose namespaces are all as [`Lab::netns_without_tunl0`] makes them.
+    #[must_use]
+    pub fn without_tunl0(mut self) -> Self {
+        self.bare = true;
+        self
     }
 
     /// The folder of this run.
@@ -71,6 +85,28 @@ impl Lab {
     /// # Errors
     /// When `ip` fails, in its words.
     pub fn netns(&self, host: &str) -> Result<Netns> {
+        if self.bare {
+            return self.netns_without_tunl0(host);
+        }
+        let _shared = FALLBACK_LOCK.read().unwrap_or_else(PoisonError::into_inner);
+        self.make(host)
+    }
+
+    /// The same where the module ipip has not put a `tunl0` that nobody can delete.
+    ///
+    /// # Errors
+    /// As [`Lab::netns`].
+    pub fn netns_without_tunl0(&self, host: &str) -> Result<Netns> {
+        let _alone = FALLBACK_LOCK.write().unwrap_or_else(PoisonError::into_inner);
+        let words = || format!("cannot read or write {FALLBACK}");
+        let before = std::fs::read_to_string(FALLBACK).with_context(words)?;
+        std::fs::write(FALLBACK, "1").with_context(words)?;
+        let made = self.make(host);
+        std::fs::write(FALLBACK, before).with_context(words)?;
+        made
+    }
+
+    fn make(&self, host: &str) -> Result<Netns> {
         let name = format!("{}-{host}", self.prefix);
         must(&["ip", "netns", "add", &name])?;
         let netns = Netns { name, host: host.to_owned(), kept: false };

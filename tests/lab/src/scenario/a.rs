@@ -28,6 +28,7 @@ const PLAN: Plan = Plan {
             pod: "172.19.1.10",
             pod_length: 24,
             pod_device: "veth1",
+            module_tunnel: true,
         },
         NodePlan {
             name: "host2",
@@ -36,6 +37,7 @@ const PLAN: Plan = Plan {
             pod: "172.19.2.10",
             pod_length: 24,
             pod_device: "veth1",
+            module_tunnel: true,
         },
     ],
     pod_mtu: 1480,

@@ -34,7 +34,7 @@ const fn node(
     address: &'static str,
     pod: &'static str,
 ) -> NodePlan {
-    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1" }
+    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1", module_tunnel: true }
 }
 
 const CONFIG: &str = r#"[cluster]

@@ -10,7 +10,9 @@ mod b;
 mod c;
 mod d;
 mod equal;
+mod t;
 pub mod topology;
+mod v;
 mod wire;
 
 use crate::{Binaries, Lab, Result, Stage};
@@ -27,6 +29,10 @@ pub enum Scenario {
     C,
     /// The node that nobody can reach, and its cure by a reload; `never`, then `always`.
     D,
+    /// Two hosts whose tunnel is in somebody's hands; `cross-subnet`.
+    T,
+    /// Pods in a VRF, and routes in its table; `always`.
+    V,
 }
 
 /// Who writes the routes.
@@ -40,7 +46,7 @@ pub enum Driver {
 
 impl Scenario {
     /// All of them, in the order of their letters.
-    pub const ALL: [Self; 4] = [Self::A, Self::B, Self::C, Self::D];
+    pub const ALL: [Self; 6] = [Self::A, Self::B, Self::C, Self::D, Self::T, Self::V];
 
     /// Plays the story on `stage`; gives the network, still up.
     ///
@@ -53,6 +59,8 @@ impl Scenario {
             Self::B => b::play(lab, driver, stage),
             Self::C => c::play(lab, driver, stage),
             Self::D => d::play(lab, driver, stage),
+            Self::T => t::play(lab, driver, stage),
+            Self::V => v::play(lab, driver, stage),
         }
     }
 }

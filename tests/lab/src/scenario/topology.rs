@@ -49,6 +49,8 @@ pub struct NodePlan {
     pub pod_length: u8,
     /// The host's end of the pod's veth pair.
     pub pod_device: &'static str,
+    /// The module ipip has brought it a `tunl0`, as it does everywhere by default.
+    pub module_tunnel: bool,
 }
 
 /// A node, up.
@@ -98,7 +100,10 @@ impl Topology {
         let mut nodes = Vec::new();
         for node in plan.nodes {
             let (bridge, via) = plan.racks.get(node.rack).context("a node in no rack")?;
-            let host = lab.netns(node.name)?;
+            let host = match node.module_tunnel {
+                true => lab.netns(node.name)?,
+                false => lab.netns_without_tunl0(node.name)?,
+            };
             let lines = [
                 format!("address add {} dev {}", node.address, plan.device),
                 format!("route add default via {} dev {}", without_length(via), plan.device),
@@ -140,20 +145,37 @@ impl Topology {
     /// # Errors
     /// When a daemon does not start, or `ip` refuses a route.
     pub fn start(&mut self, stage: &Stage, expected: &[&[&str]]) -> Result {
-        let Driver::Starling(binaries) = self.driver.clone() else {
+        if !self.has_daemons() {
             return self.write_by_hand(stage, expected);
-        };
+        }
         stage.step("starting starlingd on every node");
-        for node in &mut self.nodes {
-            let name = node.host.host();
-            let dir = self.lab.subdir(name)?;
-            node.starling = Some(Starling::start(&binaries, &node.host, name, &self.config, &dir)?);
+        for at in 0..self.nodes.len() {
+            self.launch(at)?;
         }
         for node in &mut self.nodes {
             if let Some(starling) = &mut node.starling {
                 starling.wait_ready()?;
             }
         }
+        Ok(())
+    }
+
+    /// Starts the daemon of one node, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_one(&mut self, at: usize) -> Result {
+        self.launch(at)?;
+        let node = self.nodes.get_mut(at).and_then(|node| node.starling.as_mut());
+        node.with_context(|| format!("no daemon on node {at}"))?.wait_ready()
+    }
+
+    fn launch(&mut self, at: usize) -> Result {
+        let Driver::Starling(binaries) = &self.driver else { bail!("there are no daemons here") };
+        let node = self.nodes.get_mut(at).with_context(|| format!("the plan has no node {at}"))?;
+        let name = node.host.host();
+        let dir = self.lab.subdir(name)?;
+        node.starling = Some(Starling::start(binaries, &node.host, name, &self.config, &dir)?);
         Ok(())
     }
 
@@ -325,7 +347,7 @@ pub(super) fn bird_routes(host: &Netns) -> Result<Vec<String>> {
     Ok(routes(host, Family::V4, "proto bird")?.iter().map(ToString::to_string).collect())
 }
 
-fn holds(node: &Node, expected: &[&str]) -> Result {
+pub(super) fn holds(node: &Node, expected: &[&str]) -> Result {
     let held = bird_routes(&node.host)?;
     let missing: Vec<&str> =
         expected.iter().filter(|line| !held.iter().any(|route| route == *line)).copied().collect();
