@@ -1,7 +1,6 @@
 //! What a run says: progress and findings for a person, one line a check for a log.
 
 use crate::Result;
-use std::cell::RefCell;
 use std::io::Write;
 use std::time::Instant;
 
@@ -22,88 +21,59 @@ pub struct Stage {
     passed: usize,
     failed: usize,
     label: String,
-    /// What was said, where it is not said at once.
-    held: Option<RefCell<String>>,
 }
 
 impl Stage {
     /// A stage on which nothing has happened yet.
     #[must_use]
     pub fn new(audience: Audience) -> Self {
-        let (start, label) = (Instant::now(), String::new());
-        Self { audience, start, passed: 0, failed: 0, label, held: None }
-    }
-
-    /// One beside this, for what goes on at the same time: what is said on it is said when it is
-    /// [joined](Stage::join).
-    #[must_use]
-    pub fn beside(&self) -> Self {
-        Self { held: Some(RefCell::default()), start: self.start, ..Self::new(self.audience) }
-    }
-
-    /// Says what was said there, and counts what was counted.
-    pub fn join(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        if let Some(held) = other.held {
-            self.say(held.into_inner().trim_end_matches('\n'));
-        }
-    }
-
-    fn say(&self, line: &str) {
-        match &self.held {
-            Some(held) => {
-                let mut held = held.borrow_mut();
-                held.push_str(line);
-                held.push('\n');
-            }
-            None => say(line),
-        }
+        Self { audience, start: Instant::now(), passed: 0, failed: 0, label: String::new() }
     }
 
     /// Names the network whose checks follow.
     pub fn enter(&mut self, label: &str, what: &str) {
         label.clone_into(&mut self.label);
-        self.say(&format!("\n=== network {label}: {what}"));
+        say(&format!("\n=== network {label}: {what}"));
     }
 
     /// Something begins that may take a moment.
     pub fn step(&self, what: &str) {
         if self.audience == Audience::Person {
-            self.say(&format!("[{:5.1}s] {what}", self.start.elapsed().as_secs_f64()));
+            say(&format!("[{:5.1}s] {what}", self.start.elapsed().as_secs_f64()));
         }
     }
 
     /// A table, an answer, packets: shown as they are, to a person.
     pub fn show(&self, title: &str, text: &str) {
         if self.audience == Audience::Person {
-            self.say(&format!("\n  # {title}"));
+            say(&format!("\n  # {title}"));
             for line in text.trim_end().lines() {
-                self.say(&format!("  {line}"));
+                say(&format!("  {line}"));
             }
         }
     }
 
     /// What explains a failure: shown to everybody.
     pub fn explain(&self, title: &str, text: &str) {
-        self.say(&format!("     {title}:"));
+        say(&format!("     {title}:"));
         for line in text.trim_end().lines() {
-            self.say(&format!("     | {line}"));
+            say(&format!("     | {line}"));
         }
     }
 
     /// Says how a check ended; gives what it found.
     pub fn check<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
+        let label = &self.label;
         match outcome {
             Ok(value) => {
                 self.passed += 1;
-                self.say(&format!("ok   {}: {what}", self.label));
+                say(&format!("ok   {label}: {what}"));
                 Some(value)
             }
             Err(error) => {
                 self.failed += 1;
                 let reason = format!("{error:#}").trim_end().replace('\n', "\n       ");
-                self.say(&format!("FAIL {}: {what}\n     {reason}", self.label));
+                say(&format!("FAIL {label}: {what}\n     {reason}"));
                 None
             }
         }
@@ -117,7 +87,7 @@ impl Stage {
 
     /// The last line: `N passed, N failed`.
     pub fn close(&self) {
-        self.say(&format!("\n{} passed, {} failed", self.passed, self.failed));
+        say(&format!("\n{} passed, {} failed", self.passed, self.failed));
     }
 }
 
