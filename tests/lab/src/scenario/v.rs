@@ -176,7 +176,7 @@ fn hands(net: &mut Topology, stage: &mut Stage) -> Result {
     let ends = net.nodes.iter().map(|node| End {
         name: node.host.host(),
         netns: &node.pod.netns,
-        address: node.pod.address,
+        address: node.pod.address.into(),
     });
     let traffic = Traffic::start(&ends.collect::<Vec<_>>(), &[(0, 1), (1, 0)], PACE)?;
     let from = traffic.beat();
