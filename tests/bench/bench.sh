@@ -1,6 +1,7 @@
 #!/bin/bash
 # One measurement: bench.sh CASE PEER  -> a JSON line on stdout (and in $OUT if set)
-# Cases: a b c d e g (README.md); d is part of a. Size by environment: P, N, M.
+# Cases: a b c e g flap drop, late show slow churn (README.md); d is part of a.
+# Size by environment: P, N, M.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 BB=$HERE/target/release/bgpbench
@@ -18,9 +19,15 @@ b) P=${P:-100000} INJ=${N:-10} SINKS=${M:-1} ;;
 c) P=${P:-100000} INJ=${N:-1} SINKS=${M:-50} extra="--withdraw" ;;
 e) P=${P:-200000} INJ=${N:-1} SINKS=${M:-0} FIB=1 extra="--withdraw --fib-ns $NS --fib-proto $($S fibproto)" ;;
 g) P=${P:-1} INJ=${N:-0} SINKS=${M:-50} extra="--idle ${IDLE:-60} --hold 90 --no-announce --settle 5000" ;;
+late) P=${P:-1000000} INJ=${N:-1} SINKS=${M:-1} PROBE=10.255.3.1 extra="--withdraw --probe 10.255.3.1" ;;
+show) P=${P:-1000000} INJ=${N:-1} SINKS=${M:-1} extra="--reader" ;;
+slow) P=${P:-200000} INJ=${N:-1} SINKS=${M:-1} SLOW=${SLOW:-1} extra="--slow $SLOW --churn 20 --for ${SECONDS_OF_SLOW:-20}" ;;
+churn) P=${P:-1000000} INJ=${N:-1} SINKS=${M:-1} extra="--churn 20 --for ${FLAP_SECONDS:-300}" ;;
 *) echo "unknown case $CASE" >&2; exit 2 ;;
 esac
-export INJ SINKS FIB=${FIB:-0}
+# Those that read slowly are neighbours like the sinks, after them.
+FAST=$SINKS SINKS=$((SINKS + ${SLOW:-0}))
+export INJ SINKS FIB=${FIB:-0} PROBE=${PROBE:-}
 cleanup() { "$S" stop || true; ip netns del $NS 2>/dev/null || true; ip netns del $GEN 2>/dev/null || true; }
 trap cleanup EXIT
 cleanup
@@ -33,8 +40,11 @@ ip -n $GEN link set gen0 up
 {
     for ((i = 1; i <= INJ; i++)); do echo "addr add 10.255.1.$i/16 dev gen0"; done
     for ((i = 0; i < SINKS; i++)); do echo "addr add $(sink_addr $i)/16 dev gen0"; done
+    [ -z "$PROBE" ] || echo "addr add $PROBE/16 dev gen0"
 } | ip -n $GEN -batch -
 "$S" start
+READER=
+[ "$CASE" != show ] || READER=$("$S" reader)
 [ "$PEER" = relay ] && extra="$extra --prepend 0"
-ip netns exec $GEN ${PIN:+taskset -c $PIN} timeout ${LIMIT:-400} "$BB" run --label "${LABEL:-$CASE/$PEER}" --prefixes $P --injectors $INJ --sinks $SINKS \
-    --pids "$("$S" pids)" --timeout ${TIMEOUT:-150} $extra ${MORE:-} | tee -a "${OUT:-/dev/null}"
+ip netns exec $GEN ${PIN:+taskset -c $PIN} timeout ${LIMIT:-400} "$BB" run --label "${LABEL:-$CASE/$PEER}" --prefixes $P --injectors $INJ --sinks $FAST \
+    --pids "$("$S" pids)" --timeout ${TIMEOUT:-150} $extra ${READER:+"$READER"} ${MORE:-} | tee -a "${OUT:-/dev/null}"

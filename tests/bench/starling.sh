@@ -37,8 +37,20 @@ name = "nothing"
 rules = [{ then = "reject" }]
 TOML
         each_peer peer
+        [ -z "${PROBE:-}" ] || cat <<TOML
+[[peer]]
+name = "probe"
+address = "$PROBE"
+asn = 64999
+passive = true
+hold = "3s"
+bfd = { interval = "100ms", multiplier = 10 }
+TOML
     } >"$DIR/starling.toml"
 }
+
+# What reads the whole table as a person would.
+reader() { echo "$(dirname "$BIN")/bgpctl --socket $DIR/control.sock show routes"; }
 
 launch() { spawn starlingd "$BIN" run --config "$DIR/starling.toml" --node dut; }
 

@@ -5,6 +5,8 @@
 #   fibproto       the protocol number its kernel routes carry (empty: has no FIB)
 #   mesh_conf I K  write $DIR/I/* for node I of a K-node iBGP mesh   (optional)
 #   mesh_cmd       the command of node {i}, several with ' ;; '      (optional)
+#   reader         the command that prints the whole table               (optional)
+# $PROBE, if set, is one more neighbour (AS 64999, told nothing): hold time 3 s, BFD each 100 ms.
 # and ends with `main "$@"`.
 set -eu
 NS=${NS:-bb-dut} DIR=${DIR:-/tmp/bgpbench-run} AS=${AS:-65000} ADDR=${ADDR:-10.255.0.1}
@@ -46,6 +48,7 @@ main() {
     stop) stop ;;
     version) version ;;
     fibproto) fibproto ;;
+    reader) reader ;;
     mesh-conf) mesh_conf "$2" "$3" ;;
     mesh-cmd) mesh_cmd ;;
     *) echo "usage: $0 start|pids|stop|version|fibproto|mesh-conf I K|mesh-cmd" >&2; exit 2 ;;

@@ -14,6 +14,8 @@ pub struct Cfg {
     pub dut: SocketAddrV4,
     pub injectors: usize,
     pub sinks: usize,
+    /// Beside the sinks: neighbours that read 1 kB a second, and that nobody waits for.
+    pub slow: usize,
     pub inj_base: Ipv4Addr,
     pub sink_base: Ipv4Addr,
     pub inj_as: u32,
@@ -36,6 +38,7 @@ struct Peer {
     addr: Ipv4Addr,
     asn: u32,
     sink: Option<usize>,
+    slow: bool,
     sock: Option<TcpStream>,
     state: State,
     retry: Instant,
@@ -134,12 +137,13 @@ impl Engine {
         let ep = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         let now = Instant::now();
         let mut peers = Vec::new();
-        let mut mk = |name: String, addr, asn, sink| {
+        let mut mk = |name: String, addr, asn, sink, slow| {
             peers.push(Peer {
                 name,
                 addr,
                 asn,
                 sink,
+                slow,
                 sock: None,
                 state: State::Idle,
                 retry: now,
@@ -156,14 +160,17 @@ impl Engine {
                 offset(cfg.inj_base, i),
                 if cfg.ibgp { cfg.inj_as } else { cfg.inj_as + i as u32 },
                 None,
+                false,
             );
         }
-        for i in 0..cfg.sinks {
+        for i in 0..cfg.sinks + cfg.slow {
+            let slow = i >= cfg.sinks;
             mk(
                 format!("sink {i}"),
                 offset(cfg.sink_base, i),
                 if cfg.ibgp { cfg.sink_as } else { cfg.sink_as + i as u32 },
-                Some(i),
+                (!slow).then_some(i),
+                slow,
             );
         }
         let n = w.prefixes.len();
@@ -215,6 +222,9 @@ impl Engine {
     fn connect(&self, p: &Peer) -> io::Result<TcpStream> {
         let s = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         s.set_reuse_address(true)?;
+        if p.slow {
+            s.set_recv_buffer_size(4096)?;
+        }
         s.bind(&SocketAddrV4::new(p.addr, 0).into())?;
         s.connect_timeout(&self.cfg.dut.into(), Duration::from_secs(3))?;
         let t: TcpStream = s.into();
@@ -276,6 +286,11 @@ impl Engine {
             self.step(50);
             if self.peers.iter().all(|p| p.state == State::Up) {
                 self.running = true;
+                for i in 0..self.peers.len() {
+                    if let (true, Some(s)) = (self.peers[i].slow, &self.peers[i].sock) {
+                        self.ctl(libc::EPOLL_CTL_MOD, s.as_raw_fd(), 0, i as u64);
+                    }
+                }
                 return Ok(t0.elapsed());
             }
             if t0.elapsed() > self.cfg.establish {
@@ -320,7 +335,8 @@ impl Engine {
         if want != p.writing {
             p.writing = want;
             let fd = s.as_raw_fd();
-            let ev = libc::EPOLLIN as u32 | if want { libc::EPOLLOUT as u32 } else { 0 };
+            let input = if p.slow && self.running { 0 } else { libc::EPOLLIN as u32 };
+            let ev = input | if want { libc::EPOLLOUT as u32 } else { 0 };
             self.ctl(libc::EPOLL_CTL_MOD, fd, ev, i as u64);
         }
         if let Some(e) = bad {
@@ -440,6 +456,10 @@ impl Engine {
             let every = Duration::from_secs((self.cfg.hold as u64 / 3).max(1));
             for i in 0..self.peers.len() {
                 let p = &mut self.peers[i];
+                if let (true, Some(s)) = (p.slow && self.running, p.sock.as_mut()) {
+                    // Half a kilobyte each half second; what it says is of no interest.
+                    let _ = s.read(&mut [0; 500]);
+                }
                 if p.state == State::Up && p.out.is_empty() && now - p.last_tx > every {
                     p.out.push_back((Arc::new(bgp::keepalive()), 0));
                     self.flush(i);

@@ -322,10 +322,22 @@ impl Workload {
         out
     }
 
-    /// Withdrawals of everything, packed into full messages.
-    pub fn withdraw(&self) -> Vec<u8> {
+    /// Whether group `g` is one of about `percent` of all, always the same ones.
+    pub fn picked(g: usize, percent: u64) -> bool {
+        (g as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 & 0xFFFF_FFFF < (percent << 32) / 100
+    }
+
+    /// How many prefixes these groups have.
+    pub fn count(&self, keep: impl Fn(usize) -> bool) -> u64 {
+        self.groups.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, g)| g.len as u64).sum()
+    }
+
+    /// Withdrawals of every group `keep` accepts, packed into full messages.
+    pub fn withdraw(&self, keep: impl Fn(usize) -> bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.prefixes.len() * 5);
-        let mut it = self.prefixes.iter().peekable();
+        let kept = self.groups.iter().enumerate().filter(|(i, _)| keep(*i));
+        let of = |g: &Group| &self.prefixes[g.start as usize..(g.start + g.len) as usize];
+        let mut it = kept.flat_map(|(_, g)| of(g)).peekable();
         while it.peek().is_some() {
             let h = out.len();
             out.extend_from_slice(&[0xFF; 16]);

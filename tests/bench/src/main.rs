@@ -1,10 +1,13 @@
 //! bgpbench: measures BGP daemons from outside. See README.md.
 mod bgp;
+mod churn;
 mod engine;
 mod gen;
 mod limits;
 mod mesh;
 mod nl;
+mod probe;
+mod reader;
 mod run;
 mod sample;
 

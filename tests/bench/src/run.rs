@@ -1,7 +1,9 @@
 //! `run`, `inject` and `sink`: phases over one engine, a JSON line out.
+use crate::churn;
 use crate::engine::{Cfg, Engine, Sink};
 use crate::gen::{Mix, Workload};
 use crate::nl::Watch;
+use crate::probe::Probe;
 use crate::sample::{self, Sample};
 use crate::{Args, Json};
 use std::sync::Arc;
@@ -29,6 +31,7 @@ fn cfg(a: &Args, injectors: usize, sinks: usize) -> Cfg {
             .unwrap_or_else(|_| crate::die("--dut ADDR:PORT")),
         injectors,
         sinks,
+        slow: a.num("slow", 0),
         inj_base: a.get("inj-addr").unwrap_or("10.255.1.1").parse().unwrap(),
         sink_base: a.get("sink-addr").unwrap_or("10.255.2.1").parse().unwrap(),
         inj_as: if ibgp { local } else { a.num("inj-as", 65101) as u32 },
@@ -200,6 +203,16 @@ pub fn run(a: &Args) -> i32 {
         x.e.step(20);
     }
 
+    // Somebody beside the load who measures how late he is served.
+    let probe = a.get("probe").map(|addr| {
+        let addr = addr.parse().unwrap_or_else(|_| crate::die("--probe ADDR"));
+        Probe::start(x.e.cfg.dut, addr, a.num("probe-as", 64999) as u32)
+            .unwrap_or_else(|e| crate::die(&e))
+    });
+    if let Some(probe) = &probe {
+        probe.mark();
+    }
+
     // Announce.
     let mut ok = true;
     if inj > 0 && !a.has("no-announce") {
@@ -232,13 +245,26 @@ pub fn run(a: &Args) -> i32 {
         }
     }
 
+    // The table read while it is announced again.
+    if let (Some(command), true) = (a.get("reader"), ok) {
+        let (j, good) = churn::read(&mut x.e, command, x.timeout);
+        x.out.obj("reader", j);
+        ok = good;
+    }
+
+    // Flapping for as long as that takes.
+    if let (Some(percent), true) = (a.get("churn"), ok) {
+        let percent = percent.parse().unwrap_or_else(|_| crate::die("--churn PERCENT"));
+        let time = Duration::from_secs(a.num("for", 300) as u64);
+        let (j, good) = churn::flap(&mut x.e, &x.pids, percent, time, x.timeout);
+        x.out.obj("churn", j);
+        ok = good;
+    }
+
     // Flap: the same prefixes with other attributes.
     if let (Some(pct), true) = (a.get("flap").and_then(|v| v.parse::<u64>().ok()), ok) {
-        let pick = |g: usize| {
-            (g as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 & 0xFFFF_FFFF < (pct << 32) / 100
-        };
-        let n: u64 =
-            w.groups.iter().enumerate().filter(|(i, _)| pick(*i)).map(|(_, g)| g.len as u64).sum();
+        let pick = |g: usize| Workload::picked(g, pct);
+        let n = w.count(pick);
         let st: Vec<_> = (0..inj)
             .map(|k| {
                 let (asn, nh) = x.e.injector(k);
@@ -289,7 +315,7 @@ pub fn run(a: &Args) -> i32 {
         None
     };
     if let (Some(how), true) = (how, ok) {
-        let wd = Arc::new(w.withdraw());
+        let wd = Arc::new(w.withdraw(|_| true));
         let ph = x.begin(how, 0);
         if how == "drop" {
             x.e.drop_injectors();
@@ -301,6 +327,9 @@ pub fn run(a: &Args) -> i32 {
         }
         ok = x.wait(&ph, |s| s.distinct == 0);
         x.finish(ph, ok, |s| s.empty);
+    }
+    if let Some(probe) = &probe {
+        x.out.obj("probe", probe.report());
     }
     x.e.close();
     println!("{}", x.out.done());
@@ -375,7 +404,7 @@ pub fn inject(a: &Args) -> i32 {
                 }
             }
             "withdraw" => {
-                let b = Arc::new(w.withdraw());
+                let b = Arc::new(w.withdraw(|_| true));
                 for k in 0..n {
                     e.queue(k, b.clone());
                 }
