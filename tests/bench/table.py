@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of all.sh as the tables of README.md, and how cost grows as a picture.
+"""The figures of all.sh as the tables of README.md, what goes beyond them, and how cost grows as a picture.
 
     table.py RESULTS.jsonl            prints the tables
     table.py RESULTS.jsonl --write    also writes them into ../../README.md and growth.svg
@@ -94,8 +94,11 @@ def median(runs, figure):
 
 def tables(runs, limit):
     """The table of figures, in Markdown."""
-    shown = [p for p in PEERS if any(p in of for of in runs.values())]
-    out = ["| case | " + " | ".join(p if p != "starling" else "**Starling**" for p in shown) + " | Starling ÷ best | goal |"]
+    shown = [p for p in PEERS if any(p in runs[row[1]] for row in ROWS)]
+    rounds = {p: max(len(runs[row[1]].get(p, [])) for row in ROWS) for p in shown}
+    most = max(rounds.values(), default=0)
+    name = lambda p: ("**Starling**" if p == "starling" else p) + ("" if rounds[p] == most else f" (n={rounds[p]})")
+    out = ["| case | " + " | ".join(map(name, shown)) + " | Starling ÷ best | goal |"]
     out.append("|---" * (len(shown) + 3) + "|")
     for what, case, figure, digits, share, bound in ROWS:
         of = {p: median(runs[case].get(p, []), figure) for p in shown}
@@ -112,6 +115,47 @@ def tables(runs, limit):
         delete = statistics.median(r["del_s"] for r in limit)
         out.append("")
         out.append(f"The kernel's own limit in `e`, 256 routes a message and nothing else: {add:.2f} s in, {delete:.2f} s out.")
+    return "\n".join(out) + "\n"
+
+
+def late(field):
+    return lambda r: r["probe"][field] if "error" not in r["probe"] else None
+
+
+# What goes beyond the table: (what it says, case, figure of one run, digits, goal in words, whether it is met)
+BEYOND = [
+    ("50 peers, 10 k prefixes: CPU per delivery, µs", "peers-50", lambda r: delivery(r), 3, "–", None),
+    ("1,000 peers: the same", "peers-1000", lambda r: delivery(r), 3, "flat", lambda v, of: v <= 1.25 * of("peers-50", delivery)),
+    ("1,000 peers: memory per session, kB", "peers-1000", lambda r: r["announce"]["rss_peak"] / 1e3 / r["sinks"], 1, "–", None),
+    ("1,000 idle sessions: wake-ups a second", "idle-1000", lambda r: r["idle"]["wakeups_per_s"], 1, "–", None),
+    ("1,000 idle sessions: CPU per session, ms a minute", "idle-1000", lambda r: r["idle"]["cpu_ms_per_min"] / r["sinks"], 3, "flat", lambda v, of: v <= 1.25 * of("g", lambda r: r["idle"]["cpu_ms_per_min"] / r["sinks"])),
+    ("1 M prefixes withdrawn again: memory ÷ before", "a", lambda r: r["withdraw"]["rss_after"] / r["announce"]["rss_before"], 2, "≤ 1.20", lambda v, of: v <= 1.2),
+    ("worst KEEPALIVE beside case a, ms late", "late", late("keepalive_late_ms"), 0, "≤ 1000", lambda v, of: v <= 1000),
+    ("worst BFD packet beside case a, ms late", "late", late("bfd_late_ms"), 0, "≤ 100", lambda v, of: v <= 100),
+    ("first line of `show routes` of 1 M, ms", "show", lambda r: r["reader"]["first_line_ms"], 0, "≤ 50", lambda v, of: v <= 50),
+    ("all of it, s", "show", lambda r: r["reader"]["read_s"], 1, "–", None),
+    ("1 M re-announced while it is read ÷ alone", "show", lambda r: r["reader"]["beside_s"] / r["reader"]["alone_s"], 2, "≤ 1.10", lambda v, of: v <= 1.1),
+    ("200 k, a sink that reads 1 kB/s: the other's time, s", "slow", lambda r: seconds(r, "announce", "all_s"), 2, "as without", None),
+    ("20 s of flapping later: memory ÷ before", "slow", lambda r: r["churn"]["rss_after"] / r["churn"]["rss_before"], 2, "bounded", lambda v, of: v <= 1.5),
+    ("20 % of 1 M flapping for minutes: memory ÷ after the first time", "churn", lambda r: r["churn"]["rss_after"] / r["churn"]["rss_first"], 2, "≤ 1.05", lambda v, of: v <= 1.05),
+    ("CPU per change, µs", "churn", lambda r: r["churn"]["us_per_change"], 2, "–", None),
+]
+
+
+def delivery(r):
+    return r["announce"]["dut_cpu_s"] * 1e6 / (r["prefixes"] * r["sinks"])
+
+
+def beyond(runs):
+    """The second table: Starling and BIRD; nothing where nothing of it was measured."""
+    if not any(runs[row[1]] for row in BEYOND if row[1] not in ("a", "g")):
+        return ""
+    out = ["| beyond the table | **Starling** | bird | goal |", "|---|---|---|---|"]
+    for what, case, figure, digits, goal, met in BEYOND:
+        values = [median(runs[case].get(p, []), figure) for p in ("starling", "bird")]
+        missed = met is not None and (values[0] is None or not met(values[0], lambda c, f: median(runs[c].get("starling", []), f) or 0))
+        cells = " | ".join("–" if v is None else f"{v:.{digits}f}" for v in values)
+        out.append(f"| {what} | {cells} | {goal}{' (missed)' if missed else ''} |")
     return "\n".join(out) + "\n"
 
 
@@ -177,8 +221,10 @@ def short(n):
 
 
 def growth(runs):
-    """The same as a table: a figure for each size."""
+    """The same as a table: a figure for each size; nothing where only the meshes of case f ran."""
     out = []
+    if not any(case.startswith(("grow-prefixes-", "grow-peers-")) and of for case, of in runs.items()):
+        return ""
     for title, prefix, figure, unit in GROWTH:
         lines = {p: dict(grown(runs, prefix, figure, p)) for p in ("starling", "bird")}
         sizes = sorted(set().union(*lines.values()))
@@ -208,21 +254,24 @@ def machine(runs):
     rounds = max((len(r) for of in runs.values() for r in of.values()), default=0)
     return (
         f"{cores} cores of {model.group(1).strip() if model else 'an unnamed CPU'}, {memory + 1} GB, Linux {platform.release()}; "
-        f"{', '.join(have)}; medians of {rounds} interleaved rounds, fewer where one took over half a minute.\n"
+        f"{', '.join(have)}; medians of {rounds} interleaved rounds; n=1: measured once, being slow.\n"
     )
 
 
 def main():
     runs, limit = load(sys.argv[1])
     text = machine(runs) + "\n" + tables(runs, limit)
+    if more := beyond(runs).strip():
+        text += "\n" + more + "\n"
     if more := growth(runs).strip():
-        text += "\nHow cost grows:\n\n" + more + "\n"
+        text += "\nHow cost grows (and [drawn](tests/bench/growth.svg)):\n\n" + more + "\n"
     print(text)
     if "--write" in sys.argv:
         page = README.read_text()
         head, rest = page.split(BEGIN)
         README.write_text(head + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
-        (HERE / "growth.svg").write_text(picture(runs))
+        if growth(runs).strip():
+            (HERE / "growth.svg").write_text(picture(runs))
 
 
 if __name__ == "__main__":
