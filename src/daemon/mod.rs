@@ -33,6 +33,7 @@ mod neighbours;
 mod netns;
 mod peer;
 mod pulls;
+mod questions;
 mod rib;
 mod roster;
 mod sockopt;

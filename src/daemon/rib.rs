@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::bridge;
 use super::clock::Clock;
 use super::pulls::Pulls;
+use super::questions::{Question, Questions};
 
 /// Messages that wait for the Fib before the Rib stops taking routes.
 const FIB_BACKLOG: usize = 16;
@@ -58,8 +59,8 @@ pub enum FromPeer {
 pub enum Control {
     /// A message for the Rib as it is.
     In(RibIn),
-    /// A question: runs on the Rib's thread, so it must be short.
-    Ask(Box<dyn FnOnce(&Rib) + Send>),
+    /// A question.
+    Ask(Question),
 }
 
 /// The ways into the Rib.
@@ -102,6 +103,7 @@ pub fn spawn(
             clock,
             sessions: BTreeMap::new(),
             pulls: Pulls::default(),
+            questions: Questions::default(),
             to_fib: VecDeque::new(),
             forwarding,
         };
@@ -115,6 +117,7 @@ struct Pump {
     clock: Clock,
     sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
     pulls: Pulls,
+    questions: Questions,
     to_fib: VecDeque<FibIn>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
@@ -133,9 +136,13 @@ impl Pump {
                 biased;
                 message = control.recv() => match message {
                     Some(Control::In(input)) => self.rib.handle(self.clock.now(), input, &mut out),
-                    Some(Control::Ask(question)) => question(&self.rib),
+                    Some(Control::Ask(question)) => self.questions.push(question),
                     None => return,
                 },
+                () = std::future::ready(()), if self.questions.are_due(self.clock.now()) => {
+                    self.questions.answer(self.clock, &self.rib);
+                }
+                () = self.clock.sleep_until(self.questions.next_deadline()) => {}
                 permit = fib.reserve(), if !self.to_fib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_fib.pop_front() {
                         permit.send(Command::Fib(message));
@@ -154,7 +161,10 @@ impl Pump {
                                 self.sessions.remove(peer);
                                 self.pulls.forget(*peer);
                             }
-                            RibIn::Routes(batch) => self.pulls.delay(batch.v4.len() + batch.v6.len()),
+                            RibIn::Routes(batch) => {
+                                self.pulls.delay(batch.v4.len() + batch.v6.len());
+                                self.questions.busy(self.clock.now());
+                            }
                             _ => {}
                         }
                         self.rib.handle(self.clock.now(), input, &mut out);

@@ -25,12 +25,16 @@ slow) P=${P:-200000} INJ=${N:-1} SINKS=${M:-1} SLOW=${SLOW:-1} extra="--slow $SL
 churn) P=${P:-1000000} INJ=${N:-1} SINKS=${M:-1} extra="--churn 20 --for ${FLAP_SECONDS:-300}" ;;
 *) echo "unknown case $CASE" >&2; exit 2 ;;
 esac
+# A few hundred private AS numbers have two octets.
+[ $SINKS -le 400 ] || export SINK_AS=4200000001
 # Those that read slowly are neighbours like the sinks, after them.
 FAST=$SINKS SINKS=$((SINKS + ${SLOW:-0}))
 export INJ SINKS FIB=${FIB:-0} PROBE=${PROBE:-}
-cleanup() { "$S" stop || true; ip netns del $NS 2>/dev/null || true; ip netns del $GEN 2>/dev/null || true; }
+. "$HERE/arp.sh"
+cleanup() { "$S" stop || true; arp_back; ip netns del $NS 2>/dev/null || true; ip netns del $GEN 2>/dev/null || true; }
 trap cleanup EXIT
 cleanup
+[ $SINKS -le 400 ] || arp_room
 mkdir -p "$DIR"
 ip netns add $NS; ip netns add $GEN
 ip link add dut0 netns $NS type veth peer name gen0 netns $GEN
@@ -46,5 +50,5 @@ ip -n $GEN link set gen0 up
 READER=
 [ "$CASE" != show ] || READER=$("$S" reader)
 [ "$PEER" = relay ] && extra="$extra --prepend 0"
-ip netns exec $GEN ${PIN:+taskset -c $PIN} timeout ${LIMIT:-400} "$BB" run --label "${LABEL:-$CASE/$PEER}" --prefixes $P --injectors $INJ --sinks $FAST \
+ip netns exec $GEN ${PIN:+taskset -c $PIN} timeout ${LIMIT:-400} "$BB" run --label "${LABEL:-$CASE/$PEER}" --prefixes $P --injectors $INJ --sinks $FAST ${SINK_AS:+--sink-as $SINK_AS} \
     --pids "$("$S" pids)" --timeout ${TIMEOUT:-150} $extra ${READER:+"$READER"} ${MORE:-} | tee -a "${OUT:-/dev/null}"

@@ -455,8 +455,8 @@ impl Session {
     }
 
     fn next_keepalive(&mut self, now: Time, slot: Slot, hold: Duration) {
-        if let Some(interval) = self.jitter.keepalive(hold) {
-            self.timers.start(Timer::Keepalive(slot), now.after(interval));
+        if let Some(at) = self.jitter.keepalive(now, hold) {
+            self.timers.start(Timer::Keepalive(slot), at);
         }
     }
 

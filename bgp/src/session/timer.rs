@@ -29,6 +29,9 @@ pub(crate) fn send_hold(configured: Option<Duration>, hold: Duration) -> Duratio
     configured.unwrap_or_else(|| SEND_HOLD.max(hold * 2))
 }
 
+/// See [`Jitter::keepalive`]: two moments fall into the last quarter of an interval.
+const SHARED: u64 = 8;
+
 /// What a deadline is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Timer {
@@ -164,9 +167,20 @@ impl Jitter {
         mean - mean / 4 + self.within(mean / 4).min(mean / 4)
     }
 
-    /// When the next KEEPALIVE goes: a third of the hold time, jittered. Zero has none.
-    pub(crate) fn keepalive(&mut self, hold: Duration) -> Option<Duration> {
-        (!hold.is_zero()).then(|| self.scale(hold / 3).max(LEAST_KEEPALIVE))
+    /// When the next KEEPALIVE goes: after three quarters of a third of the hold time to all of
+    /// it. Zero has none.
+    ///
+    /// It is one of the moments that all sessions with this hold time share, [`SHARED`] of them in
+    /// each interval, so that one wake-up of an idle daemon serves many neighbours; which one
+    /// is the jitter. The moments count from the daemon's start: no two daemons share them.
+    pub(crate) fn keepalive(&mut self, now: Time, hold: Duration) -> Option<Time> {
+        if hold.is_zero() {
+            return None;
+        }
+        let interval = (hold / 3).max(LEAST_KEEPALIVE);
+        let step = (interval.as_micros() as u64 / SHARED).max(1);
+        let latest = now.after(interval).0 / step - self.next() % 2;
+        Some(Time(latest * step).max(now.after(LEAST_KEEPALIVE)))
     }
 }
 
@@ -212,12 +226,31 @@ mod tests {
     #[test]
     fn keepalives_go_at_a_third_of_the_hold_time_but_once_a_second_at_most() {
         let mut jitter = Jitter::new(1);
-        assert_eq!(jitter.keepalive(Duration::ZERO), None);
-        for _ in 0..100 {
-            let interval = jitter.keepalive(Duration::from_secs(90)).unwrap();
-            assert!((22_500..=30_000).contains(&interval.as_millis()), "{interval:?}");
-            assert_eq!(jitter.keepalive(Duration::from_secs(3)), Some(Duration::from_secs(1)));
+        assert_eq!(jitter.keepalive(Time(5), Duration::ZERO), None);
+        for n in 0..100 {
+            let now = Time(n * 777_777);
+            let next = jitter.keepalive(now, Duration::from_secs(90)).unwrap().since(now);
+            assert!((22_500..=30_000).contains(&next.as_millis()), "{next:?}");
+            let next = jitter.keepalive(now, Duration::from_secs(3)).unwrap().since(now);
+            assert_eq!(next, Duration::from_secs(1));
         }
+    }
+
+    #[test]
+    fn keepalives_of_many_neighbours_go_at_few_moments() {
+        let hold = Duration::from_secs(90);
+        // A thousand sessions came up within a minute, each with a seed of its own.
+        let sessions = (0..1000).map(|n| (Jitter::new(n), Time(n * 61_237)));
+        let next = sessions.flat_map(|(mut jitter, mut now)| {
+            let step = move |_| {
+                now = jitter.keepalive(now, hold)?;
+                Some(now)
+            };
+            (0..10).map_while(step).collect::<Vec<Time>>()
+        });
+        let moments: std::collections::BTreeSet<Time> = next.collect();
+        // Six minutes of 3.75 s.
+        assert!((50..=100).contains(&moments.len()), "{}", moments.len());
     }
 
     #[test]

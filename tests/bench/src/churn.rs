@@ -5,6 +5,7 @@ use crate::engine::{Engine, Sink};
 use crate::gen::Workload;
 use crate::reader::{self, Reading};
 use crate::{sample, Json};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,18 +86,21 @@ pub fn flap(
 /// The whole table announced again, six times, every other time while `command` reads it.
 pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
     let total = e.w.prefixes.len() as u64;
-    let calm = reader::read(command);
+    let calm = reader::read(command, &AtomicU64::new(0));
+    let mut meanwhile = Vec::new();
     let (mut alone, mut beside, mut readings) = (Vec::new(), Vec::new(), Vec::<Reading>::new());
     for round in 0..6u32 {
         mark(e);
         announce(e, round + 1, |_| true);
+        let lines = Arc::new(AtomicU64::new(0));
         let kid = (round % 2 == 1).then(|| {
-            let command = command.to_string();
-            std::thread::spawn(move || reader::read(&command))
+            let (command, lines) = (command.to_string(), lines.clone());
+            std::thread::spawn(move || reader::read(&command, &lines))
         });
         let took = run(e, limit, |s| s.announced >= total);
         match kid {
             Some(kid) => {
+                meanwhile.push(lines.load(Ordering::Relaxed) as f64);
                 readings.push(kid.join().unwrap_or_default());
                 beside.extend(took);
             }
@@ -115,6 +119,7 @@ pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
     j.n("lines", calm.lines);
     j.f("first_line_busy_ms", median(&mut readings.iter().map(|r| r.first_ms).collect()));
     j.f("read_busy_s", median(&mut readings.iter().map(|r| r.all_s).collect()));
+    j.f("lines_meanwhile", median(&mut meanwhile));
     j.f("alone_s", median(&mut alone));
     j.f("beside_s", median(&mut beside));
     (j, ok)

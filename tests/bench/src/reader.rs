@@ -2,6 +2,7 @@
 //! long it takes.
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// One run of it.
@@ -13,7 +14,8 @@ pub struct Reading {
     pub ok: bool,
 }
 
-pub fn read(command: &str) -> Reading {
+/// Runs it; `lines` counts along.
+pub fn read(command: &str, lines: &AtomicU64) -> Reading {
     let words: Vec<&str> = command.split_whitespace().collect();
     let t0 = Instant::now();
     let mut r = Reading { first_ms: -1.0, ..Reading::default() };
@@ -27,6 +29,7 @@ pub fn read(command: &str) -> Reading {
     let mut buf = vec![0u8; 256 << 10];
     while let Ok(n @ 1..) = out.read(&mut buf) {
         r.lines += buf[..n].iter().filter(|b| **b == b'\n').count() as u64;
+        lines.store(r.lines, Ordering::Relaxed);
         if r.first_ms < 0.0 && r.lines > 0 {
             r.first_ms = t0.elapsed().as_secs_f64() * 1e3;
         }

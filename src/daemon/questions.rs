@@ -1,0 +1,97 @@
+//! Questions of operators and scrapes to the Rib, which has routes to move first.
+//!
+//! `bgpctl show routes` on a full table asks four thousand times, and each answer costs others,
+//! who put it into words, several times what it costs the Rib. So while routes come, answers take
+//! one part in [`SHARE`] of the thread's time; the first one, and all of them when nothing
+//! has come for a moment, are given at once.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use starling_bgp::rib::Rib;
+use starling_bgp::types::Time;
+
+use super::clock::Clock;
+
+/// Routes come as long as the last ones came less than this ago.
+const CALM: Duration = Duration::from_millis(50);
+/// After an answer, so many times as long as it took belongs to them …
+const SHARE: u32 = 64;
+/// … but never more: whoever asks has a patience of seconds, and maybe others before it.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// Runs on the Rib's thread, so it must be short.
+pub type Question = Box<dyn FnOnce(&Rib) + Send>;
+
+/// Those that wait.
+#[derive(Default)]
+pub struct Questions {
+    waiting: VecDeque<Question>,
+    /// Until then routes come first …
+    rest: Time,
+    /// … if they still come: until then they do.
+    busy: Time,
+}
+
+impl Questions {
+    /// One more.
+    pub fn push(&mut self, question: Question) {
+        self.waiting.push_back(question);
+    }
+
+    /// Routes came.
+    pub fn busy(&mut self, now: Time) {
+        self.busy = now.after(CALM);
+    }
+
+    /// When the first is to be answered; `None`: there is none.
+    pub fn next_deadline(&self) -> Option<Time> {
+        (!self.waiting.is_empty()).then_some(self.rest.min(self.busy))
+    }
+
+    /// Whether that is now.
+    pub fn are_due(&self, now: Time) -> bool {
+        self.next_deadline().is_some_and(|at| at <= now)
+    }
+
+    /// Answers the first.
+    pub fn answer(&mut self, clock: Clock, rib: &Rib) {
+        let Some(question) = self.waiting.pop_front() else { return };
+        let began = clock.now();
+        question(rib);
+        let now = clock.now();
+        self.rest = now.after((now.since(began) * SHARE).min(LONGEST));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn while_routes_wait_only_part_of_the_time_is_spent_on_answers() {
+        let (clock, rib) = (Clock::start(), Rib::new());
+        let (tell, told) = mpsc::channel();
+        let mut questions = Questions::default();
+        for n in 0..2 {
+            let tell = tell.clone();
+            questions.push(Box::new(move |_| {
+                std::thread::sleep(Duration::from_millis(2));
+                tell.send(n).unwrap();
+            }));
+        }
+        questions.busy(clock.now().after(Duration::from_secs(9)));
+        assert!(questions.are_due(clock.now()), "the first is answered at once");
+        questions.answer(clock, &rib);
+        let next = questions.next_deadline().unwrap();
+        assert!(!questions.are_due(Time(next.0 - 1)), "then routes have their turn");
+        assert!(questions.are_due(next));
+        assert!(next.since(clock.now()) <= LONGEST);
+        questions.busy(clock.now());
+        assert!(questions.next_deadline().unwrap() < next, "unless no more of them come");
+        questions.answer(clock, &rib);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [0, 1], "in order");
+        assert_eq!(questions.next_deadline(), None);
+    }
+}
