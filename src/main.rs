@@ -61,13 +61,15 @@ struct Check {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
-            if let Err(error) = daemon::log::start(run.log_format, &run.log) {
-                return daemon::check::fail(&error);
-            }
+            let log = match daemon::log::start(run.log_format, &run.log) {
+                Ok(log) => log,
+                Err(error) => return daemon::check::fail(&error),
+            };
             daemon::main(daemon::Options {
                 config: run.config,
                 node: run.node,
                 control: run.control,
+                log,
                 tunnel_stand_in: run.tunnel_stand_in,
             })
         }

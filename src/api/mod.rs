@@ -30,6 +30,7 @@
 //! | `GET /v1/pods` | NDJSON, one [`Pod`] a line |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
+//! | `GET /v1/log`; `POST /v1/log` with `filter` (Unix socket only) | [`LogFilter`], what is logged (then) |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
 //! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
 //! | `GET /metrics` | OpenMetrics text |
@@ -179,6 +180,13 @@ pub struct Reason {
     pub subject: String,
     /// The sentence for people, with what to do.
     pub text: String,
+}
+
+/// What the daemon logs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogFilter {
+    /// A level (error, warn, info, debug, trace), or levels of modules: "info,starling_fib=debug".
+    pub filter: String,
 }
 
 /// The answer of `/livez`.

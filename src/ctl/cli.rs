@@ -10,8 +10,10 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::ArgValueCompleter;
 use ipnet::IpNet;
 
+use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
 use super::why::WhyArgs;
@@ -63,6 +65,7 @@ pub enum Command {
     #[command(alias = "neighbour", arg_required_else_help = true)]
     Neighbor {
         /// Its name or address.
+        #[arg(add = ArgValueCompleter::new(complete::neighbours))]
         name: String,
         /// What is done to it.
         #[command(subcommand)]
@@ -80,6 +83,11 @@ pub enum Command {
     /// Policies: which rule decides.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Policy(Policy),
+    /// What the daemon logs; or have it log this until its restart.
+    Log {
+        /// A level (error, warn, info, debug, trace), or levels of modules: info,starling_fib=debug.
+        filter: Option<String>,
+    },
     /// Read the configuration again; a bad file leaves the running one in force.
     Reload,
     /// The versions of bgpctl and of the daemon.
@@ -137,16 +145,21 @@ pub enum Show {
     #[command(alias = "neighbours")]
     Neighbors {
         /// Its name or address.
+        #[arg(add = ArgValueCompleter::new(complete::neighbours))]
         name: Option<String>,
     },
     /// Routes: where they lead, how that is reached, why they are best, what the kernel says.
     #[command(alias = "rib")]
     Routes {
         /// Exactly this prefix, or the route that a packet to this address takes.
-        #[arg(value_name = "PREFIX|ADDR", value_parser = lookup)]
+        #[arg(
+            value_name = "PREFIX|ADDR",
+            value_parser = lookup,
+            add = ArgValueCompleter::new(complete::prefixes)
+        )]
         lookup: Option<Lookup>,
         /// Only paths from this neighbour (name or address).
-        #[arg(long, value_name = "PEER")]
+        #[arg(long, value_name = "PEER", add = ArgValueCompleter::new(complete::neighbours))]
         from: Option<String>,
         /// All paths and attributes, also of paths that are not best or filtered, and why.
         #[arg(long)]
@@ -176,10 +189,14 @@ pub enum Policy {
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct Test {
     /// The destination; of an address, that of its route.
-    #[arg(value_name = "PREFIX|ADDR", value_parser = lookup)]
+    #[arg(
+            value_name = "PREFIX|ADDR",
+            value_parser = lookup,
+            add = ArgValueCompleter::new(complete::prefixes)
+        )]
     pub lookup: Lookup,
     /// The policies of this neighbour (name or address); needed for --out.
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::neighbours))]
     pub peer: Option<String>,
     /// Only import.
     #[arg(long = "in", group = "place")]
@@ -191,7 +208,7 @@ pub struct Test {
     #[arg(long, group = "place")]
     pub kernel: bool,
     /// The route is from this neighbour, or "local" for this node.
-    #[arg(long, value_name = "PEER")]
+    #[arg(long, value_name = "PEER", add = ArgValueCompleter::new(complete::neighbours))]
     pub from: Option<String>,
     /// It carries this one, such as 65000:100, 65000:1:2 or no-export; may be repeated.
     #[arg(long, value_name = "COMMUNITY")]

@@ -17,6 +17,7 @@
 
 pub mod cli;
 pub mod client;
+mod complete;
 pub mod doctor;
 pub mod fib;
 pub mod render;
@@ -27,12 +28,14 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory;
+use clap_complete::CompleteEnv;
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, Lookup, Neighbor, Network, Node, Pod, Policy, PolicyTest,
-    ReloadResult, Route, RouteQuery, Summary, Version,
+    ApiError, BfdSession, FibEntry, LogFilter, Lookup, Neighbor, Network, Node, Pod, Policy,
+    PolicyTest, ReloadResult, Route, RouteQuery, Summary, Version,
 };
 use cli::{Cli, Command, Show, Steering};
 use client::{Client, Failure, Rows};
@@ -47,6 +50,8 @@ const ENOUGH_ROWS: usize = 256;
 
 /// The whole program: from the process's arguments to its exit code.
 pub fn main() -> ExitCode {
+    // Where a shell asks what may come next, this answers and ends the program.
+    CompleteEnv::with_factory(Cli::command).complete();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
@@ -93,6 +98,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
         Command::Why(args) => return why::run(cli, &client, page, args, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,
+        Command::Log { filter } => return log(cli, &client, filter.as_deref(), out).await,
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,
     };
@@ -207,6 +213,27 @@ async fn network(
     } else {
         render::networks(page, &networks, out).map_err(Failure::Output)?;
     }
+    Ok(0)
+}
+
+async fn log(
+    cli: &Cli,
+    client: &Client,
+    filter: Option<&str>,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let body = match filter {
+        None => client.document("/v1/log").await?,
+        Some(filter) => {
+            client.post(&client::with_query("/v1/log", &[("filter", filter.to_owned())])).await?
+        }
+    };
+    let LogFilter { filter } = client::read(&body)?;
+    let told = match cli.json {
+        true => out.write_all(&body),
+        false => writeln!(out, "{filter}"),
+    };
+    told.map_err(Failure::Output)?;
     Ok(0)
 }
 

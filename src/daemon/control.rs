@@ -12,6 +12,7 @@
 mod doctor;
 mod fib;
 pub mod listen;
+mod log;
 mod networks;
 pub mod rows;
 mod steer;
@@ -32,9 +33,9 @@ use ipnet::IpNet;
 use starling_fib::types::Coupling;
 
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Live, Neighbor, Network,
-    Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery, Steer,
-    Summary, Version, Why, WhyQuery,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Live, LogFilter, Neighbor,
+    Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery,
+    Steer, Summary, Version, Why, WhyQuery,
 };
 pub use listen::Listener;
 pub use rows::{Rows, RowsSender};
@@ -105,6 +106,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         query: PolicyQuery,
     ) -> impl Future<Output = Result<Vec<PolicyTest>, Refusal>> + Send;
+    /// What is logged.
+    fn log(&self) -> LogFilter;
+    /// Has this logged from now on; [`Refusal::bad_request`] where it cannot be understood.
+    fn set_log(&self, filter: &str) -> Result<LogFilter, Refusal>;
     /// Reads the configuration again.
     fn reload(&self) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
     /// Whether the node does its job.
@@ -159,6 +164,7 @@ pub fn router<B: Backend>(backend: B) -> Router {
     let originated = [post(networks::add::<B>), post(networks::delete::<B>)];
     routes(post(reload::<B>), session, traffic, originated, true)
         .route("/v1/why", get(why::any::<B>))
+        .route("/v1/log", get(log::shown::<B>).post(log::set::<B>))
         .with_state(backend)
 }
 
@@ -169,6 +175,7 @@ pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let three = [refused(), refused(), refused()];
     routes(refused(), three, two(), two(), false)
         .route("/v1/why", get(why::one_way::<B>))
+        .route("/v1/log", get(log::shown::<B>).post(only_on_the_unix_socket))
         .with_state(backend)
 }
 
@@ -304,7 +311,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         why,doctor,pods,policies,policy/test,reload}, /livez, /readyz and /metrics",
+         why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and /metrics",
     ))
 }
 

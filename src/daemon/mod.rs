@@ -55,6 +55,8 @@ pub struct Options {
     pub node: Option<String>,
     /// The control socket, if said.
     pub control: Option<PathBuf>,
+    /// The log that runs.
+    pub log: log::Log,
     /// Accept a device of any kind as the tunnel.
     pub tunnel_stand_in: bool,
 }

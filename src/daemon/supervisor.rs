@@ -113,7 +113,9 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
 
     let (requests, mut inbox) = mpsc::channel(8);
-    let view = View::new(clock, supervisor.roster.subscribe(), rib, fib, bfd, callers, requests);
+    let log = supervisor.options.log.clone();
+    let view =
+        View::new(clock, supervisor.roster.subscribe(), rib, fib, bfd, callers, requests, log);
     let (stop, stopping) = watch::channel(false);
     let socket = supervisor.socket();
     let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node,
-    PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery,
-    Steer, Summary, Why, WhyQuery, Wish,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, LogFilter, Neighbor, Network,
+    Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route,
+    RouteQuery, Steer, Summary, Why, WhyQuery, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -32,6 +32,8 @@ pub(crate) struct Behaviour {
     pub(crate) bad_file: AtomicBool,
     /// What an operator added.
     pub(crate) added: Mutex<Vec<IpNet>>,
+    /// What is logged.
+    pub(crate) logged: Mutex<String>,
     /// An actor is stuck.
     pub(crate) stuck: AtomicBool,
 }
@@ -174,6 +176,19 @@ impl Backend for Memory {
     async fn policy_test(&self, query: PolicyQuery) -> Result<Vec<PolicyTest>, Refusal> {
         let place = |test: &PolicyTest| query.place.is_none_or(|place| place == test.place);
         Ok(sample::policy_tests().into_iter().filter(place).collect())
+    }
+
+    fn log(&self) -> LogFilter {
+        LogFilter { filter: self.0.logged.lock().unwrap().clone() }
+    }
+
+    fn set_log(&self, filter: &str) -> Result<LogFilter, Refusal> {
+        if filter.contains("nonsense") {
+            let error = ApiError::new("\"nonsense=loud\": invalid filter directive");
+            return Err(Refusal::bad_request(error));
+        }
+        filter.clone_into(&mut self.0.logged.lock().unwrap());
+        Ok(Backend::log(self))
     }
 
     async fn reload(&self) -> Result<ReloadResult, Refusal> {

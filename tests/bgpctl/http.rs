@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use starling::api::{
-    BfdSession, Diagnosis, FibEntry, Neighbor, Node, Pod, Route, Summary, Version,
+    BfdSession, Diagnosis, FibEntry, LogFilter, Neighbor, Node, Pod, Route, Summary, Version,
 };
 use starling::daemon::control::Listener;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -176,6 +176,20 @@ async fn a_reload_that_fails_is_422_and_tells() {
 }
 
 #[tokio::test]
+async fn what_is_logged_is_told_and_changed() {
+    let daemon = Daemon::start().await;
+    let log: LogFilter = daemon.get("/v1/log").await;
+    assert_eq!(log.filter, "");
+    let (status, body) = daemon.ask("POST", "/v1/log?filter=info,starling_fib%3Ddebug").await;
+    assert_eq!(status, 200, "{body}");
+    let log: LogFilter = daemon.get("/v1/log").await;
+    assert_eq!(log.filter, "info,starling_fib=debug");
+    for path in ["/v1/log", "/v1/log?filter=a&filter=b", "/v1/log?filter=nonsense"] {
+        assert_eq!(daemon.ask("POST", path).await.0, 400, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn tcp_reads_and_never_writes() {
     let listener = Listener::tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.tcp_address().unwrap();
@@ -190,11 +204,13 @@ async fn tcp_reads_and_never_writes() {
     assert_eq!(ask("GET", "/v1/summary").await.0, 200);
     assert_eq!(ask("GET", "/metrics").await.0, 200);
     assert_eq!(ask("GET", "/v1/networks").await.0, 200);
+    assert_eq!(ask("GET", "/v1/log").await.0, 200);
     let networks = "/v1/networks/add?prefix=10.50.0.0/16";
     let steered = ["down", "up", "refresh", "drain", "undrain"];
     let steered = steered.map(|verb| format!("/v1/neighbors/gw0/{verb}"));
     let others = [
         "/v1/reload",
+        "/v1/log?filter=debug",
         networks,
         "/v1/networks/delete",
         "/v1/fib/couple",

@@ -7,6 +7,7 @@
 mod backend;
 mod bird;
 mod command;
+mod complete;
 mod http;
 mod look;
 mod sample;

@@ -18,6 +18,7 @@ mod fib;
 mod isolation;
 mod kernel;
 mod links;
+mod log;
 mod mesh;
 mod networks;
 mod places;

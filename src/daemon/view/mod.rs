@@ -30,13 +30,14 @@ use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
 use super::fib::FibHandle;
+use super::log::Log;
 use super::metrics::{Pods, Scrape};
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Neighbor, Network, Node, Pod,
-    Policy, PolicyQuery, PolicyTest, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
-    Summary, Why, WhyQuery,
+    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, LogFilter, Neighbor, Network,
+    Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready, ReloadResult, Route,
+    RouteQuery, Steer, Summary, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -49,6 +50,7 @@ pub struct View {
     bfd: BfdHandle,
     callers: Callers,
     supervisor: mpsc::Sender<Request>,
+    log: Log,
     /// Held while the operator's networks change.
     networks: Arc<Mutex<()>>,
     examination: doctor::Last,
@@ -64,9 +66,10 @@ impl View {
         bfd: BfdHandle,
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
+        log: Log,
     ) -> View {
         let (networks, examination) = Default::default();
-        View { clock, roster, rib, fib, bfd, callers, supervisor, networks, examination }
+        View { clock, roster, rib, fib, bfd, callers, supervisor, log, networks, examination }
     }
 
     fn roster(&self) -> Roster {
@@ -205,6 +208,19 @@ impl Backend for View {
 
     async fn policy_test(&self, query: PolicyQuery) -> Result<Vec<PolicyTest>, Refusal> {
         self.tested(query).await
+    }
+
+    fn log(&self) -> LogFilter {
+        LogFilter { filter: self.log.filter() }
+    }
+
+    fn set_log(&self, filter: &str) -> Result<LogFilter, Refusal> {
+        self.log.set(filter).map_err(|error| {
+            let hint = "levels are error, warn, info, debug, trace, off";
+            Refusal::bad_request(ApiError::new(error).hint(hint))
+        })?;
+        tracing::info!("the operator has `{}` logged", self.log.filter());
+        Ok(Backend::log(self))
     }
 
     async fn reload(&self) -> Result<ReloadResult, Refusal> {

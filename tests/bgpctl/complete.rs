@@ -1,0 +1,43 @@
+//! What bash offers, asked as bash asks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::http::Daemon;
+
+/// What bash would offer for the last word of `line`.
+async fn offered(socket: &Path, line: &str) -> Vec<String> {
+    let script = r#"
+        source <(COMPLETE=bash "$0")
+        COMP_WORDS=(bgpctl "$@") COMP_CWORD=$#
+        _clap_complete_bgpctl bgpctl "${!#}"
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mut command = Command::new("bash");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_bgpctl")]).args(line.split(' '));
+    command.env("STARLING_SOCKET", socket).kill_on_drop(true);
+    let out = tokio::time::timeout(Duration::from_secs(20), command.output());
+    let out = out.await.expect("an end").unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_shell_completes_commands_neighbours_and_prefixes() {
+    let daemon = Daemon::start().await;
+    let of = async |line: &str| offered(&daemon.socket, line).await;
+    assert_eq!(of("show ro").await, ["routes"]);
+    assert_eq!(of("neighbor serv").await, ["server2", "server3"]);
+    assert_eq!(of("neighbor 10.1.5.1").await, ["10.1.5.11", "10.1.5.1"]);
+    assert_eq!(of("show routes --from tr").await, ["transit"]);
+    assert_eq!(of("show routes 192.168.16").await, ["192.168.169.192/26"]);
+}
+
+#[tokio::test]
+async fn without_a_daemon_a_shell_offers_what_needs_none() {
+    let nowhere = Path::new("/nonexistent/control.sock");
+    assert_eq!(offered(nowhere, "show ro").await, ["routes"]);
+    assert!(offered(nowhere, "neighbor serv").await.is_empty());
+}
