@@ -31,7 +31,7 @@ use super::neighbours::Neighbours;
 use super::peer::{Command, Report};
 use super::rib::{self, Control, RibHandle};
 use super::roster::{Request, Roster};
-use super::view::View;
+use super::view::{Actors, View};
 use super::watch::ConfigWatch;
 use super::{Options, fib, identity};
 use crate::api::ReloadResult;
@@ -114,8 +114,8 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
-    let view =
-        View::new(clock, supervisor.roster.subscribe(), rib, fib, bfd, callers, requests, log);
+    let actors = Actors { rib, fib, bfd };
+    let view = View::new(clock, supervisor.roster.subscribe(), actors, callers, requests, log);
     let (stop, stopping) = watch::channel(false);
     let socket = supervisor.socket();
     let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;

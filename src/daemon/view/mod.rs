@@ -56,14 +56,23 @@ pub struct View {
     examination: doctor::Last,
 }
 
+/// Whom a view asks.
+#[derive(Clone, Debug)]
+pub struct Actors {
+    /// Routes.
+    pub rib: RibHandle,
+    /// The kernel's side.
+    pub fib: FibHandle,
+    /// Liveness.
+    pub bfd: BfdHandle,
+}
+
 impl View {
     /// A view of these.
     pub fn new(
         clock: Clock,
         roster: watch::Receiver<Roster>,
-        rib: RibHandle,
-        fib: FibHandle,
-        bfd: BfdHandle,
+        Actors { rib, fib, bfd }: Actors,
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
         log: Log,
