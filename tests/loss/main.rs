@@ -44,7 +44,7 @@ const PACE: Duration = Duration::from_millis(1);
 /// The option that plays the scenes with tunnels alone.
 const TUNNELS: &str = "--tunnels";
 /// The machine that has them may take so long.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(900);
 
 type Play = fn(&mut Mesh, Software) -> Result<Vec<Seen>>;
 

@@ -1,5 +1,6 @@
 //! The tunnel device: there, of the right kind, up, with room for what it carries (RFC 2003: 20
-//! octets of the underlay's MTU are the outer header's), and addressed.
+//! octets of the underlay's MTU are the outer header's), addressed, without a far end of its own or
+//! a ban on fragments, and in the VRF of the routes that lead into it.
 
 use starling_fib::types::Link;
 
@@ -38,6 +39,11 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
         let cure = format!("ip link set {0} name {0}-other; bgpctl reload", tunnel.device);
         return notes.sick(Level::Problem, &tunnel.device, text, cure);
     }
+    if let Some(remote) = link.remote {
+        let text = format!("it leads to {remote} alone: a tunnel for all nodes has no far end");
+        let cure = format!("ip link del {}; bgpctl reload", tunnel.device);
+        return notes.sick(Level::Problem, &tunnel.device, text, cure);
+    }
     if !link.up {
         let text = "it is down: no packet leaves or enters by it";
         notes.sick(
@@ -48,6 +54,22 @@ pub fn check(facts: &Facts, notes: &mut Notes) {
         );
     }
     mtu(configured, host, link, notes);
+    if link.pmtudisc {
+        let text = "it is pmtudisc: where a path carries less than this node's own link, packets \
+                    that allow fragments are lost";
+        let cure = format!("ip link set {} type ipip ttl inherit nopmtudisc", tunnel.device);
+        notes.sick(Level::Warning, &tunnel.device, text, cure);
+    }
+    let table = configured.plan.fib.table;
+    let vrf = host.links.iter().find(|vrf| vrf.vrf == Some(table));
+    if let Some(vrf) = vrf.filter(|vrf| link.master != Some(vrf.index)) {
+        let text = format!(
+            "it is not in {0}: what comes out of it is not looked up in table {table}",
+            vrf.name
+        );
+        let cure = format!("ip link set {} master {}", tunnel.device, vrf.name);
+        notes.sick(Level::Problem, &tunnel.device, text, cure);
+    }
     let addresses = host.addresses.iter().filter(|known| known.device == link.index);
     let addresses: Vec<std::net::IpAddr> = addresses.map(|known| known.address.addr()).collect();
     match tunnel.address {

@@ -72,6 +72,21 @@ fn the_tunnel_is_there_and_as_it_should_be() {
     says(&bridge, "tunnel", Level::Problem, "a bridge device", "name tunl0-other");
     let down = with_host(|host| host.links[2].up = false);
     says(&down, "tunnel", Level::Problem, "down", "ip link set tunl0 up");
+    let far = with_host(|host| host.links[2].remote = Some("192.0.2.1".parse().unwrap()));
+    says(&far, "tunnel", Level::Problem, "leads to 192.0.2.1 alone", "ip link del tunl0");
+    let whole = with_host(|host| host.links[2].pmtudisc = true);
+    says(&whole, "tunnel", Level::Warning, "allow fragments", "ttl inherit nopmtudisc");
+    let in_vrf = |master| {
+        sick(|facts| {
+            let vrf = Link { vrf: Some(1000), ..link(9, "blue", Some("vrf"), 65536) };
+            facts.host.links.push(vrf);
+            facts.host.links[2].master = master;
+            facts.configured = Ok(configured(&format!("{TOML}[kernel]\ntable = 1000\n")));
+        })
+    };
+    let outside = in_vrf(None);
+    says(&outside, "tunnel", Level::Problem, "not in blue", "ip link set tunl0 master blue");
+    assert_eq!(examine(&in_vrf(Some(9))).worst, Level::Ok);
     let unaddressed = with_host(|host| host.addresses.truncate(1));
     says(&unaddressed, "tunnel", Level::Warning, "10.244.1.0", "10.244.1.0/32 dev tunl0");
 }
