@@ -203,8 +203,8 @@ fn scenes() -> Vec<Scene> {
         Scene {
             start: tunnels::start,
             events: vec![
-                free("with tunnels: a daemon is stopped (SIGTERM) and started", restart::stop),
-                free("with tunnels: it is killed (SIGKILL) and started", restart::kill),
+                free("with tunnels: a daemon is stopped and started", restart::stop),
+                free("with tunnels: it is killed and started", restart::kill),
                 Event {
                     rows: vec![
                         ("a pool from cross-subnet to never", Allowed::Nothing),
