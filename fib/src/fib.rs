@@ -5,7 +5,8 @@
 //!
 //! It is level-triggered. What may have changed makes its prefixes *dirty*; whenever nothing is
 //! under way, the dirty ones are compared with what the kernel holds and the difference is
-//! applied. At most one `Apply` or `Dump` is under way. What comes meanwhile is merged into what
+//! applied. While one `Apply` is carried out the next is handed out, about other prefixes, so that
+//! the kernel never waits; a `Dump` is under way alone. What comes meanwhile is merged into what
 //! follows. News that may be lost, and every failed op, make what the kernel holds unknown: then
 //! nothing is written before a dump came. Routes found at the start are a predecessor's: wrong
 //! ones whose prefix is wanted are put right at once, unwanted ones stay until `Settled`.
@@ -19,7 +20,7 @@ mod coupling;
 mod hear;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,11 +44,15 @@ use crate::ways::Ways;
 #[derive(Debug)]
 enum Work {
     Idle,
-    Applying(Writing),
+    /// Never without one.
+    Applying(VecDeque<Writing>),
     /// Events that come meanwhile may be older or newer than the answer: they are kept, and
     /// learned again on top of it.
     Dumping(Vec<KernelEvent>),
 }
+
+/// So many batches are the kernel's at once: one that it writes, and one that waits for it.
+const UNDER_WAY: usize = 2;
 
 /// What is being written.
 #[derive(Debug)]
@@ -89,9 +94,9 @@ pub struct Fib {
     settled: bool,
     to_sweep: bool,
     /// Before `Settled`: prefixes that the Rib itself took back, so no predecessor's.
-    withdrawn: BTreeSet<IpNet>,
+    withdrawn: PrefixMap<()>,
     /// After it: prefixes of leftovers on their way out, and how many are gone.
-    sweeping: BTreeSet<IpNet>,
+    sweeping: PrefixMap<()>,
     swept: usize,
     warned: BTreeSet<IpAddr>,
     /// Pools held as a whole: what the Rib does not want there is wanted as unreachable.
@@ -130,8 +135,8 @@ impl Fib {
             occupied: BTreeMap::new(),
             settled: false,
             to_sweep: false,
-            withdrawn: BTreeSet::new(),
-            sweeping: BTreeSet::new(),
+            withdrawn: PrefixMap::default(),
+            sweeping: PrefixMap::default(),
             swept: 0,
             warned: BTreeSet::new(),
             held: BTreeSet::new(),
@@ -157,7 +162,7 @@ impl Fib {
             }
             FibIn::Settled => {
                 self.settled = true;
-                self.withdrawn.clear();
+                self.withdrawn = PrefixMap::default();
                 self.to_sweep = true;
             }
             FibIn::Couple(coupling) => self.set_coupling(coupling, now, out),
@@ -279,7 +284,7 @@ impl Fib {
             let known = wants.get(pool);
             if known.is_none() || known == Some(&Target::Unreachable) {
                 wants.set(pool, target, context);
-                self.withdrawn.insert(pool);
+                self.withdrawn.insert(pool, ());
                 self.dirty.push(pool);
             }
         }
@@ -297,10 +302,10 @@ impl Fib {
                 self.dirty.push(prefix);
             }
             if !gone {
-                self.withdrawn.remove(&prefix);
-                self.sweeping.remove(&prefix);
+                self.withdrawn.remove(prefix);
+                self.sweeping.remove(prefix);
             } else if !self.settled {
-                self.withdrawn.insert(prefix);
+                self.withdrawn.insert(prefix, ());
             }
         }
     }
@@ -316,8 +321,16 @@ impl Fib {
         self.tell(out);
         let due = self.retry.due(now);
         self.dirty.extend(due);
-        if !matches!(self.work, Work::Idle) {
-            return;
+        match &self.work {
+            Work::Idle => {}
+            Work::Applying(writings) => {
+                let is_to_read = self.reading.deadline().is_some_and(|due| due <= now);
+                if writings.len() < UNDER_WAY && self.sure && self.is_coupled() && !is_to_read {
+                    self.apply(out);
+                }
+                return;
+            }
+            Work::Dumping(_) => return,
         }
         if self.config.is_some() && self.reading.begin(now) {
             self.work = Work::Dumping(Vec::new());

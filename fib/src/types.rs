@@ -528,8 +528,9 @@ pub struct Cost {
 /// What the Fib wants done.
 #[derive(Debug)]
 pub enum FibOut {
-    /// Carry these out in order and answer `Applied`. Not sent again before the answer. Shared:
-    /// the Fib wants to know what was asked when the answer comes.
+    /// Carry these out in order and answer `Applied`. Two of them are under way at most, and are
+    /// carried out and answered one after the other. Shared: the Fib wants to know what was asked
+    /// when the answer comes.
     Apply(Arc<Vec<RouteOp>>),
     /// Read everything and answer `Dumped` or `DumpFailed`.
     Dump,

@@ -222,7 +222,9 @@ impl Fib {
         let Some(config) = &self.config else { return false };
         let is_own = |address: &Address| config.addresses.contains(&address.address.addr());
         let written = |device: u32| match &self.work {
-            Work::Applying(writing) => writing.devices.contains(&device),
+            Work::Applying(writings) => {
+                writings.iter().any(|writing| writing.devices.contains(&device))
+            }
             Work::Idle | Work::Dumping(_) => false,
         };
         let used = |device: u32| written(device) || self.world.have().uses(device);

@@ -62,6 +62,68 @@ fn cross_subnet_is_direct_to_rack_mates_and_tunnelled_to_the_other_rack() {
     assert_eq!(rig.applied.len(), ops);
 }
 
+/// What the Fib has asked the kernel for and had no answer to: the prefixes of each batch.
+fn under_way(rig: &Rig) -> Vec<Vec<String>> {
+    let batches = rig.queue.iter().filter_map(|out| match out {
+        FibOut::Apply(ops) => Some(ops),
+        _ => None,
+    });
+    let prefix = |op: &RouteOp| match op {
+        RouteOp::Add(new) | RouteOp::Replace { new, .. } => new.key.prefix.to_string(),
+        RouteOp::Delete(old) => format!("not {}", old.key.prefix),
+    };
+    batches.map(|ops| ops.iter().map(prefix).collect()).collect()
+}
+
+#[test]
+fn a_second_batch_waits_at_the_kernel_and_is_about_other_prefixes() {
+    let mut rig = rack();
+    rig.want("10.9.1.0/24", &["10.1.5.11"]);
+    rig.want("10.9.2.0/24", &["10.1.5.11"]);
+    rig.want("10.9.3.0/24", &["10.1.5.11"]);
+    assert_eq!(under_way(&rig), [["10.9.1.0/24"], ["10.9.2.0/24"]], "and no third");
+    rig.want("10.9.1.0/24", &["10.1.5.12"]);
+    assert!(rig.serve());
+    assert_eq!(
+        under_way(&rig),
+        [vec!["10.9.2.0/24"], vec!["10.9.3.0/24", "10.9.1.0/24"]],
+        "what changed while it was written follows when it is known to be there"
+    );
+    // A prefix of a batch that waits is left to it, also when there is room for another.
+    rig.drop("10.9.2.0/24");
+    rig.want("10.9.4.0/24", &["10.1.5.11"]);
+    assert!(rig.serve());
+    assert_eq!(
+        under_way(&rig),
+        [vec!["10.9.3.0/24", "10.9.1.0/24"], vec!["10.9.4.0/24", "not 10.9.2.0/24"]]
+    );
+    rig.run();
+    assert_eq!(
+        rig.table(),
+        [
+            "10.9.1.0/24 via 10.1.5.12 dev net0 proto 12 metric 0",
+            "10.9.3.0/24 via 10.1.5.11 dev net0 proto 12 metric 0",
+            "10.9.4.0/24 via 10.1.5.11 dev net0 proto 12 metric 0",
+        ]
+    );
+}
+
+#[test]
+fn a_batch_that_waits_counts_though_the_one_before_failed() {
+    let mut rig = rack();
+    rig.kernel.fail_op(1, ENETUNREACH);
+    rig.want("10.9.1.0/24", &["10.1.5.11"]);
+    rig.want("10.9.2.0/24", &["10.1.5.11"]);
+    assert!(rig.serve());
+    rig.want("10.9.3.0/24", &["10.1.5.11"]);
+    assert_eq!(under_way(&rig), [["10.9.2.0/24"]], "nothing is added before the table was read");
+    let dumps = rig.dumps;
+    rig.run();
+    assert_eq!(rig.dumps, dumps + 1);
+    rig.pass(10 * SECOND);
+    assert_eq!(rig.table().len(), 3);
+}
+
 #[test]
 fn always_encapsulates_to_neighbours_on_the_same_wire() {
     let mut kernel = Kernel::new();

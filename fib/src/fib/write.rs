@@ -1,6 +1,7 @@
 //! What the Fib has written to the kernel: planning a batch, and what became of it.
 //!
-//! In: dirty prefixes, and the answer to an `Apply`. Out: at most one `Apply` at a time. Of an op
+//! In: dirty prefixes, and the answer to an `Apply`. Out: an `Apply`, and while that is carried out
+//! one more, about other prefixes. Of an op
 //! that failed only the dump that follows knows what it left; the others count as done.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +12,13 @@ use ipnet::IpNet;
 
 use super::{Fib, Work, Writing};
 use crate::plan::{Batch, Desired, Verdict, plan};
+use crate::prefixes::PrefixMap;
 use crate::types::{FibOut, KernelRoute, OpFailure, Report, RouteOp};
 use crate::want::key_of;
 
 /// Ops handed out at once: enough to make the round trip cheap, few enough that memory stays
 /// small and that other news is heard between two batches of a full table.
-pub(super) const BATCH: usize = 16 * 1024;
+pub(super) const BATCH: usize = 4 * 1024;
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
@@ -29,8 +31,11 @@ impl Fib {
         now: Duration,
         out: &mut Vec<FibOut>,
     ) {
-        let work = std::mem::replace(&mut self.work, Work::Idle);
-        let Work::Applying(Writing { ops, .. }) = work else { return };
+        let Work::Applying(writings) = &mut self.work else { return };
+        let Some(Writing { ops, .. }) = writings.pop_front() else { return };
+        if writings.is_empty() {
+            self.work = Work::Idle;
+        }
         let mut failed: BTreeMap<IpNet, Vec<OpFailure>> = BTreeMap::new();
         for failure in failures {
             failed.entry(prefix_of(&failure.op)).or_default().push(failure);
@@ -50,12 +55,14 @@ impl Fib {
                     self.world.wrote(Some(old), None);
                 }
             }
-            if let (RouteOp::Delete(_), true) = (op, self.sweeping.remove(&prefix)) {
+            if let (RouteOp::Delete(_), true) = (op, self.sweeping.remove(prefix).is_some()) {
                 self.swept += 1;
             }
         }
-        for (prefix, more) in std::mem::take(&mut self.flying).iter() {
-            if *more || failed.contains_key(&prefix) {
+        for prefix in ops.iter().map(prefix_of) {
+            // Of several ops for one prefix the first speaks for all.
+            let Some(more) = self.flying.remove(prefix) else { continue };
+            if more || failed.contains_key(&prefix) {
                 self.dirty.push(prefix);
             } else {
                 self.retry.settled(prefix);
@@ -94,7 +101,10 @@ impl Fib {
         let leftovers: Vec<IpNet> =
             self.world.have().prefixes().filter(|prefix| !self.wants.contains(*prefix)).collect();
         self.dirty.extend(leftovers.iter().copied());
-        self.sweeping = leftovers.into_iter().collect();
+        self.sweeping = PrefixMap::default();
+        for prefix in leftovers {
+            self.sweeping.insert(prefix, ());
+        }
     }
 
     /// Plans what is dirty and hands it out, the last prefix first: the kernel's IPv4 trie looks for
@@ -107,6 +117,10 @@ impl Fib {
             if self.retry.waits(prefix) {
                 continue;
             }
+            if let Some(more) = self.flying.get_mut(prefix) {
+                *more = true;
+                continue;
+            }
             let before = batch.len();
             let verdict = self.plan(prefix, &mut batch, out);
             if batch.len() > before {
@@ -114,7 +128,7 @@ impl Fib {
                 self.flying.insert(prefix, verdict != Verdict::Ops);
             } else {
                 self.retry.settled(prefix);
-                self.sweeping.remove(&prefix);
+                self.sweeping.remove(prefix);
             }
         }
         if batch.is_empty() {
@@ -138,7 +152,11 @@ impl Fib {
                 devices.insert(last);
             }
         }
-        self.work = Work::Applying(Writing { ops: ops.clone(), devices });
+        let writing = Writing { ops: ops.clone(), devices };
+        match &mut self.work {
+            Work::Applying(writings) => writings.push_back(writing),
+            Work::Idle | Work::Dumping(_) => self.work = Work::Applying([writing].into()),
+        }
         out.push(FibOut::Apply(ops));
     }
 
@@ -151,7 +169,7 @@ impl Fib {
         let Some(context) = self.context() else { return Verdict::Right };
         let target = self.wants.get(prefix);
         let wanted = target.is_some();
-        let desired = if wanted || self.settled || self.withdrawn.contains(&prefix) {
+        let desired = if wanted || self.settled || self.withdrawn.contains(prefix) {
             self.wants.desired_of(prefix, target, context)
         } else {
             // A predecessor's: its peer may announce it yet.

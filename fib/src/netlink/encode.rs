@@ -36,11 +36,15 @@ const RT_TABLE_UNSPEC: u8 = 0;
 
 /// The op cannot be put in a message: more next hops than RTA_MULTIPATH holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// Appends the request for `op`, numbered `sequence`, to `batch`. A full table is a hundred million
 /// octets of these: they are written in place, without a value for each attribute in between.
-pub(super) fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Result<(), TooLong> {
+///
+/// # Errors
+///
+/// The route has too many next hops; nothing is appended then.
+pub fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Result<(), TooLong> {
     let (kind, flags, route) = match op {
         RouteOp::Add(new) => (libc::RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, new),
         RouteOp::Replace { new, .. } if is_exact(op) => {

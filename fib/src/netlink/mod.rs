@@ -20,7 +20,7 @@ mod ask;
 mod codec_tests;
 mod decode;
 mod dump;
-mod encode;
+pub mod encode;
 mod events;
 mod forwarding;
 mod neighbours;
