@@ -59,7 +59,7 @@ soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no
 	@$(ROOT) tests/vm/install lab
 	$(ROOT) env SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test interop soak
 
-bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3, about an hour each)
+bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3: 40 minutes; GROWTH=1)
 	@$(ROOT) tests/vm/install lab
 	@$(ROOT) tests/vm/install bench
 	cargo build --release
