@@ -23,6 +23,7 @@ mod many;
 mod mesh;
 mod replace;
 mod restart;
+mod room;
 mod table;
 mod told;
 mod tunnels;
@@ -35,6 +36,7 @@ use anyhow::anyhow;
 use starling_lab::{Result, has_ipip, vm};
 
 use mesh::{Mesh, Software};
+use room::{Room, times_full};
 use table::{Allowed, Row, Seen};
 use told::Told;
 
@@ -330,18 +332,8 @@ fn elsewhere(scenes: &[&Scene]) -> Outcome {
         .collect()
 }
 
-/// How often the kernel had no room for another neighbour entry. Its limits are for all namespaces
-/// of the host together, so that somebody else's network can take the packets from this one.
-fn times_full() -> u64 {
-    let of = |table: &str| {
-        let text = std::fs::read_to_string(format!("/proc/net/stat/{table}")).unwrap_or_default();
-        let last = |line: &str| u64::from_str_radix(line.split_whitespace().last()?, 16).ok();
-        text.lines().skip(1).filter_map(last).sum::<u64>()
-    };
-    of("arp_cache") + of("ndisc_cache")
-}
-
 fn run(asked: &Asked) -> Result<bool> {
+    let _room = Room::make();
     let full = times_full();
     let scenes: Vec<Scene> = scenes().into_iter().filter(|scene| asked.for_this(scene)).collect();
     let has_ipip = has_ipip()?;
