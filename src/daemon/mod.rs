@@ -27,6 +27,7 @@ pub mod identity;
 mod keyring;
 mod listen;
 pub mod log;
+mod memory;
 mod metrics;
 mod moved;
 mod neighbours;

@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bridge;
 use super::clock::Clock;
+use super::memory::{self, HighWater};
 use super::pulls::Pulls;
 use super::questions::{Question, Questions};
 
@@ -104,6 +105,7 @@ pub fn spawn(
             sessions: BTreeMap::new(),
             pulls: Pulls::default(),
             questions: Questions::default(),
+            table: HighWater::default(),
             to_fib: VecDeque::new(),
             forwarding,
         };
@@ -118,6 +120,7 @@ struct Pump {
     sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
     pulls: Pulls,
     questions: Questions,
+    table: HighWater,
     to_fib: VecDeque<FibIn>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
@@ -182,6 +185,9 @@ impl Pump {
                     self.rib.handle(self.clock.now(), RibIn::Pull { peer, room }, &mut out);
                     self.deliver_all(&mut out);
                 }
+            }
+            if resting && self.table.has_fallen(self.rib.destinations().iter().sum()) {
+                memory::give_back();
             }
         }
     }

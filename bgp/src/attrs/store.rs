@@ -16,6 +16,9 @@ pub struct AttrId(pub u32);
 /// An index of fewer sets is not worth being made smaller.
 const SMALL: usize = 4096;
 
+/// So many sets are looked up together.
+const TOGETHER: usize = 32;
+
 /// A set and how many uses it has.
 #[derive(Debug)]
 struct Used {
@@ -58,6 +61,26 @@ impl AttrStore {
         let number = sets.insert(Used { set, uses: 1 });
         index.insert_unique(hash, number, |number| hash_of(sets, *number));
         AttrId(number)
+    }
+
+    /// The numbers of several sets. Where those lie that may be the same is looked up together:
+    /// the misses of one do not wait for those of another.
+    pub fn intern_all(&mut self, sets: Vec<AttrSet>) -> Vec<AttrId> {
+        let mut ids = Vec::with_capacity(sets.len());
+        let mut sets = sets.into_iter();
+        while !sets.as_slice().is_empty() {
+            let next = sets.as_slice().get(..TOGETHER).unwrap_or(sets.as_slice());
+            let known = next.iter().map(|set| self.index.find(set.hash(), |_| true).copied());
+            let mut candidates = [None; TOGETHER];
+            candidates.iter_mut().zip(known).for_each(|(to, known)| *to = known);
+            let there = candidates.iter().flatten().filter_map(|number| self.sets.get(*number));
+            // Read, and the first of their bytes, so that they are there when compared.
+            let octets = there.filter_map(|used| used.set.bytes().first());
+            std::hint::black_box(octets.fold(0, |all, octet| all | octet));
+            let count = next.len();
+            ids.extend(sets.by_ref().take(count).map(|set| self.intern(set)));
+        }
+        ids
     }
 
     /// Counts `n` uses more. Nothing happens if `id` is not in use.

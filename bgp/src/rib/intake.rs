@@ -45,19 +45,17 @@ impl Intake<'_> {
         let id = table.at_or_insert(prefix, spot);
         let Some(dest) = table.get_mut(id) else { return };
         let family = slot_of(P::FAMILY);
-        let mut path = Path::new(source, received, used, since, verdict);
-        if watch.is_some() {
-            path = path.judged(used, verdict, true);
-        }
         let old = dest.paths.of_mut(source);
         let counted = old.as_ref().is_some_and(|old| old.verdict() != Verdict::Over);
-        if !counted && self.room(family, max) == 0 {
-            path = Path::new(source, received, received, since, Verdict::Over);
-        }
+        let (used, verdict) = match counted || self.room(family, max) > 0 {
+            true => (used, verdict),
+            false => (received, Verdict::Over),
+        };
+        let path = Path::new(source, received, used, since, (verdict, watch.is_some()));
         match old {
             Some(old)
                 if (old.received, old.used) == (path.received, path.used)
-                    && old.aged(false).has_marks_of(&path) =>
+                    && old.aged(false).has_marks_of(path) =>
             {
                 if old.is_stale() {
                     // Said again: that is all the news there is.
@@ -84,7 +82,7 @@ impl Intake<'_> {
     }
 
     /// A path is there now.
-    #[inline]
+    #[inline(always)]
     fn take_up(&mut self, path: Path, family: usize, hop: Option<HopId>, watch: Option<HopId>) {
         self.sources.acquire(path.source());
         self.sets.retain(path.received);

@@ -45,7 +45,6 @@ use self::peers::Peers;
 use self::receive::Progress;
 use self::settle::Settle;
 use self::stale::Waits;
-use crate::attrs::AttrId;
 use crate::export::Exports;
 use crate::msg::{FibBatch, NexthopNews, PeerPolicy, RibConfig, RibIn, RibOut, RouteBatch};
 use crate::table::{Sets, Sources, Tables};
@@ -135,7 +134,7 @@ impl Rib {
         }
         // Interned once a batch; the references of this function go at its end.
         let sets = std::mem::take(&mut batch.attrs);
-        let ids: Vec<AttrId> = sets.into_iter().map(|set| self.sets.intern(set)).collect();
+        let ids = self.sets.intern_all(sets);
         let mut from = 0;
         loop {
             let Rib { tables, peers, sets, nexthops, sources, .. } = self;

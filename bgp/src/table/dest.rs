@@ -43,30 +43,32 @@ pub(crate) struct Path {
     pub(crate) used: AttrId,
     /// Seconds since the origin of [`crate::types::Time`].
     pub(crate) since: u32,
-    /// The source's number, lowest octet first. Sixteen million sources do not fit into any
-    /// machine we run on.
-    source: [u8; 3],
+    /// The source's number in two pieces. Sixteen million sources do not fit into any machine we
+    /// run on. (Not an array of three: that lies in memory while a path is made, and to read it
+    /// from there as a whole waits for every store that is under way, misses among them.)
+    source_low: u16,
+    source_high: u8,
     mark: Mark,
 }
 
 impl Path {
-    /// A fresh path.
+    /// A fresh path. `watched`: rules asked where its next hop is.
+    #[inline(always)]
     pub(crate) fn new(
         source: SourceId,
         received: AttrId,
         used: AttrId,
         since: u32,
-        verdict: Verdict,
+        (verdict, watched): (Verdict, bool),
     ) -> Path {
-        let [a, b, c, _] = source.0.to_le_bytes();
-        let path = Path { received, used, since, source: [a, b, c], mark: Mark::Accepted };
-        path.marked(verdict, false, false)
+        let (source_low, source_high) = (source.0 as u16, (source.0 >> 16) as u8);
+        let mark = Mark::of(verdict, false, watched);
+        Path { received, used, since, source_low, source_high, mark }
     }
 
     #[inline]
     pub(crate) fn source(&self) -> SourceId {
-        let [a, b, c] = self.source;
-        SourceId(u32::from_le_bytes([a, b, c, 0]))
+        SourceId(u32::from(self.source_high) << 16 | u32::from(self.source_low))
     }
 
     #[inline]
@@ -129,14 +131,21 @@ impl Path {
 
     /// Whether import made the same of both.
     #[inline]
-    pub(crate) fn has_marks_of(&self, other: &Path) -> bool {
+    pub(crate) fn has_marks_of(self, other: Path) -> bool {
         self.mark == other.mark
     }
 
     /// The same with other marks. What was not judged is not watched.
     #[inline]
     fn marked(self, verdict: Verdict, stale: bool, watched: bool) -> Path {
-        let mark = match (verdict, stale, watched) {
+        Path { mark: Mark::of(verdict, stale, watched), ..self }
+    }
+}
+
+impl Mark {
+    #[inline(always)]
+    fn of(verdict: Verdict, stale: bool, watched: bool) -> Mark {
+        match (verdict, stale, watched) {
             (Verdict::Accepted, false, false) => Mark::Accepted,
             (Verdict::Rejected, false, false) => Mark::Rejected,
             (Verdict::Over, false, _) => Mark::Over,
@@ -147,8 +156,7 @@ impl Path {
             (Verdict::Rejected, false, true) => Mark::WatchedRejected,
             (Verdict::Accepted, true, true) => Mark::WatchedStaleAccepted,
             (Verdict::Rejected, true, true) => Mark::WatchedStaleRejected,
-        };
-        Path { mark, ..self }
+        }
     }
 }
 
@@ -184,9 +192,20 @@ impl Paths {
     }
 
     /// Adds the path of a source that has none here yet.
+    // Inline, so that a path goes from registers to its place: handed over in memory it is read
+    // back from there, which costs as much as a miss.
+    #[inline(always)]
     pub(crate) fn push(&mut self, path: Path) {
         match self {
             Paths::None => *self = Paths::One(path),
+            Paths::One(_) | Paths::Many(_) => self.push_further(path),
+        }
+    }
+
+    #[inline(never)]
+    fn push_further(&mut self, path: Path) {
+        match self {
+            Paths::None => {}
             Paths::One(first) => *self = Paths::Many(Box::new(vec![*first, path])),
             Paths::Many(paths) => paths.push(path),
         }
@@ -272,7 +291,7 @@ mod tests {
     use crate::types::{V4, V6};
 
     fn path(source: u32) -> Path {
-        Path::new(SourceId(source), AttrId(source), AttrId(source), 0, Verdict::Accepted)
+        Path::new(SourceId(source), AttrId(source), AttrId(source), 0, (Verdict::Accepted, false))
     }
 
     #[test]

@@ -19,6 +19,11 @@ impl Sets {
         self.store.intern(set)
     }
 
+    /// The numbers of several sets, likewise.
+    pub(crate) fn intern_all(&mut self, sets: Vec<AttrSet>) -> Vec<AttrId> {
+        self.store.intern_all(sets)
+    }
+
     #[inline]
     pub(crate) fn retain(&mut self, id: AttrId) {
         self.store.retain(id, 1);

@@ -1,0 +1,76 @@
+//! What a withdrawal frees goes back to the system.
+//!
+//! The allocator is the C library's. Two others were tried, with a million routes that come, go out
+//! to a neighbour, change and go: jemalloc took as much time and 8 % more memory, mimalloc up to a
+//! tenth less time and 40 % more memory. What the C library does not do by itself is to return what
+//! is free between things in use: it is told to, when a table has become half of what it was.
+
+/// A table that never had more destinations holds nothing that is worth the work.
+const SMALL: usize = 1 << 14;
+
+/// How large the table has been.
+#[derive(Debug, Default)]
+pub(super) struct HighWater(usize);
+
+impl HighWater {
+    /// The table has so many destinations now. Says whether it is time to give memory back.
+    pub(super) fn has_fallen(&mut self, destinations: usize) -> bool {
+        let fallen = self.0 > SMALL && destinations < self.0 / 2;
+        if fallen || destinations > self.0 {
+            self.0 = destinations;
+        }
+        fallen
+    }
+}
+
+/// Returns free memory to the system.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code, reason = "a call of the C library that has no other wrapper")]
+pub(super) fn give_back() {
+    // SAFETY: it takes the allocator's own locks, and touches nothing that is in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other C libraries do it by themselves, or not at all.
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn give_back() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_goes_back_whenever_a_table_has_halved() {
+        let mut water = HighWater::default();
+        assert!(!water.has_fallen(1_000_000));
+        assert!(!water.has_fallen(500_000));
+        assert!(water.has_fallen(499_999));
+        assert!(!water.has_fallen(499_999));
+        assert!(!water.has_fallen(600_000), "it grows");
+        assert!(water.has_fallen(17_000));
+        assert!(water.has_fallen(0));
+        assert!(!water.has_fallen(10_000) && !water.has_fallen(0), "too small to matter");
+    }
+
+    /// Pieces that are freed but for every hundredth: the allocator keeps all of that by itself.
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn what_is_free_between_things_in_use_is_returned() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
+        };
+        let mut pieces: Vec<Option<Vec<u8>>> = (0..20_000).map(|_| Some(vec![1; 4000])).collect();
+        for (at, piece) in pieces.iter_mut().enumerate() {
+            if at % 100 != 0 {
+                *piece = None;
+            }
+        }
+        let before = resident();
+        give_back();
+        let after = resident();
+        assert!(before - after > 40_000, "{before} kB before, {after} kB after");
+        assert_eq!(pieces.iter().flatten().count(), 200);
+    }
+}
