@@ -35,10 +35,10 @@ lab: build ## Show a network at work: NET=a|b|c|d|t|v (b), KEEP=1 leaves it up
 lab-down: ## Remove the network that KEEP=1 left
 	@$(ROOT) $(LAB) down
 
+# No `build` before it: that would build some crates a second time, with other features.
 test: ## Run every test: unit, property, simulation, namespaces, the lab's networks
 	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
-	# Builds the programs too; `cargo build` would build some a second time, with other features.
 	cargo test --workspace --no-run
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) cargo test --workspace
