@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use starling::api::{BfdSession, BfdState, Neighbor, SessionState};
-use starling_lab::{Cluster, Family, Node, Result, Signal, holds, wait_for};
+use starling_lab::{Cluster, Family, Node, Result, Signal, holds, routes, wait_for};
 
 use crate::support::{SOON, cluster, established, logged, neighbour};
 
@@ -53,6 +53,12 @@ fn plug(cluster: &Cluster, host: &str) -> Result {
 #[test]
 fn a_cut_is_noticed_at_both_ends_and_ends_the_sessions() -> Result {
     let mut cluster = mesh(&[0, 0, 0])?;
+    // A neighbour that was last heard before its session began is asked over the session first.
+    for (node, lost) in [(1, "n3"), (2, "n3"), (3, "n1"), (3, "n2")] {
+        let node = cluster.node(node)?;
+        let before = session(node, lost)?.received;
+        bfd(node, lost, |session| session.received > before + 1)?;
+    }
     unplug(&cluster, "n3")?;
     // The hold time is 90 s.
     for (node, lost) in [(1, "n3"), (2, "n3"), (3, "n1"), (3, "n2")] {
@@ -77,8 +83,18 @@ fn a_cut_is_noticed_at_both_ends_and_ends_the_sessions() -> Result {
     assert!(other.received == 2, "nobody else is touched: {other:?}");
 
     plug(&cluster, "n3")?;
-    established(cluster.node(1)?, "n3")?;
-    bfd(cluster.node(1)?, "n3", fast)?;
+    for (node, other) in [(1, "n3"), (2, "n3")] {
+        established(cluster.node(node)?, other)?;
+        bfd(cluster.node(node)?, other, fast)?;
+    }
+    let back = "10.244.3.0/26 via 10.50.0.3 dev net0 proto bird";
+    for node in [1, 2] {
+        wait_for("its route", SOON, || {
+            let held = routes(cluster.node(node)?.netns(), Family::V4, "proto bird")?;
+            ensure!(held.iter().any(|route| route.to_string() == back), "n{node}: {held:?}");
+            Ok(())
+        })?;
+    }
     cluster.ping_all(Family::V4)
 }
 

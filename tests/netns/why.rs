@@ -208,10 +208,14 @@ fn a_next_hop_that_cannot_be_reached_and_a_machine_that_is_silent() -> Result {
     let mut cluster = running(&[0, 0], "never", "[bfd]\nenabled = false\n")?;
     let node = cluster.node(1)?;
     why(node, "10.244.2.1", "is reached through 10.50.0.2 on net0")?;
-    node.netns().ip_line("neigh replace 10.50.0.2 dev net0 nud failed")?;
-    // Until the session's own packets find it again.
-    let output = node.daemon()?.try_bgpctl(&["why", "10.244.2.1", "--json"])?;
-    let silent: Why = serde_json::from_str(&output.stdout)?;
+    let silent = wait_for("a neighbour that fails", SOON, || {
+        // Until the session's own packets find it again.
+        node.netns().ip_line("neigh replace 10.50.0.2 dev net0 nud failed")?;
+        let output = node.daemon()?.try_bgpctl(&["why", "10.244.2.1", "--json"])?;
+        let why: Why = serde_json::from_str(&output.stdout)?;
+        ensure!(why.outcome == Outcome::Unreached, "{why:#?}");
+        Ok(why)
+    })?;
     is(&silent, Outcome::Unreached, Cause::Neighbour);
     says(&silent, About::Neighbour, &["10.50.0.2 on net0: FAILED"]);
     ensure!(silent.verdict.contains("does not answer ARP there"), "{}", silent.verdict);
