@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   Scene ──starts──► Mesh: nodes, pods, traffic ──► its events, one after the other ──► Seen
-//!     one a software, all side by side                                                    │
+//!     one a software, side by side                                                        │
 //!                              README, the terminal, --json  ◄──  Row: both softwares  ◄──┘
 //! ```
 //!
@@ -30,6 +30,7 @@ mod tunnels;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -70,6 +71,8 @@ struct Scene {
     bird: bool,
     /// It takes a kernel with ipip.
     tunnels: bool,
+    /// It has so many nodes that another scene beside it would starve both.
+    many: bool,
 }
 
 fn scenes() -> Vec<Scene> {
@@ -86,6 +89,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: change::start,
@@ -114,6 +118,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: hands::start,
@@ -138,6 +143,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: hands::start6,
@@ -156,6 +162,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: |software| Mesh::start(software, &[0; 5], Told::of(1..=5), PACE),
@@ -178,6 +185,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: replace::start,
@@ -189,6 +197,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: false,
             tunnels: false,
+            many: false,
         },
         Scene {
             start: many::start,
@@ -201,6 +210,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: true,
             tunnels: false,
+            many: true,
         },
         Scene {
             start: tunnels::start,
@@ -230,6 +240,7 @@ fn scenes() -> Vec<Scene> {
             ],
             bird: false,
             tunnels: true,
+            many: false,
         },
     ]
 }
@@ -254,6 +265,11 @@ fn play(scene: &Scene, software: Software) -> Outcome {
         match (event.play)(&mut mesh, software) {
             Ok(all) => {
                 assert_eq!(all.len(), event.rows.len(), "a row each");
+                let nothing = event.rows.iter().map(|(_, allowed)| *allowed == Allowed::Nothing);
+                let wrong = |(seen, nothing): (&Seen, bool)| nothing && seen.lost.lost > 0;
+                if software == Software::Starling && all.iter().zip(nothing).any(wrong) {
+                    eprintln!("{}", mesh.complaints());
+                }
                 for (words, seen) in names().zip(all) {
                     let (took, lost) = (begin.elapsed().as_secs_f32(), seen.lost.lost);
                     eprintln!("{software:?}, {words}: lost {lost}, {took:.1} s {}", seen.who);
@@ -332,6 +348,21 @@ fn elsewhere(scenes: &[&Scene]) -> Outcome {
         .collect()
 }
 
+/// Plays scenes at the same time, with each software.
+fn side_by_side<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    scenes: Vec<&'scope Scene>,
+) -> Vec<ScopedJoinHandle<'scope, Outcome>> {
+    let mut threads = Vec::new();
+    for scene in scenes {
+        let softwares = [Software::Starling, Software::Bird];
+        for software in softwares.into_iter().take(1 + usize::from(scene.bird)) {
+            threads.push(scope.spawn(move || play(scene, software)));
+        }
+    }
+    threads
+}
+
 fn run(asked: &Asked) -> Result<bool> {
     let _room = Room::make();
     let full = times_full();
@@ -344,13 +375,17 @@ fn run(asked: &Asked) -> Result<bool> {
         if !there.is_empty() {
             threads.push(scope.spawn(move || elsewhere(&there)));
         }
-        for scene in here {
-            let softwares = [Software::Starling, Software::Bird];
-            for software in softwares.into_iter().take(1 + usize::from(scene.bird)) {
-                threads.push(scope.spawn(move || play(scene, software)));
-            }
-        }
-        threads.into_iter().flat_map(|thread| thread.join().expect("a scene panicked")).collect()
+        let (many, few): (Vec<_>, Vec<_>) = here.into_iter().partition(|scene| scene.many);
+        let seen = |threads: Vec<ScopedJoinHandle<'_, Outcome>>| -> Outcome {
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().expect("a scene panicked"))
+                .collect()
+        };
+        threads.extend(side_by_side(scope, few));
+        let mut outcome = seen(threads);
+        outcome.extend(seen(side_by_side(scope, many)));
+        outcome
     });
     let mut rows = Vec::new();
     let mut faults = Vec::new();

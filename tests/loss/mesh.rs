@@ -202,6 +202,24 @@ impl Mesh {
         })
     }
 
+    /// What the daemons have complained of, and when sessions came, the earliest first: for a person
+    /// that looks for the reason of a loss.
+    pub fn complaints(&self) -> String {
+        let mut lines = Vec::new();
+        for (i, daemon) in &self.daemons {
+            let Daemon::Starling(daemon) = daemon else { continue };
+            let log = daemon.log();
+            let told = |line: &&str| {
+                [" WARN ", " ERROR ", "BFD up", "session established"]
+                    .iter()
+                    .any(|w| line.contains(w))
+            };
+            lines.extend(log.lines().filter(told).map(|line| format!("{line} (n{i})")));
+        }
+        lines.sort();
+        lines.join("\n")
+    }
+
     /// The BIRD on node `i`.
     pub fn bird(&self, i: u8) -> Result<&Bird> {
         match self.daemons.get(&i) {
