@@ -33,6 +33,7 @@ use super::endpoint::Endpoint;
 use super::events;
 use super::listen;
 use super::rib::{FromPeer, ToPeer};
+use way::Doubt;
 
 /// Pull when less than this is queued on the socket …
 const LOW_WATER: usize = 64 * 1024;
@@ -52,6 +53,8 @@ pub enum Command {
     Accepted(TcpStream, SocketAddr),
     /// The path to the neighbour does not work any more.
     BfdDown(Loss),
+    /// BFD hears the neighbour.
+    BfdUp,
     /// What the kernel shows of the way to the neighbour; at first, nothing in it.
     Way(Way),
     /// The kernel looked for the neighbour's link-layer address in vain.
@@ -119,6 +122,7 @@ pub fn spawn(
         forwarding,
         way: Way::default(),
         probed: None,
+        doubt: None,
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
@@ -156,6 +160,8 @@ struct Pump {
     /// When it is looked whether a KEEPALIVE was acknowledged, which went because the path may be
     /// dead.
     probed: Option<Time>,
+    /// Whether the neighbour's host is alive though BFD hears nothing.
+    doubt: Option<Doubt>,
 }
 
 impl Pump {
@@ -191,6 +197,9 @@ impl Pump {
                     Err(_) => return,
                 },
                 () = self.clock.sleep_until(self.probed) => self.see_probe(&mut out),
+                () = self.clock.sleep_until(self.doubt.map(|doubt| doubt.at)) => {
+                    self.see_doubt(&mut out);
+                }
                 () = self.clock.sleep_until(self.peer.next_deadline()) => self.tick(&mut out),
             }
             self.carry_out(&mut out);
@@ -217,6 +226,7 @@ impl Pump {
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::BfdDown(loss) => self.bfd_down(loss, out),
+            Command::BfdUp => self.bfd_up(),
             Command::Way(way) => self.way_is(way, out),
             // One answer is enough.
             Command::Unanswered if self.probed.is_some() => {}
@@ -391,6 +401,7 @@ impl Pump {
                 }
                 PeerOut::Down { retain, reason } => {
                     self.live = None;
+                    self.doubt = None;
                     let (peer, silent) = (self.peer.config().id, reason.is_silence());
                     self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain, silent }));
                 }

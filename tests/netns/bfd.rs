@@ -143,6 +143,34 @@ fn a_reload_changes_bfd_and_not_bgp() -> Result {
     Ok(())
 }
 
+/// BFD shares the fate of a daemon, packets do not: while the neighbour's kernel answers, a daemon
+/// that does not run loses nothing. Once that is silent too, the cable is cut.
+#[test]
+fn a_daemon_that_stands_still_keeps_its_routes_until_its_host_is_silent() -> Result {
+    let mut cluster = mesh(&[0, 0])?;
+    let log = cluster.lab().dir().join("monitor.log");
+    let monitor = cluster.node(1)?.netns().spawn("ip", &["ip", "monitor", "route"], &log)?;
+    let still = "its host acknowledges what it is sent";
+    cluster.node(2)?.daemon()?.proc().signal(Signal::STOP)?;
+    logged(cluster.node(1)?, still)?;
+    std::thread::sleep(Duration::from_millis(2500));
+    cluster.node(2)?.daemon()?.proc().signal(Signal::CONT)?;
+    bfd(cluster.node(1)?, "n2", |session| fast(session) && session.flaps == 1)?;
+    let neighbor: Neighbor = cluster.node(1)?.daemon()?.read(&["show", "neighbors", "n2"])?;
+    ensure!(neighbor.flaps == 0 && neighbor.agreed.is_some(), "{neighbor:#?}");
+    ensure!(!monitor.log().contains("Deleted 10.244.2."), "{}", monitor.log());
+
+    cluster.node(2)?.daemon()?.proc().signal(Signal::STOP)?;
+    wait_for("BFD to miss it again", SOON, || {
+        let said = cluster.node(1)?.daemon()?.log();
+        ensure!(said.matches(still).count() == 2, "{said}");
+        Ok(())
+    })?;
+    unplug(&cluster, "n2")?;
+    logged(cluster.node(1)?, "no session: BFD: neighbour silent for 900 ms")?;
+    cluster.node(2)?.daemon()?.proc().signal(Signal::CONT)
+}
+
 /// A starved host may learn from BFD that a neighbour is silent before it has seen that the
 /// neighbour's daemon ended, which its kernel had said long ago: that is a restart all the same.
 #[test]

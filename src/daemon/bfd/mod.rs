@@ -146,6 +146,10 @@ async fn tell(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<rib::Co
         match news {
             News::Up(target) => {
                 tracing::info!(peer = target.name, address = %target.who, "BFD up");
+                // As below.
+                tokio::spawn(async move {
+                    let _ = target.peer.commands.send(peer::Command::BfdUp).await;
+                });
             }
             News::Down(target, Loss { cause: Cause::AdminDown, .. }, _) => {
                 tracing::info!(

@@ -3,20 +3,37 @@
 //! In: the Fib's [`Way`] (a dead interface, an address of ours that is not there), its hint that
 //! the kernel looked for the neighbour's link-layer address in vain, and BFD's losses. Out: what
 //! follows for the session. The hint alone ends nothing: whether the host is gone, TCP shows, whose
-//! KEEPALIVE a living kernel acknowledges. Nor does BFD where TCP says already that it is the
-//! daemon that is gone.
+//! KEEPALIVE a living kernel acknowledges. Nor does BFD that shares the fate of a daemon, where
+//! the host answers that way.
 
 use std::io;
 use std::time::Duration;
 
-use starling_bgp::bfd::Loss;
+use starling_bgp::bfd::{Cause, Loss};
 use starling_bgp::msg::{PeerIn, PeerOut};
+use starling_bgp::types::Time;
 use starling_fib::types::Way;
 
 use super::{Conn, Pump};
 
+/// So long a living kernel may take to acknowledge a KEEPALIVE once BFD has missed its daemon.
+const ASKED: Duration = Duration::from_millis(50);
+
+/// So often it is asked while BFD hears nothing.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// A neighbour that the kernel looked for in vain has so long to acknowledge a KEEPALIVE.
 const PROBED: Duration = Duration::from_secs(3);
+
+/// BFD hears nothing of the neighbour, whose kernel is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    loss: Loss,
+    /// When it is looked what it acknowledged.
+    pub(super) at: Time,
+    /// It has acknowledged something, which was said.
+    kept: bool,
+}
 
 impl Pump {
     pub(super) fn way_is(&mut self, way: Way, out: &mut Vec<PeerOut>) {
@@ -35,17 +52,48 @@ impl Pump {
         }
     }
 
-    /// BFD missed the neighbour. Where its kernel has ended the connection meanwhile, it is its
-    /// daemon that ended, of which BFD shares the fate: that is a restart, told by the end of the
-    /// connection, and BFD says no more than that (RFC 5882 §4.3.2). On a starved host, or behind
-    /// much that is yet to be read, BFD's news is here first all the same, and would cost the
-    /// neighbour's routes.
+    /// BFD missed the neighbour. Where it shares the fate of the neighbour's daemon (no C bit) that
+    /// may be the daemon alone, gone or starved, while the host forwards (RFC 5882 §4.3.2); its
+    /// routes would go for nothing. The end of a process closes its connection, but not at once
+    /// on a busy host, or with gigabytes to free. So the kernel of that host is asked: what
+    /// acknowledges a KEEPALIVE is alive, and reached both ways.
     pub(super) fn bfd_down(&mut self, loss: Loss, out: &mut Vec<PeerOut>) {
         let slot = self.live.as_ref().map(|live| live.slot);
-        let ended = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(Conn::is_ended);
-        if loss.forwarding_lost || !ended {
-            self.handle(PeerIn::BfdDown(loss), out);
+        let conn = slot.and_then(|slot| self.conn(slot).as_ref());
+        let asks = !loss.forwarding_lost && loss.cause != Cause::AdminDown;
+        match conn {
+            Some(conn) if asks && conn.is_ended() => {}
+            Some(_) if asks => {
+                self.doubt = Some(Doubt { loss, at: self.clock.now().after(ASKED), kept: false });
+                self.handle(PeerIn::Probe, out);
+            }
+            _ => self.handle(PeerIn::BfdDown(loss), out),
         }
+    }
+
+    /// BFD hears the neighbour again.
+    pub(super) fn bfd_up(&mut self) {
+        self.doubt = None;
+    }
+
+    /// What the neighbour's kernel has made of the question. As long as BFD hears nothing it is
+    /// asked again.
+    pub(super) fn see_doubt(&mut self, out: &mut Vec<PeerOut>) {
+        let Some(doubt) = self.doubt.take() else { return };
+        let Some(slot) = self.live.as_ref().map(|live| live.slot) else { return };
+        let silent = self.conn(slot).as_ref().and_then(Conn::unacknowledged);
+        if silent.is_some_and(|silent| silent >= ASKED) {
+            return self.handle(PeerIn::BfdDown(doubt.loss), out);
+        }
+        if !doubt.kept {
+            let note = "BFD is down, but its host acknowledges what it is sent: its daemon is slow \
+                        or gone, its routes stay";
+            let config = self.peer.config();
+            tracing::warn!(peer = %config.name, address = %config.address, "{note}");
+            self.remember(note.to_owned());
+        }
+        self.doubt = Some(Doubt { at: self.clock.now().after(AGAIN), kept: true, ..doubt });
+        self.handle(PeerIn::Probe, out);
     }
 
     /// The neighbour's host may be gone: a living one acknowledges a KEEPALIVE, whatever its
