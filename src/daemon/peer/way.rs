@@ -83,7 +83,9 @@ impl Pump {
         let Some(slot) = self.live.as_ref().map(|live| live.slot) else { return };
         let silent = self.conn(slot).as_ref().and_then(Conn::unacknowledged);
         if silent.is_some_and(|silent| silent >= ASKED) {
-            return self.handle(PeerIn::BfdDown(doubt.loss), out);
+            // What it did not acknowledge was sent in this session, so the loss is this one's.
+            let heard = self.clock.now();
+            return self.handle(PeerIn::BfdDown(Loss { heard, ..doubt.loss }), out);
         }
         if !doubt.kept {
             let note = "BFD is down, but its host acknowledges what it is sent: its daemon is slow \
