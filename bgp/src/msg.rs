@@ -87,7 +87,8 @@ pub enum PeerIn<'a> {
     /// The path to the neighbour was seen to work and does not any more (RFC 5882 §3.2). Ends an
     /// Established session. Where there is none it may end the wait for the neighbour's graceful
     /// restart: if its forwarding is lost (§4.3.1). BFD that shares the fate of the control plane
-    /// falls silent with it and says nothing of that (`forwarding_lost` is false then, §4.3.2).
+    /// falls silent with it and says nothing of that (`forwarding_lost` is false then, §4.3.2): while
+    /// there is a session, who says so has found that the neighbour's kernel is silent too.
     /// A session that came up after the last that BFD heard has proved the path since, so the
     /// silence is that of the neighbour's former life, or a new one: `Watch` finds out.
     BfdDown(bfd::Loss),

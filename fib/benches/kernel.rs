@@ -15,8 +15,7 @@ use starling_fib::Fib;
 use starling_fib::mem::Kernel;
 use starling_fib::netlink::encode;
 use starling_fib::types::{
-    Dump, FibConfig, FibIn, FibOut, Hold, KernelEvent, KernelRoute, PodConfig, RouteChange,
-    RouteOp, Target, TunnelConfig,
+    Dump, FibConfig, FibIn, FibOut, KernelEvent, KernelRoute, RouteChange, RouteOp, Target,
 };
 
 const ROUTES: u32 = 10_000;
@@ -24,21 +23,8 @@ const ROUTES: u32 = 10_000;
 const MESSAGE: usize = 1000;
 
 fn config() -> FibConfig {
-    FibConfig {
-        pools: Vec::new(),
-        addresses: vec![Ipv4Addr::new(192, 168, 5, 10).into()],
-        subnets: Vec::new(),
-        protocol: 12,
-        table: 254,
-        metric: 0,
-        tunnel: TunnelConfig { device: "tunl0".into(), mtu: None, address: None, manage: false },
-        peers: Vec::new(),
-        sessions: Vec::new(),
-        blocks: Vec::new(),
-        pods: PodConfig::default(),
-        audit: None,
-        hold: Hold::Nothing,
-    }
+    let addresses = vec![Ipv4Addr::new(192, 168, 5, 10).into()];
+    FibConfig { addresses, ..FibConfig::default() }
 }
 
 /// A kernel with one interface and no route of ours.

@@ -16,8 +16,7 @@ use starling_fib::audit::Audit;
 use starling_fib::have::Have;
 use starling_fib::netlink::{Command, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, Hold, Hop, Hops, KernelRoute, Kind, PodConfig, RouteChange, RouteKey, Target,
-    TunnelConfig,
+    FibConfig, FibIn, Hop, Hops, KernelRoute, Kind, RouteChange, RouteKey, Target,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -92,19 +91,8 @@ async fn program(count: u32, next_hops: u32) {
     tokio::spawn(async move { while news.recv().await.is_some() {} });
     let fib = Pump(commands);
     fib.tell(FibIn::Configure(Box::new(FibConfig {
-        pools: Vec::new(),
         addresses: vec![Ipv4Addr::new(192, 168, 5, 10).into()],
-        subnets: Vec::new(),
-        sessions: Vec::new(),
-        protocol: 12,
-        table: 254,
-        metric: 0,
-        tunnel: TunnelConfig { device: "tunl0".into(), mtu: None, address: None, manage: false },
-        peers: Vec::new(),
-        blocks: Vec::new(),
-        pods: PodConfig::default(),
-        audit: None,
-        hold: Hold::Nothing,
+        ..FibConfig::default()
     })))
     .await;
     fib.tell(FibIn::Settled).await;

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use slab::Slab;
 
 use crate::prefixes::PrefixMap;
 use crate::types::{Hop, Hops, KernelRoute, Kind, RouteKey};
@@ -116,9 +117,8 @@ fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
 /// Shapes in use, by number.
 #[derive(Default, Debug)]
 struct Shapes {
-    all: Vec<Option<Used>>,
+    all: Slab<Used>,
     numbers: BTreeMap<Arc<Shape>, u32>,
-    free: Vec<u32>,
     /// The last one asked for: neighbouring routes are often alike.
     last: u32,
 }
@@ -131,43 +131,30 @@ struct Used {
 
 impl Shapes {
     fn get(&self, number: u32) -> Option<&Shape> {
-        Some(&*self.all.get(number as usize)?.as_ref()?.shape)
+        Some(&*self.all.get(number as usize)?.shape)
     }
 
     fn iter(&self) -> impl Iterator<Item = (&Shape, usize)> {
-        self.all.iter().flatten().map(|used| (&*used.shape, used.routes))
+        self.all.iter().map(|(_, used)| (&*used.shape, used.routes))
     }
 
     /// The number of a route's shape, which one route more has.
     fn take(&mut self, route: &KernelRoute) -> u32 {
         let is_last = |used: &&mut Used| used.shape.is(route) && used.shape.hops == route.hops;
-        let last = self.all.get_mut(self.last as usize).and_then(Option::as_mut);
-        if let Some(used) = last.filter(is_last) {
+        if let Some(used) = self.all.get_mut(self.last as usize).filter(is_last) {
             used.routes += 1;
             return self.last;
         }
         let shape = Shape::of(route);
         if let Some(&number) = self.numbers.get(&shape) {
-            if let Some(Some(used)) = self.all.get_mut(number as usize) {
+            if let Some(used) = self.all.get_mut(number as usize) {
                 used.routes += 1;
             }
             self.last = number;
             return number;
         }
         let shape = Arc::new(shape);
-        let used = Some(Used { shape: shape.clone(), routes: 1 });
-        let number = match self.free.pop() {
-            Some(number) => {
-                if let Some(place) = self.all.get_mut(number as usize) {
-                    *place = used;
-                }
-                number
-            }
-            None => {
-                self.all.push(used);
-                self.all.len() as u32 - 1
-            }
-        };
+        let number = self.all.insert(Used { shape: shape.clone(), routes: 1 }) as u32;
         self.numbers.insert(shape, number);
         self.last = number;
         number
@@ -175,13 +162,11 @@ impl Shapes {
 
     /// One route less has it; what nothing has any more is forgotten.
     fn release(&mut self, number: u32) {
-        let Some(place) = self.all.get_mut(number as usize) else { return };
-        let Some(used) = place else { return };
+        let Some(used) = self.all.get_mut(number as usize) else { return };
         used.routes -= 1;
         if used.routes == 0 {
             self.numbers.remove(&used.shape);
-            *place = None;
-            self.free.push(number);
+            self.all.remove(number as usize);
         }
     }
 }
@@ -205,7 +190,7 @@ impl Have {
         let distinct = |prefix: IpNet, numbers: &[u32]| {
             let mut keys: Vec<RouteKey> = self.shaped(numbers).map(|s| s.key(prefix)).collect();
             keys.dedup();
-            keys.len() - 1
+            keys.len().saturating_sub(1)
         };
         self.routes.len()
             + self.several.iter().map(|(prefix, all)| distinct(prefix, all)).sum::<usize>()

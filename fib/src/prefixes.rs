@@ -144,13 +144,13 @@ impl<T> PrefixMap<T> {
 
 /// Keys in order as far as `sorted`, then as they came, some perhaps twice.
 #[derive(Clone, Debug)]
-struct Heap<K> {
+struct Backlog<K> {
     keys: Vec<K>,
     sorted: usize,
 }
 
-impl<K: Ord + Copy> Heap<K> {
-    const EMPTY: Heap<K> = Heap { keys: Vec::new(), sorted: 0 };
+impl<K: Ord + Copy> Backlog<K> {
+    const EMPTY: Backlog<K> = Backlog { keys: Vec::new(), sorted: 0 };
 
     fn push(&mut self, key: K) {
         let in_order = self.sorted == self.keys.len() && self.keys.last().is_none_or(|l| *l < key);
@@ -178,13 +178,13 @@ impl<K: Ord + Copy> Heap<K> {
 /// the last in order first.
 #[derive(Clone, Debug)]
 pub struct PrefixQueue {
-    v4: Heap<V4>,
-    v6: Heap<V6>,
+    v4: Backlog<V4>,
+    v6: Backlog<V6>,
 }
 
 impl Default for PrefixQueue {
     fn default() -> PrefixQueue {
-        PrefixQueue { v4: Heap::EMPTY, v6: Heap::EMPTY }
+        PrefixQueue { v4: Backlog::EMPTY, v6: Backlog::EMPTY }
     }
 }
 
@@ -212,7 +212,7 @@ impl PrefixQueue {
 
     /// All of them in order, each once.
     pub fn to_vec(&self) -> Vec<IpNet> {
-        fn distinct<K: Ord + Copy>(heap: &Heap<K>) -> Vec<K> {
+        fn distinct<K: Ord + Copy>(heap: &Backlog<K>) -> Vec<K> {
             let mut keys = heap.keys.clone();
             keys.sort();
             keys.dedup();

@@ -29,17 +29,7 @@ pub(crate) fn config(addresses: &[&str], pools: Vec<Pool>) -> FibConfig {
     FibConfig {
         pools,
         addresses: addresses.iter().map(|address| ip(address)).collect(),
-        subnets: Vec::new(),
-        protocol: 12,
-        table: MAIN,
-        metric: 0,
-        tunnel: TunnelConfig { device: "tunl0".to_owned(), mtu: None, address: None, manage: true },
-        peers: Vec::new(),
-        sessions: Vec::new(),
-        blocks: Vec::new(),
-        pods: PodConfig::default(),
-        audit: None,
-        hold: Hold::Nothing,
+        ..FibConfig::default()
     }
 }
 

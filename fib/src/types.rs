@@ -11,154 +11,21 @@
 //!
 //! The Fib keeps *desired* (`Want`) against *observed* (`Have`) and applies the difference. News
 //! that may be lost (overrun, interrupted dump, failed op) makes `Have` unknown: dump again.
+//!
+//! Here are the messages and what else they carry; `config` has how a node programs its kernel,
+//! `route` what a route is.
 
-use std::fmt;
+mod config;
+mod route;
+
 use std::net::{IpAddr, Ipv4Addr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::IpNet;
-use smallvec::SmallVec;
 
+pub use self::config::{Announce, Ends, FibConfig, Hold, Mode, PodConfig, Pool, TunnelConfig};
+pub use self::route::{Encap, Hop, Hops, KernelRoute, Kind, NextHop, RouteKey, Target, Via};
 use crate::audit::Audit;
-
-/// Whether traffic to a pool's prefixes is encapsulated.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Mode {
-    /// To every node, neighbours too.
-    Always,
-    /// To nodes outside the own subnet.
-    CrossSubnet,
-    /// Never.
-    Never,
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Mode::Always => "always",
-            Mode::CrossSubnet => "cross-subnet",
-            Mode::Never => "never",
-        })
-    }
-}
-
-/// A range of pod addresses and its mode.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Pool {
-    /// The range.
-    pub cidr: IpNet,
-    /// How traffic to it travels. Without effect on IPv6 (there is no IPIP for it).
-    pub mode: Mode,
-}
-
-/// How this node programs its kernel.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FibConfig {
-    /// The pools; the longest that contains a prefix decides.
-    pub pools: Vec<Pool>,
-    /// The node's own addresses (one a family at most); "same subnet" is asked of the interface
-    /// that carries them.
-    pub addresses: Vec<IpAddr>,
-    /// Subnets that override what the interface says (from `address = "10.1.5.10/24"`).
-    pub subnets: Vec<IpNet>,
-    /// Our routes' rtm_protocol (12 is `bird`).
-    pub protocol: u8,
-    /// Our routes' table (254 is main).
-    pub table: u32,
-    /// Our routes' metric (0: the kernel's own default; for IPv6 it makes that 1024).
-    pub metric: u32,
-    /// The tunnel device. Only made and touched when a pool needs it.
-    pub tunnel: TunnelConfig,
-    /// Addresses of configured BGP peers: a gateway that is one of them knows the pods.
-    pub peers: Vec<IpAddr>,
-    /// The BGP sessions whose ways are watched.
-    pub sessions: Vec<Ends>,
-    /// The node's own blocks: a local pod's address outside them is borrowed from another node.
-    pub blocks: Vec<IpNet>,
-    /// Which routes lead to local pods, and which of those neighbours are told.
-    pub pods: PodConfig,
-    /// How often the kernel's table is audited; `None`: only when somebody asks.
-    pub audit: Option<Duration>,
-    /// What of the pools must not fall to the default route.
-    pub hold: Hold,
-}
-
-/// What of the pools is held as `unreachable` routes, so that packets to pods never leave by a
-/// default route that has not heard of them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Hold {
-    /// Nothing.
-    Nothing,
-    /// Destinations in a pool that are announced and cannot be reached.
-    #[default]
-    Destinations,
-    /// These, and each pool as a whole: also what nobody announces.
-    Pools,
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Hold::Nothing => "nothing",
-            Hold::Destinations => "destinations",
-            Hold::Pools => "pools",
-        })
-    }
-}
-
-/// Which routes lead to local pods, and which of those neighbours are told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PodConfig {
-    /// Out of which interfaces: names, `*` stands for any characters.
-    pub interfaces: Vec<String>,
-    /// Written with which protocols (rtm_protocol); `None`: any.
-    pub protocols: Option<Vec<u8>>,
-    /// Which of them neighbours are told.
-    pub announce: Announce,
-}
-
-impl PodConfig {
-    /// Whether a route of that protocol may be a pod's.
-    pub fn learns(&self, protocol: u8) -> bool {
-        self.protocols.as_ref().is_none_or(|protocols| protocols.contains(&protocol))
-    }
-}
-
-impl Default for PodConfig {
-    /// As Calico names interfaces, and as its Felix (80, formerly 3) and CNI plugins (3 is what
-    /// `ip route add` writes, 4 `proto static`) write routes.
-    fn default() -> PodConfig {
-        PodConfig {
-            interfaces: vec!["cali*".to_owned()],
-            protocols: Some(vec![3, 4, 80]),
-            announce: Announce::Borrowed,
-        }
-    }
-}
-
-/// Which pods' addresses neighbours are told, of those inside a pool.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Announce {
-    /// Those outside the node's own blocks.
-    Borrowed,
-    /// Each, beside the blocks.
-    All,
-    /// None.
-    Nothing,
-}
-
-/// The two ends of a BGP session, as far as the kernel is concerned.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ends {
-    /// The peer's address.
-    pub peer: IpAddr,
-    /// The interface that the session is bound to; `None`: any.
-    pub interface: Option<String>,
-    /// Our own address of it; `None`: the kernel's choice.
-    pub local: Option<IpAddr>,
-}
 
 /// What the kernel shows of a session's way. The default: nothing is in it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -167,78 +34,6 @@ pub struct Way {
     pub cut: Option<String>,
     /// Our own address of the session, or the interface of a link-local one, is not there (yet).
     pub waits: bool,
-}
-
-/// The tunnel device as configured.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TunnelConfig {
-    /// Its name, `tunl0`.
-    pub device: String,
-    /// Its MTU, or `None`: the underlay's less 20.
-    pub mtu: Option<u32>,
-    /// Its address, `/32 scope global`; `None`: leave what is there.
-    pub address: Option<Ipv4Addr>,
-    /// It is ours to make and set up. Otherwise somebody else does; it is only used.
-    pub manage: bool,
-}
-
-/// What makes a kernel route *this* route.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RouteKey {
-    /// Destination.
-    pub prefix: IpNet,
-    /// Table.
-    pub table: u32,
-    /// Metric as the kernel shows it (IPv6: 1024 where 0 was asked).
-    pub metric: u32,
-}
-
-/// rtm_type, as far as it concerns us.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Kind {
-    /// To a gateway or a device.
-    Unicast,
-    /// Dropped silently: an own block.
-    Blackhole,
-    /// Rejected with an ICMP: what a pool holds and nobody can be reached for.
-    Unreachable,
-    /// Any other rtm_type, by number (never ours to write).
-    Other(u8),
-}
-
-/// One next hop of a kernel route.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Hop {
-    /// The gateway, of the route's family or (RFC 8950) not; `None`: the device itself.
-    pub gateway: Option<IpAddr>,
-    /// The interface's index.
-    pub device: u32,
-    /// RTNH_F_ONLINK: the gateway needs no connected route on the device.
-    pub onlink: bool,
-    /// rtnh_hops + 1: 1 to 256; 1 where there is a single hop.
-    pub weight: u16,
-}
-
-/// The next hops of a kernel route. Nearly every route has one, and that takes no allocation.
-pub type Hops = SmallVec<[Hop; 1]>;
-
-/// A route as the kernel holds it or shall hold it: the full key and all it does.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KernelRoute {
-    /// Destination, table, metric.
-    pub key: RouteKey,
-    /// rtm_protocol.
-    pub protocol: u8,
-    /// rtm_type.
-    pub kind: Kind,
-    /// rtm_scope (0 universe, 253 link, 254 host).
-    pub scope: u8,
-    /// rtm_tos.
-    pub tos: u8,
-    /// RTA_PREFSRC.
-    pub source: Option<IpAddr>,
-    /// Next hops, in the kernel's order; empty for all but `Kind::Unicast`.
-    pub hops: Hops,
 }
 
 /// A network interface.
@@ -344,44 +139,6 @@ pub struct OpFailure {
     pub reason: String,
 }
 
-/// A BGP next hop.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct NextHop {
-    /// Its address.
-    pub address: IpAddr,
-    /// The index of the interface that an IPv6 link-local address is meant on (RFC 4007 §6);
-    /// `None` for all others.
-    pub scope: Option<NonZeroU32>,
-}
-
-impl From<IpAddr> for NextHop {
-    fn from(address: IpAddr) -> NextHop {
-        NextHop { address, scope: None }
-    }
-}
-
-impl fmt::Display for NextHop {
-    /// RFC 4007 §11: `fe80::1%2`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.scope {
-            Some(scope) => write!(f, "{}%{scope}", self.address),
-            None => self.address.fmt(f),
-        }
-    }
-}
-
-/// What policy says of a route's encapsulation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Encap {
-    /// Nothing: the pool's mode decides.
-    #[default]
-    ByPool,
-    /// In clear, whatever the pool says.
-    Never,
-    /// Through the tunnel, whatever the pool says and in no pool too.
-    Always,
-}
-
 /// One best route from the Rib.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouteChange {
@@ -389,37 +146,6 @@ pub struct RouteChange {
     pub prefix: IpNet,
     /// Where it leads, or `None`: gone.
     pub target: Option<Target>,
-}
-
-/// Where a best route leads.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Target {
-    /// Our own block: a blackhole.
-    Own,
-    /// Learned. Routes that lead alike share one.
-    Via(Arc<Via>),
-    /// Learned, and no next hop of any path to it can be reached: see [`Hold`].
-    Unreachable,
-}
-
-/// Where learned routes lead.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Via {
-    /// BGP next hops, each resolved by itself; several are equal-cost paths. The same one twice
-    /// counts twice.
-    pub hops: Vec<NextHop>,
-    /// The kernel's metric; `None`: [`FibConfig::metric`].
-    pub metric: Option<u32>,
-    /// Whether to encapsulate.
-    pub encap: Encap,
-}
-
-impl Target {
-    /// To these next hops, with what the configuration says of the rest.
-    pub fn via(hops: impl IntoIterator<Item = IpAddr>) -> Target {
-        let hops = hops.into_iter().map(NextHop::from).collect();
-        Target::Via(Arc::new(Via { hops, metric: None, encap: Encap::ByPool }))
-    }
 }
 
 /// What a next hop comes to, with the reason in words: what operators are shown.

@@ -21,29 +21,24 @@ mod when;
 use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use starling_bgp::types::Family;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::control::unix::{self, SocketFile};
-use super::control::{Backend, ListenError, Refusal};
+use super::control::{ANSWER, Backend, ListenError, Refusal, accept, in_time};
 use command::Command;
 use reply::Reply;
 
-/// Connections at a time and socket; more wait in the kernel's queue.
+/// Connections at a time and socket.
 const CONNECTIONS: usize = 64;
 
 /// A question is a line of at most so many octets.
 const LINE: u64 = 1024;
-
-/// How long an answer may take to begin, as on the control socket.
-const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long a reader may leave what it asked for unread.
 const WRITE: Duration = Duration::from_secs(60);
@@ -70,36 +65,16 @@ impl Socket {
 
     /// Serves until `shutdown` resolves.
     pub async fn serve<B: Backend>(self, backend: B, shutdown: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut connections = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            let next = async {
-                // Never closed, so this always yields a place.
-                let place = Arc::clone(&places).acquire_owned().await.ok();
-                (place, self.listener.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                () = &mut shutdown => return,
-                Some(_) = connections.join_next() => continue,
-                next = next => next,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let face = Face { backend: backend.clone(), family: self.family };
-                    connections.spawn(async move {
-                        // How a connection ends concerns only its caller, who sees it.
-                        let _ = face.talk(stream).await;
-                        drop(place);
-                    });
-                }
-                Err(e) => {
-                    // Mostly EMFILE: waiting may help, spinning does not.
-                    tracing::warn!("BIRD's control socket: cannot accept: {e}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+        let Socket { listener, _file, family } = self;
+        let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
+        let serve = |stream| {
+            let face = Face { backend: backend.clone(), family };
+            async move {
+                // How a connection ends concerns only its caller, who sees it.
+                let _ = face.talk(stream).await;
             }
-        }
+        };
+        accept::each(CONNECTIONS, accept, serve, shutdown).await;
     }
 }
 
@@ -139,12 +114,12 @@ impl<B: Backend> Face<B> {
                 Ok(())
             }
             Ok(Command::Routes(asked)) => self.routes(&asked, &mut reply, out).await?,
-            Ok(Command::Status) => in_time(self.status(&mut reply)).await,
+            Ok(Command::Status) => in_time(ANSWER, self.status(&mut reply)).await,
             Ok(Command::Protocols { all, name }) => {
-                in_time(self.protocols(all, name.as_deref(), &mut reply)).await
+                in_time(ANSWER, self.protocols(all, name.as_deref(), &mut reply)).await
             }
-            Ok(Command::Symbols) => in_time(self.symbols(&mut reply)).await,
-            Ok(Command::Bfd) => in_time(self.bfd(&mut reply)).await,
+            Ok(Command::Symbols) => in_time(ANSWER, self.symbols(&mut reply)).await,
+            Ok(Command::Bfd) => in_time(ANSWER, self.bfd(&mut reply)).await,
         };
         if let Err(Refusal { body, .. }) = told {
             reply.end(8000, &body.error);
@@ -174,11 +149,4 @@ async fn line(from: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<String>>
         _ if octets == 0 || octets < LINE as usize => Ok(None),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
-}
-
-async fn in_time<T>(answer: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    tokio::time::timeout(ANSWER, answer).await.unwrap_or_else(|_| {
-        let words = format!("The daemon has not answered within {} s", ANSWER.as_secs());
-        Err(Refusal::unavailable(crate::api::ApiError::new(words)))
-    })
 }

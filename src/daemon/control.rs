@@ -9,6 +9,7 @@
 //! A handler never waits without end: what the backend has not answered in time becomes a 503, so
 //! that a probe notices a stuck daemon instead of hanging on it.
 
+pub(crate) mod accept;
 mod doctor;
 mod fib;
 pub mod listen;
@@ -42,7 +43,7 @@ pub use rows::{Rows, RowsSender};
 pub use unix::ListenError;
 
 /// How long a question may take. Snapshots take microseconds; seconds mean that an actor is stuck.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long a reload may take: it reads files and waits for every actor to have taken its part.
 const RELOAD: Duration = Duration::from_secs(30);
@@ -331,7 +332,7 @@ async fn wrong_method(uri: Uri) -> Refusal {
 
 // ---- What they share ------------------------------------------------------------------------
 
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use starling_bgp::bfd::Loss;
@@ -51,10 +52,6 @@ pub enum Command {
     Configure(Box<PeerConfig>, Endpoint),
     /// The neighbour opened this connection.
     Accepted(TcpStream, SocketAddr),
-    /// The path to the neighbour does not work any more.
-    BfdDown(Loss),
-    /// BFD hears the neighbour.
-    BfdUp,
     /// What the kernel shows of the way to the neighbour; at first, nothing in it.
     Way(Way),
     /// The kernel looked for the neighbour's link-layer address in vain.
@@ -91,6 +88,8 @@ pub struct PeerHandle {
     pub id: PeerId,
     /// Its inbox.
     pub commands: mpsc::Sender<Command>,
+    /// What BFD has of the neighbour; a loss, until it is up. Telling it never waits.
+    pub bfd: Arc<watch::Sender<Option<Loss>>>,
 }
 
 /// Starts a neighbour's task, idle until `Command::Start`. `seed` is for its jitter alone.
@@ -103,7 +102,8 @@ pub fn spawn(
     forwarding: watch::Receiver<Forwarding>,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
     let (commands, inbox) = mpsc::channel(16);
-    let handle = PeerHandle { id: config.id, commands };
+    let (tell_bfd, bfd) = watch::channel(None);
+    let handle = PeerHandle { id: config.id, commands, bfd: Arc::new(tell_bfd) };
     let pump = Pump {
         peer: Peer::new(config, seed),
         endpoint,
@@ -120,6 +120,7 @@ pub fn spawn(
         retiring: false,
         held: false,
         forwarding,
+        bfd,
         way: Way::default(),
         probed: None,
         doubt: None,
@@ -156,6 +157,7 @@ struct Pump {
     /// The operator has ended the session; only he begins it again.
     held: bool,
     forwarding: watch::Receiver<Forwarding>,
+    bfd: watch::Receiver<Option<Loss>>,
     way: Way,
     /// When it is looked whether a KEEPALIVE was acknowledged, which went because the path may be
     /// dead.
@@ -189,6 +191,10 @@ impl Pump {
                 Ok(()) = self.forwarding.changed() => {
                     let forwarding = *self.forwarding.borrow_and_update();
                     self.handle(PeerIn::Forwarding(forwarding), &mut out);
+                }
+                Ok(()) = self.bfd.changed() => {
+                    let lost = *self.bfd.borrow_and_update();
+                    self.bfd_is(lost, &mut out);
                 }
                 permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
@@ -225,8 +231,6 @@ impl Pump {
             }
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
-            Command::BfdDown(loss) => self.bfd_down(loss, out),
-            Command::BfdUp => self.bfd_up(),
             Command::Way(way) => self.way_is(way, out),
             // One answer is enough.
             Command::Unanswered if self.probed.is_some() => {}

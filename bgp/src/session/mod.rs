@@ -254,8 +254,7 @@ pub enum DownReason {
     /// It could not be made: the words of the operating system.
     ConnectFailed(String),
     /// We ended it with Cease, BFD Down (RFC 9384): the path to the neighbour does not work. Its
-    /// routes are not retained: a daemon that dies resets its connection, and so is known to
-    /// restart, before its BFD falls silent.
+    /// routes are not retained: it is not its daemon alone that is gone.
     Bfd(Loss),
     /// The interface that leads to the directly connected neighbour is dead, in words. Its routes
     /// are retained where they would be after a lost connection: those behind that interface are

@@ -8,6 +8,8 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use slab::Slab;
+
 use crate::resolve::Class;
 use crate::types::{Target, Via};
 
@@ -31,20 +33,19 @@ const FIRST_VIA: u32 = 2;
 /// The vias in use, by number.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Vias {
-    all: Vec<Option<Users>>,
+    all: Slab<Users>,
     numbers: BTreeMap<Arc<Via>, u32>,
-    free: Vec<u32>,
     /// The last one asked for: what comes in one batch often leads alike.
     last: u32,
 }
 
 impl Vias {
     pub(super) fn get(&self, number: u32) -> Option<&Users> {
-        self.all.get(number.checked_sub(FIRST_VIA)? as usize)?.as_ref()
+        self.all.get(number.checked_sub(FIRST_VIA)? as usize)
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Users> {
-        self.all.get_mut(number.checked_sub(FIRST_VIA)? as usize)?.as_mut()
+        self.all.get_mut(number.checked_sub(FIRST_VIA)? as usize)
     }
 
     pub(super) fn target(&self, number: u32) -> Option<&Target> {
@@ -77,28 +78,16 @@ impl Vias {
 
     fn add(&mut self, via: Arc<Via>) -> u32 {
         let (target, classes) = (Target::Via(via.clone()), BTreeMap::new());
-        let users = Some(Users { via: via.clone(), target, routes: 0, classes });
-        let place = match self.free.pop() {
-            Some(place) => {
-                if let Some(there) = self.all.get_mut(place as usize) {
-                    *there = users;
-                }
-                place
-            }
-            None => {
-                self.all.push(users);
-                self.all.len() as u32 - 1
-            }
-        };
-        self.numbers.insert(via, place + FIRST_VIA);
-        place + FIRST_VIA
+        let users = Users { via: via.clone(), target, routes: 0, classes };
+        let number = self.all.insert(users) as u32 + FIRST_VIA;
+        self.numbers.insert(via, number);
+        number
     }
 
     pub(super) fn forget(&mut self, number: u32) {
         let Some(place) = number.checked_sub(FIRST_VIA) else { return };
-        if let Some(users) = self.all.get_mut(place as usize).and_then(Option::take) {
+        if let Some(users) = self.all.try_remove(place as usize) {
             self.numbers.remove(&users.via);
-            self.free.push(place);
         }
     }
 
@@ -113,7 +102,7 @@ impl Vias {
 
     /// All in use.
     pub(super) fn users_mut(&mut self) -> impl Iterator<Item = &mut Users> {
-        self.all.iter_mut().flatten()
+        self.all.iter_mut().map(|(_, users)| users)
     }
 }
 

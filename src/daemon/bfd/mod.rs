@@ -4,7 +4,7 @@
 //!   Supervisor ──Watch(all neighbours)──►┌─────┐◄──packets── UDP 3784, 4784
 //!   control    ──Report──────────────────►│ bfd │───packets─►
 //!                                         └──┬──┘
-//!                             News (never waits) ──► the log, BfdDown to the neighbour's pump,
+//!                             News (never waits) ──► the log, the loss to the neighbour's pump,
 //!                                                    and who else is overdue to the Rib
 //! ```
 //!
@@ -26,7 +26,7 @@ use starling_config::model::Bfd;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
-use super::peer::{self, PeerHandle};
+use super::peer::PeerHandle;
 use super::rib;
 
 /// How long it counts that a neighbour was overdue when another one was lost.
@@ -146,16 +146,14 @@ async fn tell(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<rib::Co
         match news {
             News::Up(target) => {
                 tracing::info!(peer = target.name, address = %target.who, "BFD up");
-                // As below.
-                tokio::spawn(async move {
-                    let _ = target.peer.commands.send(peer::Command::BfdUp).await;
-                });
+                target.peer.bfd.send_replace(None);
             }
             News::Down(target, Loss { cause: Cause::AdminDown, .. }, _) => {
                 tracing::info!(
                     peer = target.name, address = %target.who,
                     "BFD taken down by the neighbour: no failure"
                 );
+                target.peer.bfd.send_replace(None);
             }
             News::Down(target, loss, overdue) => {
                 tracing::warn!(
@@ -165,11 +163,7 @@ async fn tell(mut news: mpsc::UnboundedReceiver<News>, rib: mpsc::Sender<rib::Co
                 // closed channel means that the daemon is stopping.
                 let overdue = RibIn::Overdue { peers: overdue, valid: OVERDUE };
                 let _ = rib.send(rib::Control::In(overdue)).await;
-                // A neighbour whose inbox is full must not keep the others waiting.
-                tokio::spawn(async move {
-                    // One whose task has ended has no session to lose.
-                    let _ = target.peer.commands.send(peer::Command::BfdDown(loss)).await;
-                });
+                target.peer.bfd.send_replace(Some(loss));
             }
             News::Trouble(Some(target), words) => {
                 tracing::warn!(peer = target.name, address = %target.who, "BFD: {words}");

@@ -153,6 +153,8 @@ impl Pump {
             if !stays(entry) {
                 self.by_place.remove(&entry.place);
                 entry.leaves = Some(now.after(FAREWELL));
+                // What nobody watches is not missed.
+                entry.target.peer.bfd.send_replace(None);
                 self.handle(number, BfdIn::AdminDown);
             }
         }

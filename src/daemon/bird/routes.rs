@@ -16,10 +16,10 @@ use super::command::Routes;
 use super::names::{self, OWN};
 use super::reply::Reply;
 use super::when::Ages;
-use super::{Face, Out, in_time};
+use super::{Face, Out};
 use crate::api::{How, KernelState, Lookup, Neighbor, Origin, Path, Route, RouteQuery};
 use crate::daemon::control::rows::in_memory;
-use crate::daemon::control::{Backend, Refusal, Rows};
+use crate::daemon::control::{ANSWER, Backend, Refusal, Rows, in_time};
 
 /// So much waits before it is written.
 const WRITTEN: usize = 64 << 10;
@@ -40,7 +40,7 @@ impl<B: Backend> Face<B> {
         reply: &mut Reply,
         out: &mut Out,
     ) -> io::Result<Result<(), Refusal>> {
-        let began = in_time(self.begin(asked)).await;
+        let began = in_time(ANSWER, self.begin(asked)).await;
         let (protocols, mut rows) = match began {
             Ok(Some(began)) => began,
             Ok(None) => {

@@ -3,11 +3,10 @@
 //! A Unix socket carries everything and is open to root and its group; a TCP socket carries what
 //! changes nothing.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,13 +17,12 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
+use super::accept;
 use super::unix::{self, ListenError, SocketFile};
 use super::{Backend, read_only_router, router};
 
-/// Connections at a time and socket; more wait in the kernel's queue.
+/// Connections at a time and socket.
 const CONNECTIONS: usize = 128;
 
 /// How long a connection may take to say what it wants, and may idle between two requests.
@@ -83,18 +81,18 @@ impl Listener {
             // `_file` is dropped, and so the path unlinked, when serving has ended.
             Socket::Unix(listener, _file) => {
                 let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
-                accept_loop(accept, router(backend), Duration::MAX, shutdown).await;
+                serve_http(accept, router(backend), Duration::MAX, shutdown).await;
             }
             Socket::Tcp(listener) => {
                 let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
-                accept_loop(accept, read_only_router(backend), TCP_LIFE, shutdown).await;
+                serve_http(accept, read_only_router(backend), TCP_LIFE, shutdown).await;
             }
         }
     }
 }
 
-async fn accept_loop<S>(
-    mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>>,
+async fn serve_http<S>(
+    accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>>,
     router: Router,
     life: Duration,
     shutdown: impl Future<Output = ()>,
@@ -104,37 +102,14 @@ async fn accept_loop<S>(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER).half_close(false);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let next = async {
-            // Never closed, so this always yields a place.
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, poll_fn(&mut accept).await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
-            next = next => next,
-        };
-        match accepted {
-            Ok(stream) => {
-                let service = TowerToHyperService::new(router.clone());
-                let connection =
-                    graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-                connections.spawn(async move {
-                    // How a connection ends concerns only its caller, who sees it.
-                    let _ = tokio::time::timeout(life, connection).await;
-                    drop(place);
-                });
-            }
-            Err(e) => {
-                // Mostly EMFILE: waiting may help, spinning does not.
-                tracing::warn!("control socket: cannot accept: {e}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+    let serve = |stream| {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        async move {
+            // How a connection ends concerns only its caller, who sees it.
+            let _ = tokio::time::timeout(life, connection).await;
         }
-    }
+    };
+    let _connections = accept::each(CONNECTIONS, accept, serve, shutdown).await;
     let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
 }

@@ -9,7 +9,7 @@
 use std::io;
 use std::time::Duration;
 
-use starling_bgp::bfd::{Cause, Loss};
+use starling_bgp::bfd::Loss;
 use starling_bgp::msg::{PeerIn, PeerOut};
 use starling_bgp::types::Time;
 use starling_fib::types::Way;
@@ -57,23 +57,19 @@ impl Pump {
     /// routes would go for nothing. The end of a process closes its connection, but not at once
     /// on a busy host, or with gigabytes to free. So the kernel of that host is asked: what
     /// acknowledges a KEEPALIVE is alive, and reached both ways.
-    pub(super) fn bfd_down(&mut self, loss: Loss, out: &mut Vec<PeerOut>) {
+    pub(super) fn bfd_is(&mut self, lost: Option<Loss>, out: &mut Vec<PeerOut>) {
+        self.doubt = None;
+        let Some(loss) = lost else { return };
         let slot = self.live.as_ref().map(|live| live.slot);
         let conn = slot.and_then(|slot| self.conn(slot).as_ref());
-        let asks = !loss.forwarding_lost && loss.cause != Cause::AdminDown;
-        match conn {
-            Some(conn) if asks && conn.is_ended() => {}
-            Some(_) if asks => {
+        match conn.filter(|_| !loss.forwarding_lost) {
+            Some(conn) if conn.is_ended() => {}
+            Some(_) => {
                 self.doubt = Some(Doubt { loss, at: self.clock.now().after(ASKED), kept: false });
                 self.handle(PeerIn::Probe, out);
             }
-            _ => self.handle(PeerIn::BfdDown(loss), out),
+            None => self.handle(PeerIn::BfdDown(loss), out),
         }
-    }
-
-    /// BFD hears the neighbour again.
-    pub(super) fn bfd_up(&mut self) {
-        self.doubt = None;
     }
 
     /// What the neighbour's kernel has made of the question. As long as BFD hears nothing it is

@@ -6,13 +6,12 @@ use starling_fib::Fib;
 use starling_fib::audit::Audit;
 use starling_fib::netlink::{Command, NetlinkError, News, Options, run};
 use starling_fib::types::{
-    FibConfig, FibIn, Hold, KernelRoute, Mode, PodConfig, Pool, Report, RouteChange, Target,
-    TunnelConfig,
+    FibConfig, FibIn, KernelRoute, Mode, Pool, Report, RouteChange, Target, TunnelConfig,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{BIRD, MAIN, open, ours};
+use super::{open, ours};
 
 /// Long enough for anything that is going to happen at all.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -106,22 +105,12 @@ pub fn config(pools: &[(&str, Mode)]) -> FibIn {
     FibIn::Configure(Box::new(FibConfig {
         pools: pools.collect(),
         addresses: ["10.1.5.10", "fd00:5::10"].map(|own| own.parse().expect("an address")).into(),
-        subnets: Vec::new(),
-        protocol: BIRD,
-        table: MAIN,
-        metric: 0,
         tunnel: TunnelConfig {
-            device: "tunl0".to_owned(),
             mtu: Some(1440),
             address: Some("192.168.70.57".parse().expect("an address")),
-            manage: true,
+            ..TunnelConfig::default()
         },
-        peers: Vec::new(),
-        sessions: Vec::new(),
-        blocks: Vec::new(),
-        pods: PodConfig::default(),
-        audit: None,
-        hold: Hold::Nothing,
+        ..FibConfig::default()
     }))
 }
 

@@ -24,22 +24,13 @@ const PLAN: Plan = Plan {
     gateway: "gw0",
     device: "net0",
     nodes: &[
-        server("server1", 0, "10.1.5.10/24", "10.244.1.10"),
-        server("server2", 0, "10.1.5.11/24", "10.244.2.10"),
-        server("server3", 1, "10.1.8.10/24", "10.244.3.10"),
-        server("server4", 1, "10.1.8.11/24", "10.244.4.10"),
+        NodePlan::new("server1", 0, "10.1.5.10/24", "10.244.1.10"),
+        NodePlan::new("server2", 0, "10.1.5.11/24", "10.244.2.10"),
+        NodePlan::new("server3", 1, "10.1.8.10/24", "10.244.3.10"),
+        NodePlan::new("server4", 1, "10.1.8.11/24", "10.244.4.10"),
     ],
     pod_mtu: 1480,
 };
-
-const fn server(
-    name: &'static str,
-    rack: usize,
-    address: &'static str,
-    pod: &'static str,
-) -> NodePlan {
-    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1", module_tunnel: true }
-}
 
 const CONFIG: &str = r#"[cluster]
 asn = 64512

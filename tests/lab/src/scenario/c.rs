@@ -22,15 +22,7 @@ const PLAN: Plan = Plan {
 };
 
 const fn node(name: &'static str, address: &'static str, pod: &'static str) -> NodePlan {
-    NodePlan {
-        name,
-        rack: 0,
-        address,
-        pod,
-        pod_length: 32,
-        pod_device: "cali2f1a0",
-        module_tunnel: true,
-    }
+    NodePlan { pod_device: "cali2f1a0", ..NodePlan::new(name, 0, address, pod) }
 }
 
 const CONFIG: &str = r#"[cluster]

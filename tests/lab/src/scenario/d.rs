@@ -21,21 +21,12 @@ const PLAN: Plan = Plan {
     gateway: "gw",
     device: "eth0",
     nodes: &[
-        node("node1", 0, "10.39.0.110/24", "192.168.70.10"),
-        node("node2", 0, "10.39.0.111/24", "192.168.80.70"),
-        node("node3", 1, "10.39.3.75/24", "192.168.169.200"),
+        NodePlan::new("node1", 0, "10.39.0.110/24", "192.168.70.10"),
+        NodePlan::new("node2", 0, "10.39.0.111/24", "192.168.80.70"),
+        NodePlan::new("node3", 1, "10.39.3.75/24", "192.168.169.200"),
     ],
     pod_mtu: 1440,
 };
-
-const fn node(
-    name: &'static str,
-    rack: usize,
-    address: &'static str,
-    pod: &'static str,
-) -> NodePlan {
-    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1", module_tunnel: true }
-}
 
 const CONFIG: &str = r#"[cluster]
 asn = 64512

@@ -53,6 +53,20 @@ pub struct NodePlan {
     pub module_tunnel: bool,
 }
 
+impl NodePlan {
+    /// A node with a pod on `cali1`, and the module's `tunl0`.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        rack: usize,
+        address: &'static str,
+        pod: &'static str,
+    ) -> Self {
+        let (pod_length, pod_device) = (32, "cali1");
+        Self { name, rack, address, pod, pod_length, pod_device, module_tunnel: true }
+    }
+}
+
 /// A node, up.
 #[derive(Debug)]
 pub struct Node {

@@ -21,20 +21,11 @@ const PLAN: Plan = Plan {
     gateway: "gw",
     device: "eth0",
     nodes: &[
-        host("host1", 0, "10.0.1.10/24", "172.20.1.10"),
-        host("host2", 1, "10.0.2.10/24", "172.20.2.10"),
+        NodePlan::new("host1", 0, "10.0.1.10/24", "172.20.1.10"),
+        NodePlan::new("host2", 1, "10.0.2.10/24", "172.20.2.10"),
     ],
     pod_mtu: 1480,
 };
-
-const fn host(
-    name: &'static str,
-    rack: usize,
-    address: &'static str,
-    pod: &'static str,
-) -> NodePlan {
-    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1", module_tunnel: true }
-}
 
 const CONFIG: &str = r#"[cluster]
 asn = 64512

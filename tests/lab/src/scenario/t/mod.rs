@@ -24,21 +24,14 @@ const PLAN: Plan = Plan {
     gateway: "gw",
     device: "eth0",
     nodes: &[
-        host("host1", 0, "10.0.1.10/24", "10.244.1.10", true),
-        host("host2", 1, "10.0.2.10/24", "10.244.2.10", false),
+        NodePlan::new("host1", 0, "10.0.1.10/24", "10.244.1.10"),
+        NodePlan {
+            module_tunnel: false,
+            ..NodePlan::new("host2", 1, "10.0.2.10/24", "10.244.2.10")
+        },
     ],
     pod_mtu: 1480,
 };
-
-const fn host(
-    name: &'static str,
-    rack: usize,
-    address: &'static str,
-    pod: &'static str,
-    module_tunnel: bool,
-) -> NodePlan {
-    NodePlan { name, rack, address, pod, pod_length: 32, pod_device: "cali1", module_tunnel }
-}
 
 /// The nodes tell each other what they do: that takes `[http] listen`.
 const CONFIG: &str = r#"[cluster]
