@@ -109,6 +109,18 @@ fn a_second_batch_waits_at_the_kernel_and_is_about_other_prefixes() {
 }
 
 #[test]
+fn what_changes_while_it_is_written_follows_though_there_was_room_at_once() {
+    let mut rig = rack();
+    rig.want("10.9.1.0/24", &["10.1.5.11"]);
+    rig.drop("10.9.1.0/24");
+    assert_eq!(under_way(&rig), [["10.9.1.0/24"]], "two batches are never about one prefix");
+    assert!(rig.serve());
+    assert_eq!(under_way(&rig), [["not 10.9.1.0/24"]]);
+    rig.run();
+    assert!(rig.table().is_empty(), "{:?}", rig.table());
+}
+
+#[test]
 fn a_batch_that_waits_counts_though_the_one_before_failed() {
     let mut rig = rack();
     rig.kernel.fail_op(1, ENETUNREACH);
