@@ -32,6 +32,8 @@ pub(crate) struct Behaviour {
     pub(crate) bad_file: AtomicBool,
     /// What an operator added.
     pub(crate) added: Mutex<Vec<IpNet>>,
+    /// Routes of before the start are still there.
+    pub(crate) recovering: AtomicBool,
     /// What is logged.
     pub(crate) logged: Mutex<String>,
     /// An actor is stuck.
@@ -40,7 +42,8 @@ pub(crate) struct Behaviour {
 
 impl Backend for Memory {
     async fn summary(&self) -> Result<Summary, Refusal> {
-        Ok(sample::summary())
+        let recovering = self.0.recovering.load(Ordering::SeqCst);
+        Ok(Summary { recovering, ..sample::summary() })
     }
 
     async fn bfd(&self) -> Result<Vec<BfdSession>, Refusal> {

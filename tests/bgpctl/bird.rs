@@ -171,6 +171,16 @@ async fn an_exporter_finds_counts_under_each_neighbour() {
     );
 }
 
+/// Calico's readiness waits while it sees code 0024.
+#[tokio::test]
+async fn a_recovery_is_told() {
+    let bird = Bird::start(Family::Ipv4).await;
+    assert!(!bird.ask("show status").await.contains("0024"));
+    bird.backend.0.recovering.store(true, Ordering::SeqCst);
+    let reply = bird.ask("show status").await;
+    assert!(reply.contains("\n0024-Graceful restart recovery in progress\n0013 "), "{reply}");
+}
+
 #[tokio::test]
 async fn several_questions_on_one_connection_and_a_long_table() {
     let bird = Bird::start(Family::Ipv4).await;

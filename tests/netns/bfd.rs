@@ -53,12 +53,7 @@ fn plug(cluster: &Cluster, host: &str) -> Result {
 #[test]
 fn a_cut_is_noticed_at_both_ends_and_ends_the_sessions() -> Result {
     let mut cluster = mesh(&[0, 0, 0])?;
-    // A neighbour that was last heard before its session began is asked over the session first.
-    for (node, lost) in [(1, "n3"), (2, "n3"), (3, "n1"), (3, "n2")] {
-        let node = cluster.node(node)?;
-        let before = session(node, lost)?.received;
-        bfd(node, lost, |session| session.received > before + 1)?;
-    }
+    // At once: it may be that BFD has heard nothing since the sessions began.
     unplug(&cluster, "n3")?;
     // The hold time is 90 s.
     for (node, lost) in [(1, "n3"), (2, "n3"), (3, "n1"), (3, "n2")] {
@@ -168,6 +163,34 @@ fn a_daemon_that_stands_still_keeps_its_routes_until_its_host_is_silent() -> Res
     })?;
     unplug(&cluster, "n2")?;
     logged(cluster.node(1)?, "no session: BFD: neighbour silent for 900 ms")?;
+    cluster.node(2)?.daemon()?.proc().signal(Signal::CONT)
+}
+
+/// While BFD misses a neighbour its kernel is asked each second; not any more once nobody watches.
+#[test]
+fn switched_off_while_it_misses_a_neighbour_bfd_has_nobody_asked() -> Result {
+    let mut cluster = mesh(&[0, 0])?;
+    cluster.node(2)?.daemon()?.proc().signal(Signal::STOP)?;
+    logged(cluster.node(1)?, "its host acknowledges what it is sent")?;
+    let asked = |cluster: &mut Cluster| -> Result<u64> {
+        let mut sent = || -> Result<u64> {
+            let n2: Neighbor = cluster.node(1)?.daemon()?.read(&["show", "neighbors", "n2"])?;
+            Ok(n2.messages_sent.keepalives)
+        };
+        let before = sent()?;
+        std::thread::sleep(Duration::from_millis(2500));
+        Ok(sent()? - before)
+    };
+    let (times, off) = (asked(&mut cluster)?, "[bfd]\nenabled = false\n");
+    ensure!(times >= 2, "{times} times");
+    cluster.configure(&cluster.toml("never", off))?;
+    wait_for("no BFD", SOON, || {
+        let all: Vec<BfdSession> = cluster.node(1)?.daemon()?.read(&["show", "bfd"])?;
+        ensure!(all.is_empty(), "{all:#?}");
+        Ok(())
+    })?;
+    let times = asked(&mut cluster)?;
+    ensure!(times <= 1, "{times} times");
     cluster.node(2)?.daemon()?.proc().signal(Signal::CONT)
 }
 

@@ -311,6 +311,14 @@ mod tests {
             // New the first time, also where the second time was looked up along with it.
             assert_eq!(table.at_or_insert(prefix, spot), at as u32 % 200);
         }
+        // Twice among those that are looked up together, and new.
+        let twice = [prefix(9000), prefix(9000)];
+        let mut ahead_of_both = Ahead::of(&twice);
+        let mut number = |at| {
+            let (prefix, spot) = ahead_of_both.get(at, &table).unwrap();
+            table.at_or_insert(prefix, spot)
+        };
+        assert_eq!((number(0), number(1)), (200, 200));
         let (five, spot) = Ahead::of(&arena[5..6]).get(0, &table).unwrap();
         assert_eq!(table.at(five, spot), Some(5));
         table.remove(5);
