@@ -5,7 +5,7 @@ use super::{
     Capability, Heard, Neighbor, Network, NotOffered, Router, Session, Software, Speaker, words,
 };
 use crate::{Family, Netns, Proc, Result, must, wait_for};
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -38,8 +38,17 @@ impl Running {
             running.proc.check_alive()?;
             running.bgpctl(&["show", "summary"]).map(drop)
         })?;
+        // Its session engine has the file before its decision engine has: what a neighbour
+        // announces in between is judged without it (and reflected without an ORIGINATOR_ID).
+        wait_for("OpenBGPD to have read its file", super::START, || {
+            ensure!(running.proc.log().contains("RDE reconfigured"), "{}", running.proc.log());
+            Ok(())
+        })?;
         for network in running.router.networks.clone() {
             running.announce(&network)?;
+        }
+        for neighbor in &running.router.neighbors {
+            running.bgpctl(&["neighbor", &neighbor.address.to_string(), "up"])?;
         }
         Ok(running)
     }
@@ -164,6 +173,8 @@ fn write_neighbor(out: &mut String, router: &Router, neighbor: &Neighbor) -> Res
     let yes = |on: bool| if on { "yes" } else { "no" };
     let Neighbor { address, asn, .. } = neighbor;
     writeln!(out, "neighbor {address} {{\n  remote-as {asn}\n  descr \"{address}\"")?;
+    // `start` says when.
+    writeln!(out, "  down")?;
     writeln!(out, "  local-address {}", router.address_towards(*address))?;
     for (name, family) in [("IPv4", Family::V4), ("IPv6", Family::V6)] {
         let what = if neighbor.families.contains(&family) { "unicast" } else { "none" };
