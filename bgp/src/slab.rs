@@ -9,7 +9,7 @@
 const PAGE: usize = 1024;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
     pages: Vec<Vec<Option<T>>>,
     /// What is taken of each page.
@@ -151,7 +151,7 @@ impl<T> Slab<T> {
 
 /// A sparse array in pages, for facts about the values of a [`Slab`] that few of them have, or
 /// that they have for a time. A page without any is given back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sparse<T> {
     pages: Vec<Option<Box<[T]>>>,
     /// How many facts a page has.

@@ -17,6 +17,7 @@
 
 mod audit;
 mod coupling;
+pub mod draft;
 mod hear;
 mod write;
 

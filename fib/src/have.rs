@@ -115,7 +115,7 @@ fn same_hops(a: &[Hop], b: &[Hop]) -> bool {
 }
 
 /// Shapes in use, by number.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 struct Shapes {
     all: Slab<Used>,
     numbers: BTreeMap<Arc<Shape>, u32>,
@@ -123,7 +123,7 @@ struct Shapes {
     last: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Used {
     shape: Arc<Shape>,
     routes: usize,
@@ -175,7 +175,7 @@ impl Shapes {
 const SEVERAL: u32 = u32::MAX;
 
 /// Our routes.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Have {
     /// The shape of each prefix's route.
     routes: PrefixMap<u32>,

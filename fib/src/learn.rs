@@ -38,7 +38,7 @@ pub struct Owner {
 }
 
 /// What the kernel told.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct World {
     /// Interfaces.
     pub(crate) links: Links,

@@ -230,6 +230,12 @@ impl Tunnel {
         }
     }
 
+    /// Whether the device of `config` was asked for and cannot be had.
+    pub fn is_refused(&self, config: &FibConfig) -> bool {
+        let named = |spec: &TunnelSpec| spec.device == config.tunnel.device;
+        self.failed.is_some() && self.spec.as_ref().is_some_and(named)
+    }
+
     /// For people.
     pub fn state(&self, config: &FibConfig, world: &World) -> TunnelState {
         if !self.needed && !is_needed(config) {

@@ -20,14 +20,14 @@ const SMALL: usize = 4096;
 const TOGETHER: usize = 32;
 
 /// A set and how many uses it has.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Used {
     set: AttrSet,
     uses: u32,
 }
 
 /// The sets of one Rib.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AttrStore {
     sets: Slab<Used>,
     /// Numbers by the hash of their set.

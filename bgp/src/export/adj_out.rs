@@ -53,7 +53,7 @@ impl Default for Entry {
 }
 
 /// How far a reader has come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reader {
     /// The place it reads next.
     pub(crate) next: u64,
@@ -75,7 +75,7 @@ pub(crate) enum Due {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AdjOut {
     entries: Sparse<Entry>,
     /// Entries by state.

@@ -12,7 +12,7 @@ use crate::wire::encode;
 use crate::wire::refresh::Refresh;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Channel {
     pub(super) adj: AdjOut,
     pub(super) slots: Slots,

@@ -33,7 +33,7 @@ const OVERHEAD: usize = 64;
 const KEPT: usize = 16;
 
 /// Readers at one place that are told the same.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chunk {
     start: u64,
     end: u64,
@@ -45,7 +45,7 @@ struct Chunk {
 }
 
 /// The chunks made last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ChunkCache {
     chunks: VecDeque<Chunk>,
 }

@@ -16,7 +16,7 @@ use crate::types::{Family, PeerId, V4, V6};
 pub(super) struct GroupId(pub(super) u64);
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(super) id: GroupId,
     pub(crate) key: GroupKey,

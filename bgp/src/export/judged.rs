@@ -13,7 +13,7 @@ use crate::table::{Keyed, Sets};
 use crate::types::{Family, PeerId};
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Judged {
     family: Family,
     attr: AttrId,

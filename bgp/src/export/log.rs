@@ -10,7 +10,7 @@
 const SLACK: usize = if cfg!(test) { 4 } else { 4096 };
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     /// The place of `order[0]`.
     base: u64,

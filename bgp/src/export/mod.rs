@@ -16,7 +16,8 @@
 //! * `adj_out`: the entries, how far each reader has read, withdrawals that still wait for one;
 //! * `chunk`: a stretch of the log as bytes;
 //! * `channel`: the last four for one family;
-//! * `group`: two channels, and who waits.
+//! * `group`: two channels, and who waits;
+//! * `compare`: what a neighbour is told by one state of all this and not by another.
 //!
 //! A path is not sent to the peer that it came from (split horizon). End-of-RIB goes out when a
 //! reader has caught up for the first time: whatever was there when it joined is before it, also
@@ -26,6 +27,7 @@
 mod adj_out;
 mod channel;
 mod chunk;
+mod compare;
 mod group;
 mod judged;
 mod key;
@@ -38,6 +40,8 @@ use std::net::Ipv4Addr;
 
 use bytes::{Bytes, BytesMut};
 
+pub use compare::Telling;
+pub(crate) use compare::{Side, compare};
 pub(crate) use key::GroupKey;
 pub(crate) use rules::Learned;
 
@@ -53,7 +57,7 @@ use crate::wire::encode::{self, Nlri};
 const WITHDRAWALS: usize = 8192;
 
 /// A peer whose session is up.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Member {
     /// Its group; `None`: it gets nothing.
     group: Option<GroupId>,
@@ -66,7 +70,7 @@ struct Member {
 }
 
 /// Every group and its members.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Exports {
     groups: Vec<Group>,
     /// The number of the next group.

@@ -9,7 +9,7 @@ use crate::slab::{Slab, Sparse};
 use crate::table::SourceId;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Slots {
     /// A slot is a destination.
     Destinations,
@@ -18,7 +18,7 @@ pub(crate) enum Slots {
 }
 
 /// Slots of paths, chained by destination.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Paths {
     slab: Slab<Path>,
     /// Per destination: its first slot + 1.

@@ -32,7 +32,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(30);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Silence {
     /// Neighbours with a session of which nothing was heard for too long, and until when that
     /// counts.
@@ -43,7 +43,7 @@ pub(crate) struct Silence {
 }
 
 /// This node is taken to be cut off.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cut {
     since: Time,
     until: Time,

@@ -39,7 +39,7 @@ pub(crate) enum Fate {
 }
 
 /// Lists of further hops, each once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Kernel {
     lists: Slab<(Arc<[Hop]>, u32)>,
     numbers: HashMap<Arc<[Hop]>, u32, FixedState>,

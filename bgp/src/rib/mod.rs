@@ -29,12 +29,14 @@ mod nexthop;
 mod origin;
 mod peers;
 mod receive;
+mod rehearse;
 mod review;
 mod settle;
 pub mod show;
 mod stale;
 
 pub use nexthop::Reach;
+pub use rehearse::Telling;
 
 use self::change::Change;
 use self::isolation::Silence;
@@ -51,7 +53,7 @@ use crate::table::{Sets, Sources, Tables};
 use crate::types::{Family, PeerId, Time, V4, V6};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rib {
     config: Option<RibConfig>,
     /// Configured peers, ascending.

@@ -23,7 +23,7 @@ use crate::types::NextHop;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct HopId(u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Hop {
     address: NextHop,
     /// Accepted paths whose attributes name it.
@@ -58,7 +58,7 @@ pub enum Reach {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Nexthops {
     hops: Slab<Hop>,
     by_address: HashMap<NextHop, u32, FixedState>,

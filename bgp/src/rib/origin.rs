@@ -16,7 +16,7 @@ use crate::table::{Keyed, SourceId};
 use crate::types::{Prefix, Time, V4, V6};
 
 /// What was asked for while the daemon runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     /// By the operator.
     pub(crate) operator: Vec<IpNet>,

@@ -28,7 +28,7 @@ pub(crate) struct Counts {
 }
 
 /// The session of a neighbour.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Session {
     #[default]
     None,
@@ -39,7 +39,7 @@ pub(crate) enum Session {
 }
 
 /// One neighbour: configured, or up, or away, or several of these.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
     pub(crate) session: Session,
     /// Set while it is configured.
@@ -108,7 +108,7 @@ impl Peer {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
     map: HashMap<PeerId, Peer, FixedState>,
     /// Counts of our own routes.

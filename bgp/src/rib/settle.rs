@@ -13,7 +13,7 @@ use super::peers::Peers;
 use crate::types::{PeerId, Time};
 
 /// The wait for the neighbours' End-of-RIB.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Settle {
     /// Not configured yet.
     #[default]

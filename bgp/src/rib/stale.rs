@@ -75,7 +75,7 @@ pub(crate) enum Stage {
 }
 
 /// All waits, the soonest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Waits(BTreeSet<(Time, PeerId, Family)>);
 
 impl Waits {

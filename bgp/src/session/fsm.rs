@@ -30,7 +30,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::conn::{Dial, End, Live, Opening};
 use super::journal::Journal;
-use super::negotiate::{becomes_another, judges_otherwise, remakes};
+use super::negotiate::{Effect, becomes_another, effect};
 use super::restart::{Farewell, goodbye, retain};
 use super::timer::{Backoff, Jitter, Timer, Timers, send_hold};
 use super::{DownReason, Forwarding, PeerConfig, PeerEvent, State};
@@ -295,12 +295,10 @@ impl Session {
     }
 
     fn configure(&mut self, now: Time, config: PeerConfig, out: &mut Vec<PeerOut>) {
-        let again = judges_otherwise(&self.config, &config);
-        // Who cannot be asked for its routes again must come again itself.
-        let deaf = self.live().is_some_and(|live| !live.agreed.negotiated.refresh);
-        let remake = remakes(&self.config, &config) || again && deaf;
+        let refresh = self.live().map(|live| live.agreed.negotiated.refresh);
+        let effect = effect(&self.config, &config, refresh);
         let running = !matches!(self.phase, Phase::Stopped);
-        if remake && running {
+        if effect == Effect::Anew && running {
             let farewell = match becomes_another(&self.config, &config) {
                 true => Farewell::ForGood,
                 false => Farewell::ForNow,
@@ -313,7 +311,7 @@ impl Session {
         let (passive, connect_retry) = (self.config.passive, self.config.connect_retry);
         self.config = config;
         self.watch_sending(now, Duration::ZERO);
-        if again {
+        if effect == Effect::Refreshed {
             self.request_refresh(out);
         }
         if (passive, connect_retry) == (self.config.passive, self.config.connect_retry) {

@@ -240,7 +240,7 @@ fn offered(open: &Open) -> Families {
 
 /// Whether `new` makes another session than `old`: what the OPEN carried, whom we expect, or
 /// where it is.
-pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
+fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
     let PeerConfig {
         // What makes another neighbour of it is compared there.
         id: _,
@@ -269,8 +269,34 @@ pub(crate) fn remakes(old: &PeerConfig, new: &PeerConfig) -> bool {
         || (families, hold, offer) != (&new.families, &new.hold, &new.offer)
 }
 
+/// What another configuration does to a session that runs by `old`. `refresh`: it is Established,
+/// and the neighbour can be asked for its routes again; `None`: it is not Established.
+pub fn effect(old: &PeerConfig, new: &PeerConfig, refresh: Option<bool>) -> Effect {
+    let again = judges_otherwise(old, new);
+    // Who cannot be asked for its routes again must come again itself.
+    let deaf = refresh == Some(false);
+    if remakes(old, new) || again && deaf {
+        Effect::Anew
+    } else if again {
+        Effect::Refreshed
+    } else {
+        Effect::Stays
+    }
+}
+
+/// What becomes of a session under another configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// It ends, and begins again.
+    Anew,
+    /// It stays, and the neighbour is asked for its routes again.
+    Refreshed,
+    /// It stays.
+    Stays,
+}
+
 /// Whether UPDATEs that came would be judged otherwise now.
-pub(crate) fn judges_otherwise(old: &PeerConfig, new: &PeerConfig) -> bool {
+fn judges_otherwise(old: &PeerConfig, new: &PeerConfig) -> bool {
     (old.allow_own_as, old.first_as, old.cluster_id)
         != (new.allow_own_as, new.first_as, new.cluster_id)
 }

@@ -161,7 +161,7 @@ impl Mark {
 }
 
 /// The paths to a destination: at most one per source, in no order that means anything.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Paths {
     #[default]
     None,
@@ -247,7 +247,7 @@ const NONE: Best = Best { source: SourceId(u32::MAX), attr: AttrId(u32::MAX) };
 const STRANDED: Best = Best { attr: AttrId(u32::MAX - 1), ..NONE };
 
 /// One destination.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dest<P> {
     pub(crate) prefix: P,
     pub(crate) paths: Paths,

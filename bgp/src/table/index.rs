@@ -28,7 +28,7 @@ const SMALL: usize = if cfg!(test) { 8 } else { 4096 };
 const AHEAD: usize = 64;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<P> {
     dests: Slab<Dest<P>>,
     index: HashTable<u32>,
@@ -246,7 +246,7 @@ impl<'b, P: Prefix> Ahead<'b, P> {
 pub(crate) struct More(pub(crate) u32);
 
 /// The tables of both families.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) v4: Table<V4>,
     pub(crate) v6: Table<V6>,

@@ -7,7 +7,7 @@
 use crate::attrs::{AttrId, AttrSet, AttrStore};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sets {
     store: AttrStore,
     given_up: Vec<AttrId>,

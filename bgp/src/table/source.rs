@@ -55,7 +55,7 @@ struct Source {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sources {
     slab: Slab<Source>,
     ids: HashMap<(PeerId, u32), SourceId, FixedState>,

@@ -25,6 +25,13 @@ pub(super) struct Couple {
     removed: usize,
 }
 
+impl Couple {
+    /// With this word from the beginning.
+    pub(super) fn of(coupling: Coupling) -> Couple {
+        Couple { coupling, ..Couple::default() }
+    }
+}
+
 impl Fib {
     /// The operator's word.
     pub fn coupling(&self) -> Coupling {

@@ -13,7 +13,7 @@ use crate::types::KernelRoute;
 use crate::underlay::host;
 
 /// See the module.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Others {
     routes: JointPrefixMap<IpNet, Vec<KernelRoute>>,
     /// The destinations that are reached by way of each interface.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::types::{Address, Link};
 
 /// Interfaces.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Links {
     by_index: BTreeMap<u32, Link>,
     /// Two may seem to have one name while news of a change is on its way.
@@ -48,7 +48,7 @@ impl Links {
 }
 
 /// Addresses; one may be on several interfaces.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Addresses {
     by_address: BTreeMap<IpAddr, BTreeSet<Address>>,
     by_device: BTreeMap<u32, BTreeSet<Address>>,
