@@ -19,7 +19,7 @@ export RUST_TEST_THREADS ?= 6
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test test-loss check fuzz matrix soak million bench
+.PHONY: help build lab lab-down test test-loss check fuzz matrix soak million bench deb
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -75,6 +75,11 @@ fuzz: ## Fuzz every decoder, FUZZ_SECONDS (60) each
 	@$(ROOT) tests/vm/install fuzz
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	SECONDS_EACH=$(FUZZ_SECONDS) tests/fuzz/run
+
+deb: ## Make the Debian package, in target/debian
+	@$(ROOT) tests/vm/install build
+	cargo build --release --bins --example pages
+	dist/deb $(TARGET)/release $(TARGET)/debian
 
 million: ## A million routes into the kernel and out again: time and memory, as root
 	cargo run --release -q -p starling-fib --example million

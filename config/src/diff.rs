@@ -328,6 +328,9 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     });
     all.put("[http] listen", (&old.http, &new.http), true, |v| list(v));
     all.put("[control] socket", (&old.control, &new.control), true, |v| v.display().to_string());
+    all.put("[control] readers", (&old.readers, &new.readers), true, |v| {
+        v.clone().unwrap_or("none".to_owned())
+    });
     let path =
         |v: &Option<PathBuf>| v.as_ref().map_or("none".to_owned(), |v| v.display().to_string());
     let ([from, from6], [to, to6]) = (&old.bird, &new.bird);

@@ -63,6 +63,8 @@ pub struct Config {
     pub http: Vec<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
+    /// The group that may look, over `read.sock` beside it; `None`: there is no such socket.
+    pub readers: Option<String>,
     /// Where BIRD's control sockets are imitated (IPv4, IPv6); `None`: not at all.
     pub bird: [Option<PathBuf>; 2],
     /// The port on which all nodes speak BGP.

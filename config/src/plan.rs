@@ -67,6 +67,8 @@ pub struct NodePlan {
     pub http: Vec<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
+    /// The group that may look, over `read.sock` beside it; `None`: there is no such socket.
+    pub readers: Option<String>,
     /// Where BIRD's control sockets are imitated (IPv4, IPv6); `None`: not at all.
     pub bird: [Option<PathBuf>; 2],
     /// The port to listen on for BGP.
@@ -280,6 +282,7 @@ impl Config {
             netns: self.kernel.netns.clone(),
             http: self.http.clone(),
             control: self.control.clone(),
+            readers: self.readers.clone(),
             bird: self.bird.clone(),
             port: self.port,
             listen: match &self.listen {

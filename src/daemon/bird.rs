@@ -59,7 +59,7 @@ impl Socket {
     /// Where somebody answers there already (BIRD itself), where it is no socket, and where the
     /// system refuses.
     pub async fn bind(path: &Path, family: Family) -> Result<Socket, ListenError> {
-        let (listener, file) = unix::bind(path).await?;
+        let (listener, file) = unix::bind(path, None).await?;
         Ok(Socket { listener, _file: file, family })
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use super::sockopt;
 
@@ -137,8 +138,8 @@ impl Conn {
     /// Delivers what is queued (a NOTIFICATION, mostly), then closes, in the background and
     /// within [`LINGER`]. Unread input is drained first: closing over it would reset the
     /// connection, and the reset could overtake the NOTIFICATION.
-    pub fn finish(mut self) {
-        tokio::spawn(tokio::time::timeout(LINGER, async move {
+    pub fn finish(mut self) -> JoinHandle<()> {
+        let farewell = tokio::time::timeout(LINGER, async move {
             for bytes in std::mem::take(&mut self.output) {
                 self.stream.write_all(&bytes).await?;
             }
@@ -146,7 +147,11 @@ impl Conn {
             let mut sink = [0; 4096];
             while self.stream.read(&mut sink).await? > 0 {}
             io::Result::Ok(())
-        }));
+        });
+        tokio::spawn(async move {
+            // Whether it was heard changes nothing any more.
+            let _ = farewell.await;
+        })
     }
 }
 

@@ -169,7 +169,7 @@ pub fn router<B: Backend>(backend: B) -> Router {
         .with_state(backend)
 }
 
-/// What changes nothing: for TCP, where anybody may call.
+/// What changes nothing: for TCP, where anybody may call, and for the readers' socket.
 pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let refused = || post(only_on_the_unix_socket);
     let two = || [refused(), refused()];
@@ -304,8 +304,8 @@ async fn metrics<B: Backend>(State(backend): State<B>) -> Result<Response, Refus
 async fn only_on_the_unix_socket() -> Refusal {
     Refusal {
         status: StatusCode::FORBIDDEN,
-        body: ApiError::new("nothing is changed over TCP, which anybody may call")
-            .hint("use the Unix socket: `bgpctl` on the node"),
+        body: ApiError::new("nothing is changed here, where others than root may only look")
+            .hint("use the control socket: `bgpctl` on the node, as root or a member of its group"),
     }
 }
 

@@ -6,8 +6,8 @@ use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{Coupling, Ends, FibIn, PodNews, Report, RouteOp, Way};
 use tokio::sync::{mpsc, oneshot};
 
-use super::bridge;
 use super::rib::Control;
+use super::{bridge, privilege};
 
 /// The way into the Fib.
 #[derive(Clone, Debug)]
@@ -62,9 +62,10 @@ pub fn spawn(
         .worker_threads(1)
         .thread_name("kernel")
         .enable_all()
+        .on_thread_start(privilege::shed)
         .build()?;
     let options = Options { accept_any_tunnel_kind: tunnel_stand_in, ..Options::default() };
-    std::thread::Builder::new().name("fib".into()).spawn(move || {
+    privilege::thread("fib", move || {
         if let Err(error) = runtime.block_on(netlink::run(options, inbox, news)) {
             // Nobody listens when the daemon is stopping anyway.
             let _ = failed.send(error.to_string());

@@ -14,17 +14,18 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustix::net::netdevice::index_to_name;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use starling_bgp::types::Asn;
 use starling_bgp::wire::Notification;
 use starling_bgp::wire::header::{self, Kind};
 use starling_bgp::wire::open::Open;
 use starling_config::PeerKey;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::callers::{Call, Caller, Callers};
 use super::conn::Conn;
+use super::crowd::Crowd;
 use super::peer::Command;
 use super::sockopt;
 
@@ -34,8 +35,6 @@ const BACKLOG: i32 = 1024;
 const STRANGERS: usize = 64;
 /// How long a caller from a range may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many may be at it at the same time, on each socket.
-const SCREENED: usize = 64;
 
 /// Opens the listening sockets; `None`: one for all addresses of both families.
 ///
@@ -106,7 +105,8 @@ fn bind_early(socket: &Socket, address: SocketAddr) -> io::Result<()> {
 pub async fn serve(listener: Arc<TcpListener>, callers: Callers) {
     let mut strangers = BTreeSet::new();
     let mut failed = false;
-    let screens = Arc::new(Semaphore::new(SCREENED));
+    // Of ranges, while they say who they are; and others, while they read our refusal.
+    let (screened, refused) = (Crowd::default(), Crowd::default());
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -131,15 +131,15 @@ pub async fn serve(listener: Arc<TcpListener>, callers: Callers) {
                     tracing::debug!(%who, "connection dropped: the neighbour's task is busy");
                 }
             }
-            Caller::InRange => match Arc::clone(&screens).try_acquire_owned() {
-                Ok(permit) => {
+            Caller::InRange => match screened.enter(who.address) {
+                Some(place) => {
                     let callers = callers.clone();
                     tokio::spawn(async move {
                         screen(stream, remote, who, &callers).await;
-                        drop(permit);
+                        drop(place);
                     });
                 }
-                Err(_) => {
+                None => {
                     callers.count_refused();
                     tracing::debug!(%who, "connection dropped: too many callers at once");
                 }
@@ -152,10 +152,29 @@ pub async fn serve(listener: Arc<TcpListener>, callers: Callers) {
                         "connection refused: no [[node]] or [[peer]] has this address"
                     );
                 }
-                refuse(stream, &Notification::CEASE_REJECTED);
+                match refused.enter(remote.ip()) {
+                    Some(place) => {
+                        let told = refuse(stream, &Notification::CEASE_REJECTED);
+                        tokio::spawn(async move {
+                            // It has read it, hung up, or does not read.
+                            let _ = told.await;
+                            drop(place);
+                        });
+                    }
+                    // Without a goodbye that is waited for: it may be lost, and costs nothing.
+                    None => brush_off(&stream, &Notification::CEASE_REJECTED),
+                }
             }
         }
     }
+}
+
+/// Says why not, as far as that takes no time.
+fn brush_off(stream: &TcpStream, why: &Notification) {
+    let mut message = BytesMut::new();
+    why.put(&mut message);
+    // Where nothing was sent before there is room; whoever has gone hears nothing.
+    let _ = SockRef::from(stream).send(&message);
 }
 
 /// Who is at the other end; of a link-local address, on which link.
@@ -203,11 +222,12 @@ async fn asn_of(stream: &TcpStream) -> Result<Asn, Option<Notification>> {
     }
 }
 
-/// Tells a caller why not, so that its operator sees more than a closed connection (RFC 4486 §4).
-pub fn refuse(stream: TcpStream, why: &Notification) {
+/// Tells a caller why not, so that its operator sees more than a closed connection (RFC 4486 §4);
+/// done when it has heard it, or will not.
+pub fn refuse(stream: TcpStream, why: &Notification) -> JoinHandle<()> {
     let mut message = BytesMut::new();
     why.put(&mut message);
     let mut conn = Conn::new(stream);
     conn.send(message.freeze());
-    conn.finish();
+    conn.finish()
 }

@@ -16,9 +16,12 @@ pub mod bird;
 pub mod bridge;
 mod callers;
 pub mod check;
+pub mod cli;
 pub mod clock;
 mod conn;
 pub mod control;
+mod crowd;
+mod doors;
 mod dynamic;
 mod endpoint;
 pub mod events;
@@ -33,6 +36,7 @@ mod moved;
 mod neighbours;
 mod netns;
 mod peer;
+mod privilege;
 mod pulls;
 mod questions;
 mod rib;
@@ -41,6 +45,7 @@ mod sockopt;
 mod supervisor;
 mod view;
 mod watch;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,12 +69,17 @@ pub struct Options {
 
 /// Runs until a signal ends it.
 pub fn main(options: Options) -> ExitCode {
+    privilege::confine();
     // A file that is wrong is told of with all its errors by whoever needs it.
     let netns = Config::load(&options.config).ok().and_then(|config| config.kernel.netns);
     if let Some(Err(error)) = netns.as_deref().map(netns::enter) {
         return check::fail(&error);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_start(privilege::shed)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return check::fail(&format!("cannot start: {error}")),
     };

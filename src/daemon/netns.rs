@@ -20,6 +20,13 @@ pub fn enter(path: &Path) -> Result<(), String> {
         move_into_link_name_space(namespace.as_fd(), kind).map_err(std::io::Error::from)
     });
     entered.map_err(|error| {
-        format!("cannot enter the network namespace {} ([kernel] netns): {error}", path.display())
+        let place = path.display();
+        let cure = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                format!("; without root, leave it to the unit: NetworkNamespacePath={place}")
+            }
+            _ => String::new(),
+        };
+        format!("cannot enter the network namespace {place} ([kernel] netns): {error}{cure}")
     })
 }

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::bridge;
 use super::clock::Clock;
 use super::memory::{self, HighWater};
+use super::privilege;
 use super::pulls::Pulls;
 use super::questions::{Question, Questions};
 
@@ -98,7 +99,7 @@ pub fn spawn(
     let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name("rib".into()).spawn(move || {
+    privilege::thread("rib", move || {
         let pump = Pump {
             rib: Rib::new(),
             clock,

@@ -15,6 +15,8 @@ use crate::api::ReloadResult;
 pub enum Request {
     /// Read the configuration again and apply it.
     Reload(oneshot::Sender<ReloadResult>),
+    /// Say that you are there.
+    Alive(oneshot::Sender<()>),
 }
 
 /// The running configuration, as others may see it.

@@ -10,18 +10,15 @@ use std::time::Duration;
 use starling_bgp::msg::RibIn;
 use starling_bgp::session::Forwarding;
 use starling_bgp::session::State;
-use starling_bgp::types::Family;
 use starling_config::{Config, NodePlan};
 use starling_fib::types::FibIn;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 
 use super::bfd::{self, BfdHandle};
-use super::bird;
 use super::callers::{Call, Callers};
 use super::clock::Clock;
-use super::control::Listener;
+use super::doors::Doors;
 use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
 use super::keyring::Keyring;
@@ -33,7 +30,7 @@ use super::rib::{self, Control, RibHandle};
 use super::roster::{Request, Roster};
 use super::view::{Actors, View};
 use super::watch::ConfigWatch;
-use super::{Options, fib, identity};
+use super::{Options, fib, identity, privilege, watchdog};
 use crate::api::ReloadResult;
 
 /// How long the start waits for the kernel's table …
@@ -54,6 +51,9 @@ pub async fn run(options: Options) -> Result<(), String> {
         peers = plan.peers.len(), "starlingd {} starts", env!("CARGO_PKG_VERSION")
     );
 
+    let socket = options.control.clone().unwrap_or_else(|| plan.control.clone());
+    let doors = Doors::open(&plan, &socket).await?;
+
     let (kernel_lost, mut lost_kernel) = oneshot::channel();
     let (fib, news) =
         fib::spawn(options.tunnel_stand_in, kernel_lost).map_err(|error| error.to_string())?;
@@ -64,10 +64,10 @@ pub async fn run(options: Options) -> Result<(), String> {
     tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
 
     let bfd = bfd::spawn(clock, rib.control.clone()).map_err(|error| error.to_string())?;
+    privilege::shed();
 
     let (calls, mut called) = mpsc::channel(16);
     let callers = Callers::new(calls);
-    let listeners = listen::bind(plan.listen.as_deref(), plan.port).map_err(|e| e.to_string())?;
     let (changed, mut changes) = mpsc::channel(1);
     let watch = match ConfigWatch::start(changed) {
         Ok(watch) => Some(watch),
@@ -97,7 +97,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         neighbours,
         dynamic: Dynamic::default(),
         moved: Moved::default(),
-        keyring: Keyring::new(listeners.clone()),
+        keyring: Keyring::new(doors.bgp().to_vec()),
         rib: rib.clone(),
         fib: fib.clone(),
         bfd: bfd.clone(),
@@ -106,37 +106,20 @@ pub async fn run(options: Options) -> Result<(), String> {
         forwarding,
     };
     supervisor.apply(plan).await;
-    // Only now is it known who may call; until then connections wait in the backlog.
-    let mut services = JoinSet::new();
-    for listener in listeners {
-        services.spawn(listen::serve(listener, callers.clone()));
-    }
-
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
     let actors = Actors { rib, fib, bfd };
-    let view = View::new(clock, supervisor.roster.subscribe(), actors, callers, requests, log);
+    tokio::spawn(watchdog::run(actors.clone(), requests.clone()));
+    let view =
+        &View::new(clock, supervisor.roster.subscribe(), actors, callers.clone(), requests, log);
     let (stop, stopping) = watch::channel(false);
-    let socket = supervisor.socket();
-    let control = Listener::unix(&socket).await.map_err(|error| error.to_string())?;
-    services.spawn(control.serve(view.clone(), told(stopping.clone())));
-    let http = supervisor.roster.borrow().plan.http.clone();
-    for address in http {
-        let listener = Listener::tcp(address).await.map_err(|error| error.to_string())?;
-        services.spawn(listener.serve(view.clone(), told(stopping.clone())));
-    }
-
-    let bird = supervisor.roster.borrow().plan.bird.clone();
-    for (family, path) in Family::ALL.into_iter().zip(&bird) {
-        let Some(path) = path else { continue };
-        let socket = bird::Socket::bind(path, family).await.map_err(|error| error.to_string())?;
-        services.spawn(socket.serve(view.clone(), told(stopping.clone())));
-    }
+    // Only now is it known who may call; until then connections wait in the backlog.
+    let mut services = doors.serve(&callers, view, &stopping);
 
     let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    notify_supervisor(&[sd_notify::NotifyState::Ready]);
+    notify(&[sd_notify::NotifyState::Ready]);
     let mut review = tokio::time::interval(REVIEW);
     review.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -149,10 +132,15 @@ pub async fn run(options: Options) -> Result<(), String> {
             _ = review.tick(), if !supervisor.dynamic.is_empty() || !supervisor.moved.is_empty() => {
                 supervisor.review(LINGER).await;
             }
-            Some(Request::Reload(answer)) = inbox.recv() => {
-                // Whoever asked may have hung up; the reload is done all the same.
-                let _ = answer.send(supervisor.reload("bgpctl reload").await);
-            }
+            // Whoever asked may have hung up; what was asked is done all the same.
+            Some(request) = inbox.recv() => match request {
+                Request::Reload(answer) => {
+                    let _ = answer.send(supervisor.reload("bgpctl reload").await);
+                }
+                Request::Alive(answer) => {
+                    let _ = answer.send(());
+                }
+            },
             _ = hangup.recv() => { supervisor.reload("SIGHUP").await; }
             Some(()) = changes.recv() => supervisor.changed().await,
             Ok(error) = &mut lost_kernel => return Err(error),
@@ -161,7 +149,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     }
     tracing::info!("stopping: the kernel's routes stay");
-    notify_supervisor(&[sd_notify::NotifyState::Stopping]);
+    notify(&[sd_notify::NotifyState::Stopping]);
     supervisor.fib.freeze().await;
     // Before the sessions end, or their neighbours would see paths fail.
     supervisor.bfd.stop().await;
@@ -193,11 +181,6 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn socket(&self) -> PathBuf {
-        let configured = || self.roster.borrow().plan.control.clone();
-        self.options.control.clone().unwrap_or_else(configured)
-    }
-
     /// The files' folders had changes: reload if the contents differ.
     async fn changed(&mut self) {
         if Config::load(&self.options.config).is_ok_and(|config| config == *self.config) {
@@ -207,9 +190,9 @@ impl Supervisor {
     }
 
     async fn reload(&mut self, why: &str) -> ReloadResult {
-        notify_supervisor(&[sd_notify::NotifyState::Reloading]);
+        notify(&[sd_notify::NotifyState::Reloading]);
         let result = self.try_reload(why).await;
-        notify_supervisor(&[sd_notify::NotifyState::Ready]);
+        notify(&[sd_notify::NotifyState::Ready]);
         result
     }
 
@@ -390,14 +373,8 @@ fn lines(text: &impl ToString) -> Vec<String> {
     text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
 }
 
-/// Waits until the daemon is told to stop.
-async fn told(mut stopping: watch::Receiver<bool>) {
-    // An error means that nobody is left to tell, which says the same.
-    let _ = stopping.wait_for(|stop| *stop).await;
-}
-
 /// Tells systemd, where it listens; elsewhere this does nothing.
-fn notify_supervisor(states: &[sd_notify::NotifyState<'_>]) {
+pub(super) fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "sd_notify");
     }

@@ -101,6 +101,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         timers: settings::timers(raw, problems),
         http: settings::http(raw, problems),
         control: settings::control(raw),
+        readers: settings::readers(raw),
         bird: settings::bird(raw, problems),
         port: settings::port(raw),
         listen: settings::listen(raw, problems),

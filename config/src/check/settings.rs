@@ -121,6 +121,11 @@ pub(super) fn control(raw: &Raw) -> PathBuf {
     socket.cloned().unwrap_or_else(|| PathBuf::from(CONTROL_SOCKET))
 }
 
+pub(super) fn readers(raw: &Raw) -> Option<String> {
+    let readers = raw.control.as_ref().and_then(|table| table.readers.value());
+    readers.map(|group| group.0.clone())
+}
+
 pub(super) fn bird(raw: &Raw, problems: &mut Problems) -> [Option<PathBuf>; 2] {
     let Some(table) = &raw.control else { return [None, None] };
     let mut taken = vec![control(raw)];

@@ -134,7 +134,7 @@ const KERNEL: Keys = &[
 const TUNNEL: Keys = &["device", "mtu", "manage"];
 const TIMERS: Keys = &["hold", "connect-retry", "settle"];
 const HTTP: Keys = &["listen"];
-const CONTROL: Keys = &["socket", "bird", "bird6"];
+const CONTROL: Keys = &["socket", "readers", "bird", "bird6"];
 const BGP: Keys = &["port", "listen"];
 
 /// Every table and what it may have. Those in `[[ ]]` may come several times.
@@ -296,6 +296,8 @@ pub(crate) struct Http {
 pub(crate) struct Control {
     pub(crate) at: At,
     pub(crate) socket: Field<PathBuf>,
+    /// A group of users.
+    pub(crate) readers: Field<Name>,
     /// Of BIRD: for IPv4, and for IPv6.
     pub(crate) bird: [Field<PathBuf>; 2],
 }
@@ -416,7 +418,8 @@ impl Raw {
             }
             "[control]" => {
                 let (socket, bird) = (s.one("socket"), [s.one("bird"), s.one("bird6")]);
-                self.control.replace(Control { at, socket, bird }).map(|b| b.at)
+                let readers = s.one("readers");
+                self.control.replace(Control { at, socket, readers, bird }).map(|b| b.at)
             }
             "[bfd]" => self.bfd.replace(bfd::table(&mut s)).map(|b| b.at),
             "[pods]" => self.pods.replace(pods::table(&mut s)).map(|b| b.at),

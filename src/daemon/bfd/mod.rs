@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::peer::PeerHandle;
+use super::privilege;
 use super::rib;
 
 /// How long it counts that a neighbour was overdue when another one was lost.
@@ -135,6 +136,7 @@ pub fn spawn(clock: Clock, rib: mpsc::Sender<rib::Control>) -> std::io::Result<B
             let words = format!("BFD runs without priority ({error}): a busy host may delay it");
             let _ = news.send(News::Trouble(None, words));
         }
+        privilege::shed();
         runtime.block_on(pump::Pump::new(clock, news).run(inbox));
     })?;
     tokio::spawn(tell(to_tell, rib));

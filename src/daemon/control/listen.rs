@@ -1,12 +1,13 @@
 //! The sockets of the control API: who may connect, how many, and for how long.
 //!
-//! A Unix socket carries everything and is open to root and its group; a TCP socket carries what
-//! changes nothing.
+//! The control socket carries everything and is open to root and its group; what changes nothing
+//! is also to be had from the readers' socket beside it, open to a group of their own, and over TCP,
+//! open to anybody.
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,9 +29,10 @@ const CONNECTIONS: usize = 128;
 /// How long a connection may take to say what it wants, and may idle between two requests.
 const HEADER: Duration = Duration::from_secs(30);
 
-/// How long one TCP connection may last, a table's reader included: a caller that never reads
-/// must not hold a place for ever. On the Unix socket somebody may sit before `less`.
-const TCP_LIFE: Duration = Duration::from_secs(600);
+/// How long a connection of those may last who may only look, a table's reader included: a caller
+/// that never reads must not hold a place for ever. On the control socket somebody may sit before
+/// `less`.
+const LOOKING: Duration = Duration::from_secs(600);
 
 /// How long answers under way may take after the daemon was told to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -42,6 +44,7 @@ pub struct Listener(Socket);
 #[derive(Debug)]
 enum Socket {
     Unix(UnixListener, SocketFile),
+    Readers(UnixListener, SocketFile),
     Tcp(TcpListener),
 }
 
@@ -51,7 +54,22 @@ impl Listener {
     /// # Errors
     /// Where another daemon answers, where `path` is no socket, and where the system refuses.
     pub async fn unix(path: &Path) -> Result<Listener, ListenError> {
-        unix::bind(path).await.map(|(listener, file)| Listener(Socket::Unix(listener, file)))
+        let (listener, file) = unix::bind(path, None).await?;
+        Ok(Listener(Socket::Unix(listener, file)))
+    }
+
+    /// Binds the socket for reading that is beside the control socket `path`, for members of
+    /// `group`.
+    ///
+    /// # Errors
+    /// As [`Listener::unix`], and where there is no such group, or it may not be given to it.
+    pub async fn readers(path: &Path, group: &str) -> Result<Listener, ListenError> {
+        let known = nix::unistd::Group::from_name(group).ok().flatten();
+        let Some(known) = known else {
+            return Err(ListenError::NoGroup { group: group.to_owned() });
+        };
+        let (listener, file) = unix::bind(&beside(path), Some(known.gid.as_raw())).await?;
+        Ok(Listener(Socket::Readers(listener, file)))
     }
 
     /// Binds `address` for the read-only part.
@@ -70,7 +88,7 @@ impl Listener {
     /// The TCP address, with the port that the system chose for port 0; none for a Unix socket.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
         match &self.0 {
-            Socket::Unix(..) => None,
+            Socket::Unix(..) | Socket::Readers(..) => None,
             Socket::Tcp(listener) => listener.local_addr().ok(),
         }
     }
@@ -83,12 +101,21 @@ impl Listener {
                 let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
                 serve_http(accept, router(backend), Duration::MAX, shutdown).await;
             }
+            Socket::Readers(listener, _file) => {
+                let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
+                serve_http(accept, read_only_router(backend), LOOKING, shutdown).await;
+            }
             Socket::Tcp(listener) => {
                 let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(s, _)| s);
-                serve_http(accept, read_only_router(backend), TCP_LIFE, shutdown).await;
+                serve_http(accept, read_only_router(backend), LOOKING, shutdown).await;
             }
         }
     }
+}
+
+/// The readers' socket of the control socket `path`.
+pub fn beside(path: &Path) -> PathBuf {
+    path.with_file_name("read.sock")
 }
 
 async fn serve_http<S>(

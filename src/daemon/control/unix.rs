@@ -27,6 +27,12 @@ pub enum ListenError {
         /// The file.
         path: PathBuf,
     },
+    /// Nobody knows the group.
+    #[error("there is no group {group} here ([control] readers): groupadd --system {group}")]
+    NoGroup {
+        /// Its name.
+        group: String,
+    },
     /// A step failed.
     #[error("cannot {step} {place}: {source}")]
     Failed {
@@ -39,13 +45,17 @@ pub enum ListenError {
     },
 }
 
-/// Binds the Unix socket `path`, mode 0660; makes its directory, replaces a socket on which nobody
+/// Binds the Unix socket `path`, mode 0660 and of `group`, if it is to be another's than ours; makes
+/// its directory, replaces a socket on which nobody
 /// answers any more. Two daemons that start within the same millisecond may both succeed, the
 /// later one having the path; the BGP port then tells them apart.
 ///
 /// # Errors
 /// Where another daemon answers, where `path` is no socket, and where the system refuses.
-pub(crate) async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ListenError> {
+pub(crate) async fn bind(
+    path: &Path,
+    group: Option<u32>,
+) -> Result<(UnixListener, SocketFile), ListenError> {
     let failed = |step| {
         move |source| ListenError::Failed { step, place: path.display().to_string(), source }
     };
@@ -67,7 +77,9 @@ pub(crate) async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), List
     let beside = PathBuf::from(beside);
     let _ = std::fs::remove_file(&beside);
     let listener = UnixListener::bind(&beside).map_err(failed("bind"))?;
-    let placed = std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o660))
+    let placed = group
+        .map_or(Ok(()), |group| std::os::unix::fs::chown(&beside, None, Some(group)))
+        .and_then(|()| std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o660)))
         .and_then(|()| std::fs::symlink_metadata(&beside))
         .and_then(|meta| std::fs::rename(&beside, path).map(|()| meta));
     match placed {

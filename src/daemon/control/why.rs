@@ -29,10 +29,13 @@ pub(super) async fn one_way<B: Backend>(
     if query.both {
         return Err(Refusal {
             status: StatusCode::FORBIDDEN,
-            body: ApiError::new("the way back is not asked for over TCP, where anybody may call")
-                .hint(
-                    "use the Unix socket: `bgpctl why … --both` on the node; or ask the other node",
-                ),
+            body: ApiError::new(
+                "the way back is not asked for here, where others than root may only look",
+            )
+            .hint(
+                "use the control socket: `bgpctl why … --both` on the node, as root; or ask the \
+                     other node",
+            ),
         });
     }
     answer(backend, query).await

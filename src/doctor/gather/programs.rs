@@ -37,10 +37,9 @@ pub fn look(host: &mut Host, port: u16) {
 
 /// The other processes of this network namespace; `None`: theirs are not to be seen.
 fn neighbours() -> Option<Vec<(PathBuf, Program)>> {
-    let namespace = |path: &Path| {
-        let meta = fs::metadata(path.join("ns/net")).ok()?;
-        Some((meta.dev(), meta.ino()))
-    };
+    // The files below net/ are those of the process's namespace, and unlike ns/net anybody may ask
+    // which they are.
+    let namespace = |path: &Path| fs::metadata(path.join("net/dev")).ok().map(|meta| meta.ino());
     let own = namespace(Path::new("/proc/self"))?;
     let mut found = Vec::new();
     let mut refused = true;

@@ -1,0 +1,80 @@
+//! The command line of `starlingd`; its manual page and completions are made of it as well.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Options, check, log};
+
+/// BGP route distributor for cluster nodes.
+#[derive(Parser, Debug)]
+#[command(name = "starlingd", version, infer_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the daemon in the foreground.
+    Run(Run),
+    /// Validate a configuration and print what the daemon would do with it here.
+    Check(Check),
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// The cluster's configuration.
+    #[arg(long, env = "STARLING_CONFIG", default_value = "/etc/starling/cluster.toml")]
+    config: PathBuf,
+    /// Which [[node]] this is; else $NODE_NAME, the hostname, or an address found on this host.
+    #[arg(long)]
+    node: Option<String>,
+    /// The control socket; overrides [control] socket.
+    #[arg(long)]
+    control: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: log::Format,
+    /// What is logged: error, warn, info, debug, trace, or per module as in
+    /// "info,starling_fib=debug".
+    #[arg(long, env = "STARLING_LOG", default_value = "info")]
+    log: String,
+    /// Accept a device of any kind as the tunnel (for tests of route programming on kernels
+    /// without ipip; nothing is encapsulated).
+    #[arg(long, hide = true)]
+    tunnel_stand_in: bool,
+}
+
+#[derive(Args, Debug)]
+struct Check {
+    /// The file to check.
+    file: PathBuf,
+    /// Check it as this node.
+    #[arg(long)]
+    node: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The whole program: from the process's arguments to its exit code.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => {
+            let log = match log::start(run.log_format, &run.log) {
+                Ok(log) => log,
+                Err(error) => return check::fail(&error),
+            };
+            super::main(Options {
+                config: run.config,
+                node: run.node,
+                control: run.control,
+                log,
+                tunnel_stand_in: run.tunnel_stand_in,
+            })
+        }
+        Command::Check(check) => check::main(&check.file, check.node, check.json),
+    }
+}
