@@ -39,6 +39,7 @@
 //! An NDJSON answer that had to stop half-way ends in one line that is an [`ApiError`]: such a
 //! table is not complete.
 
+mod attributes;
 mod bfd;
 mod doctor;
 mod fib;
@@ -46,9 +47,11 @@ pub mod network;
 mod peer;
 mod pod;
 pub mod policy;
+pub mod query;
 mod route;
 mod why;
 
+pub use attributes::Attributes;
 pub use bfd::{BfdSession, BfdState};
 pub use doctor::{Diagnosis, Finding, Level, Unchecked};
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
@@ -62,9 +65,10 @@ pub use pod::Pod;
 pub use policy::{
     Place, Policy, PolicyQuery, PolicyRule, PolicyStep, PolicyTest, PolicyUse, TestedRoute,
 };
+pub use query::{Lookup, RouteQuery};
 pub use route::{
-    Change, FibEntry, How, Kernel, KernelState, Lookup, Node, Origin, Path, Reach, Reached, Route,
-    RouteQuery, Stale, UsedHop, Waits,
+    Change, FibEntry, How, Kernel, KernelState, Node, Origin, Path, Reach, Reached, Route, Sent,
+    SentState, Stale, UsedHop, Waits,
 };
 
 pub use why::{

@@ -1,15 +1,14 @@
-//! Routes, nodes and the kernel's table in the control API, and the question about routes.
+//! Routes, nodes and the kernel's table in the control API.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use starling_bgp::attrs;
 use starling_bgp::rib::show;
 
-use super::{ApiError, SessionState};
+use super::{Attributes, SessionState};
 
 /// One destination and the paths to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -17,7 +16,7 @@ pub struct Route {
     /// The destination.
     pub prefix: IpNet,
     /// Paths in order of preference, the best first; those that cannot be used are last. Without
-    /// `detail` only the first.
+    /// `detail` only the first, or where there is a condition on paths all that meet it.
     pub paths: Vec<Path>,
     /// The next hops in use where there are several, the best path's first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +94,47 @@ pub struct Path {
     /// here, in words ("ATOMIC_AGGREGATE", "type 40, 7 octets, partial").
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_attributes: Vec<String>,
+    /// What the neighbour that is asked for with `to=` is told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+}
+
+/// A path as a neighbour is told of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sent {
+    /// Whether it is.
+    pub state: SentState,
+    /// Why it is not; none where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The identifier with which it goes (RFC 7911); none where it goes without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_id: Option<u32>,
+    /// What it carries on its way, after export; none where it does not go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Attributes>,
+}
+
+/// How far a path has come on its way to a neighbour.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentState {
+    /// It was told to the neighbour.
+    Sent,
+    /// It waits until the neighbour takes it.
+    Pending,
+    /// It does not go there.
+    Withheld,
+}
+
+impl fmt::Display for SentState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SentState::Sent => "sent",
+            SentState::Pending => "pending",
+            SentState::Withheld => "withheld",
+        })
+    }
 }
 
 /// How long a path is kept that its neighbour has not said again.
@@ -336,128 +376,4 @@ pub enum Reach {
     Mixed,
     /// Not at all.
     Unreachable,
-}
-
-/// Which routes are asked for.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct RouteQuery {
-    /// Only this destination; `prefix=` or `address=`.
-    pub lookup: Option<Lookup>,
-    /// Only paths from this neighbour, by name or address; `from=`.
-    pub from: Option<String>,
-    /// All paths with all attributes, not just the first of each destination; `detail=true`.
-    pub detail: bool,
-}
-
-/// A destination that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lookup {
-    /// Exactly this prefix.
-    Prefix(IpNet),
-    /// The longest prefix that contains this address: where a packet to it would go.
-    Address(IpAddr),
-}
-
-impl FromStr for Lookup {
-    type Err = ApiError;
-
-    fn from_str(text: &str) -> Result<Lookup, ApiError> {
-        if !text.contains('/') {
-            return address(text).map(Lookup::Address);
-        }
-        let net: IpNet = text.parse().map_err(|_| {
-            ApiError::new(format!("`{text}` is not a prefix"))
-                .hint("a prefix looks like 10.244.1.0/26 or fd00:1::/64")
-        })?;
-        if net.trunc() != net {
-            return Err(ApiError::new(format!("{net} has bits set behind its length")).hint(
-                format!(
-                    "the prefix is {}; the route that a packet to {} takes is found by the \
-                     address alone, without a length",
-                    net.trunc(),
-                    net.addr()
-                ),
-            ));
-        }
-        Ok(Lookup::Prefix(net))
-    }
-}
-
-/// As it is read.
-impl fmt::Display for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Lookup::Prefix(net) => net.fmt(f),
-            Lookup::Address(address) => address.fmt(f),
-        }
-    }
-}
-
-fn address(text: &str) -> Result<IpAddr, ApiError> {
-    text.parse().map_err(|_| {
-        ApiError::new(format!("`{text}` is not an address"))
-            .hint("an address looks like 10.244.1.7 or fd00:1::7, a prefix like 10.244.1.0/26")
-    })
-}
-
-impl RouteQuery {
-    const KEYS: &'static str = "known are prefix=, address=, from= and detail=";
-
-    /// Reads the decoded pairs of a URL's query.
-    ///
-    /// # Errors
-    /// For an unknown or repeated key, a value that cannot be read, and for `prefix` together
-    /// with `address`.
-    pub fn from_pairs(pairs: &[(String, String)]) -> Result<RouteQuery, ApiError> {
-        let mut query = RouteQuery::default();
-        for (i, (key, value)) in pairs.iter().enumerate() {
-            if pairs.iter().take(i).any(|(earlier, _)| earlier == key) {
-                return Err(ApiError::new(format!("`{key}` is given twice")));
-            }
-            match key.as_str() {
-                "prefix" | "address" if query.lookup.is_some() => {
-                    return Err(ApiError::new("prefix and address exclude each other")
-                        .hint("prefix= finds exactly that prefix, address= the longest match"));
-                }
-                "prefix" if !value.contains('/') => {
-                    return Err(ApiError::new(format!("prefix `{value}` has no length"))
-                        .hint("for the longest match of an address use address="));
-                }
-                "prefix" => query.lookup = Some(value.parse()?),
-                "address" => query.lookup = Some(Lookup::Address(address(value)?)),
-                "from" if value.is_empty() => {
-                    return Err(ApiError::new("from= names no neighbour")
-                        .hint("its name or address, as in /v1/summary"));
-                }
-                "from" => query.from = Some(value.clone()),
-                "detail" => {
-                    query.detail = match value.as_str() {
-                        "" | "true" | "1" => true,
-                        "false" | "0" => false,
-                        other => {
-                            return Err(ApiError::new(format!(
-                                "detail is true or false, not `{other}`"
-                            )));
-                        }
-                    }
-                }
-                other => {
-                    return Err(ApiError::new(format!("`{other}` is not a key of this query"))
-                        .hint(RouteQuery::KEYS));
-                }
-            }
-        }
-        Ok(query)
-    }
-
-    /// The pairs that [`RouteQuery::from_pairs`] reads back, not yet percent-encoded.
-    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
-        let lookup = self.lookup.map(|lookup| match lookup {
-            Lookup::Prefix(net) => ("prefix", net.to_string()),
-            Lookup::Address(address) => ("address", address.to_string()),
-        });
-        let from = self.from.clone().map(|from| ("from", from));
-        let detail = self.detail.then(|| ("detail", "true".to_owned()));
-        lookup.into_iter().chain(from).chain(detail).collect()
-    }
 }

@@ -14,12 +14,55 @@ fn a_query_survives_the_trip() {
                     lookup: lookup.map(|l| l.parse().unwrap()),
                     from: from.clone(),
                     detail,
+                    ..RouteQuery::default()
                 };
                 let owned: Vec<_> =
                     query.to_pairs().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
                 assert_eq!(RouteQuery::from_pairs(&owned).unwrap(), query);
             }
         }
+    }
+}
+
+#[test]
+fn conditions_on_routes_survive_the_trip() {
+    let query = RouteQuery {
+        lookup: Some("10.0.0.0/8".parse().unwrap()),
+        longer: true,
+        shorter: true,
+        to: Some("gw0".to_owned()),
+        withheld: true,
+        family: Some(starling_bgp::types::Family::Ipv4),
+        states: ["best", "stale"].map(|word| query::state(word).unwrap()).to_vec(),
+        communities: ["65000:*", "rt:65000:1", "1:2:3", "no-export"]
+            .map(|text| query::community(text).unwrap())
+            .to_vec(),
+        through: vec![65001, 65002],
+        as_path: Some(query::as_path("65000 * ? 65010").unwrap()),
+        origin: Some(Origin::Incomplete),
+        ..RouteQuery::default()
+    };
+    let owned: Vec<_> = query.to_pairs().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    assert_eq!(RouteQuery::from_pairs(&owned).unwrap(), query);
+    for word in ["best", "valid", "used", "stale", "unreachable", "filtered"] {
+        let states = vec![query::state(word).unwrap()];
+        let pairs = RouteQuery { states, ..RouteQuery::default() }.to_pairs();
+        assert_eq!(pairs, [("state", word.to_owned())]);
+    }
+    for (bad, part) in [
+        (&[("longer", "true")][..], "longer prefixes than which"),
+        (&[("address", "10.0.0.1"), ("longer", "")], "longer prefixes than which"),
+        (&[("shorter", "true")], "shorter prefixes than which"),
+        (&[("withheld", "true")], "from whom"),
+        (&[("state", "good")], "`good`"),
+        (&[("community", "x")], "`x`"),
+        (&[("as", "x")], "no AS number"),
+        (&[("as_path", "65000 _")], "`_`"),
+        (&[("origin", "IGP")], "IGP"),
+        (&[("family", "ipv5")], "ipv5"),
+    ] {
+        let error = RouteQuery::from_pairs(&pairs(bad)).unwrap_err();
+        assert!(error.error.contains(part), "{error:?}");
     }
 }
 

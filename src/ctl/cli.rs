@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
+use super::routes::Routes;
 use super::why::WhyArgs;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
@@ -150,21 +151,7 @@ pub enum Show {
     },
     /// Routes: where they lead, how that is reached, why they are best, what the kernel says.
     #[command(alias = "rib")]
-    Routes {
-        /// Exactly this prefix, or the route that a packet to this address takes.
-        #[arg(
-            value_name = "PREFIX|ADDR",
-            value_parser = lookup,
-            add = ArgValueCompleter::new(complete::prefixes)
-        )]
-        lookup: Option<Lookup>,
-        /// Only paths from this neighbour (name or address).
-        #[arg(long, value_name = "PEER", add = ArgValueCompleter::new(complete::neighbours))]
-        from: Option<String>,
-        /// All paths and attributes, also of paths that are not best or filtered, and why.
-        #[arg(long)]
-        detail: bool,
-    },
+    Routes(Box<Routes>),
     /// The pods of this node: on which interface, announced or why not.
     Pods,
     /// The policies of this node, rule by rule, and where each is asked.
@@ -262,7 +249,8 @@ fn path(text: &str) -> Result<Asns, String> {
     crate::api::policy::as_path(text).map(Asns).map_err(words)
 }
 
-fn words(e: ApiError) -> String {
+/// An error of the daemon's words in clap's.
+pub(super) fn words(e: ApiError) -> String {
     match e.hint {
         Some(hint) => format!("{}; {hint}", e.error),
         None => e.error,

@@ -21,6 +21,7 @@ mod complete;
 pub mod doctor;
 pub mod fib;
 pub mod render;
+pub mod routes;
 pub mod why;
 
 use std::ffi::OsString;
@@ -34,8 +35,8 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, LogFilter, Lookup, Neighbor, Network, Node, Pod, Policy,
-    PolicyTest, ReloadResult, Route, RouteQuery, Summary, Version,
+    ApiError, BfdSession, FibEntry, LogFilter, Neighbor, Network, Node, Pod, Policy, PolicyTest,
+    ReloadResult, Summary, Version,
 };
 use cli::{Cli, Command, Show, Steering};
 use client::{Client, Failure, Rows};
@@ -140,17 +141,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
             })
             .await?;
         }
-        Show::Routes { lookup, from, detail } => {
-            let query = RouteQuery { lookup: *lookup, from: from.clone(), detail: *detail };
-            let none = nothing_found(&query);
-            let path = client::with_query("/v1/routes", &query.to_pairs());
-            let rows = client.rows(&path).await?;
-            if *detail {
-                table::<Route>(cli, rows, &mut render::RouteBlocks::new(page, none), out).await?;
-            } else {
-                table::<Route>(cli, rows, &mut render::RouteTable::new(page, none), out).await?;
-            }
-        }
+        Show::Routes(which) => routes::run(cli, &client, page, which, out).await?,
         Show::Pods => {
             let rows = client.rows("/v1/pods").await?;
             table::<Pod>(cli, rows, &mut render::PodTable::new(page), out).await?;
@@ -324,19 +315,6 @@ async fn table<T: DeserializeOwned>(
         listing.rows(&more, out).and_then(|()| out.flush()).map_err(Failure::Output)?;
     }
     listing.finish(out).map_err(Failure::Output)
-}
-
-/// What to say instead of an empty table.
-fn nothing_found(query: &RouteQuery) -> String {
-    let what = match query.lookup {
-        None => "no routes".to_owned(),
-        Some(Lookup::Prefix(prefix)) => format!("no route for exactly {prefix}"),
-        Some(Lookup::Address(address)) => format!("no route leads to {address}"),
-    };
-    match &query.from {
-        None => what,
-        Some(peer) => format!("{what} from {peer}"),
-    }
 }
 
 /// Tells on stderr what went wrong; the exit code.

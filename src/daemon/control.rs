@@ -369,7 +369,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
             None | Some("") => Ok(NoQuery),
             Some(query) => Err(Refusal::bad_request(
                 ApiError::new(format!("`{}` takes no query, got `{query}`", parts.uri.path()))
-                    .hint("/v1/routes takes one (prefix=, address=, from=, detail=), /v1/why and /v1/policy/test do too"),
+                    .hint("/v1/routes takes one (prefix=, from=, to=, …), /v1/why and /v1/policy/test do too"),
             )),
         }
     }

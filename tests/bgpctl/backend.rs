@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use starling::api::{
     ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, LogFilter, Neighbor, Network,
     Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route,
-    RouteQuery, Steer, Summary, Why, WhyQuery, Wish,
+    RouteQuery, SentState, Steer, Summary, Why, WhyQuery, Wish,
 };
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Refusal, Rows};
@@ -107,6 +107,17 @@ impl Backend for Memory {
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
         if query.from.as_deref() == Some("nobody") {
             return Err(Refusal::not_found(ApiError::new("there is no neighbour `nobody`")));
+        }
+        if query.to.as_deref() == Some("gw0") {
+            // As the daemon: a question about one destination is answered with what is withheld.
+            let is_wanted = |route: &Route| {
+                let sent = route.paths[0].sent.as_ref().unwrap();
+                query.is_of_one() || query.withheld == (sent.state == SentState::Withheld)
+            };
+            return Ok(in_memory(sample::advertised().into_iter().filter(is_wanted).collect()));
+        }
+        if query.to.is_some() {
+            return Err(Refusal::conflict(ApiError::new("the session is not up")));
         }
         let made_up = self.0.made_up.load(Ordering::SeqCst);
         if made_up == 0 {

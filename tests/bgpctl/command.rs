@@ -62,6 +62,22 @@ async fn tables_are_plain_in_a_pipe_and_json_is_the_daemons() {
 }
 
 #[tokio::test]
+async fn what_a_neighbour_is_told() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "show routes --to gw0").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("pending") && !out.contains("withheld"), "{out}");
+    let (_, out, _) = run(&daemon.socket, "sh ro --to gw0 --withheld").await;
+    assert!(out.contains("withheld: rejected by to-gw0 rule 3 (no-pods)"), "{out}");
+    let (_, out, _) = run(&daemon.socket, "sh ro --to gw0 10.244.1.0/26 --json").await;
+    let rows: Vec<Route> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(rows, sample::advertised());
+    let (code, _, err) = run(&daemon.socket, "sh ro --to server2").await;
+    assert_eq!(code, 1);
+    assert!(err.contains("the session is not up"), "{err}");
+}
+
+#[tokio::test]
 async fn a_policy_is_tested_where_it_is_asked_for() {
     let daemon = Daemon::start().await;
     let (code, out, err) = run(&daemon.socket, "show policies").await;

@@ -2,7 +2,7 @@
 //!
 //! A change of looks shows as a changed file: `cargo insta review`, or read the diff.
 
-use std::io;
+use std::io::{self, Write};
 
 use starling::api::{
     ApiError, Diagnosis, FibAudit, FibCoupling, FibEntry, Level, ReloadResult, Route, Version,
@@ -88,6 +88,30 @@ fn routes_in_detail() {
         let mut blocks = render::RouteBlocks::new(page, "no routes".to_owned());
         blocks.rows(&sample::detailed(), out)?;
         blocks.finish(out)
+    });
+}
+
+#[test]
+fn advertised() {
+    looks("advertised", |page, out| {
+        let mut table = render::SentTable::new(page, "none".to_owned());
+        table.rows(&sample::advertised(), out)?;
+        table.finish(out)?;
+        writeln!(out)?;
+        let mut blocks = render::RouteBlocks::new(page, "none".to_owned());
+        blocks.rows(&sample::advertised(), out)?;
+        blocks.finish(out)?;
+        render::SentTable::new(page, "no routes that gw0 is told".to_owned()).finish(out)
+    });
+}
+
+/// Where paths are chosen by a condition, each has a line.
+#[test]
+fn paths() {
+    looks("paths", |page, out| {
+        let mut table = render::RouteTable::new(page, "no routes".to_owned());
+        table.rows(&sample::detailed(), out)?;
+        table.finish(out)
     });
 }
 

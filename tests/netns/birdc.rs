@@ -66,6 +66,14 @@ fn birdc_shows_the_mesh_its_routes_and_that_nothing_can_be_changed() -> Result {
     let table = birdc(bird, "show route 10.244.1.0/26")?;
     ensure!(table.starts_with("10.244.1.0/26      blackhole [static1 "), "{table}");
     ensure!(birdc(bird, "show route count")?.starts_with("2 of 2 routes for 2 networks"));
+    let table = birdc(bird, "show route export Mesh_10_50_0_2 all")?;
+    ensure!(table.starts_with("10.244.1.0/26      blackhole [static1 "), "{table}");
+    ensure!(table.contains("\tBGP.next_hop: 10.50.0.1\n"), "{table}");
+    ensure!(!table.contains("10.244.2.0/26"), "{table}");
+    let table = birdc(bird, "show route noexport Mesh_10_50_0_2")?;
+    ensure!(table.starts_with("10.244.2.0/26 ") && table.lines().count() == 1, "{table}");
+    let count = birdc(bird, "show route export Mesh_10_50_0_2 count")?;
+    ensure!(count.starts_with("1 of 1 routes for 1 networks"), "{count}");
     ensure!(birdc(bird, "configure")?.contains("Access denied"));
 
     // The session runs over IPv4; as a node of IPv6 it has its own name.

@@ -28,4 +28,5 @@ mod reload;
 mod restart;
 mod support;
 mod tunnel;
+mod views;
 mod why;

@@ -323,6 +323,17 @@ impl AdjOut {
         }
     }
 
+    /// What is announced of a slot to a reader, and from whom; `true`: it has not read that yet.
+    pub(crate) fn told(&self, slot: u32, reader: PeerId) -> Option<(AttrId, PeerId, bool)> {
+        let next = self.reader(reader)?.next;
+        let entry = self.entries.get(slot);
+        // An entry knows the lower half of its place, and the log is shorter than that is long.
+        let end = self.log.end();
+        let place = end - u64::from((end as u32).wrapping_sub(entry.place));
+        let is_told = entry.state == State::Announced && entry.source != reader;
+        is_told.then_some((entry.attr, entry.source, place >= next))
+    }
+
     /// How many routes a reader has been told and not withdrawn.
     pub(crate) fn sent(&self, peer: PeerId) -> u32 {
         let Some(reader) = self.readers.get(&peer) else { return 0 };

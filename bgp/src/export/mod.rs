@@ -33,6 +33,7 @@ mod judged;
 mod key;
 mod log;
 mod rules;
+mod show;
 mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -44,6 +45,7 @@ pub use compare::Telling;
 pub(crate) use compare::{Side, compare};
 pub(crate) use key::GroupKey;
 pub(crate) use rules::Learned;
+pub(crate) use show::Told;
 
 use self::group::{Group, GroupId};
 use crate::attrs::{AttrId, AttrSet};

@@ -1,33 +1,37 @@
 //! What `bgpctl` asks the Rib: routes with the reason for each choice, counts, groups.
 //!
 //! Views are made when asked, in small chunks, from the table as it is: nothing is stored for
-//! them; their shapes are in `views`. A walk goes on where a [`Cursor`] says, whatever changed in the meantime.
+//! them. A walk goes on where a [`Cursor`] says, whatever changed in the meantime.
+//!
+//! * `filter`, `mask`: what is asked for; `views`: the shapes of what is shown;
+//! * `paths`: a destination's paths and the reason for each choice;
+//! * `sent`: what a neighbour is told of them, and why not more.
 
+mod filter;
+mod mask;
+mod paths;
+mod sent;
 mod views;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub use filter::{Outward, PathState, RouteFilter};
+pub use mask::{NotMask, PathMask};
 pub use views::{
-    Cursor, GroupView, PathView, PeerCounts, RouteFilter, RouteView, StaleView, Waits, Wish,
+    Cursor, GroupView, PathView, PeerCounts, RouteView, SentView, StaleView, Waits, Wish,
 };
 
-use self::views::wish;
-use super::Rib;
-use super::change::Ranking;
-use super::decision::{self, Candidate};
-use super::nexthop::Reach;
-use super::peers;
-use super::stale::Stage;
+use super::{Rib, peers};
 use crate::attrs::AttrSet;
 use crate::export::Sending;
-use crate::msg::{Hop, Originated};
-use crate::table::{Keyed, Path, Verdict, slot_of};
-use crate::types::{Family, PeerId, Time, V4, V6, family_of};
+use crate::msg::Originated;
+use crate::table::Keyed;
+use crate::types::{Family, PeerId, V4, V6, family_of};
 
 /// Destinations that one call looks at, at most: a call's time is bounded whatever matches.
-const LOOKS: u32 = 65_536;
+const LOOKS: u32 = 16_384;
 
 impl Rib {
     /// Up to `limit` routes that match, from `after` on (`None`: from the beginning), and where
@@ -39,6 +43,19 @@ impl Rib {
         limit: usize,
     ) -> (Vec<RouteView>, Option<Cursor>) {
         match (filter.prefix, filter.covering) {
+            (Some(net), _) if filter.shorter && after.is_none() => {
+                let mut views = match net {
+                    IpNet::V4(_) => self.above::<V4>(net, filter),
+                    IpNet::V6(_) => self.above::<V6>(net, filter),
+                };
+                if !filter.longer {
+                    return (views, None);
+                }
+                let (inside, next) = self.walk(filter, after, limit);
+                views.extend(inside);
+                (views, next)
+            }
+            (Some(_), _) if filter.longer => self.walk(filter, after, limit),
             (Some(net), _) => match net {
                 IpNet::V4(_) => (self.exact::<V4>(net, filter), None),
                 IpNet::V6(_) => (self.exact::<V6>(net, filter), None),
@@ -86,7 +103,10 @@ impl Rib {
             if views.len() >= limit || id - start >= LOOKS {
                 return Some(id);
             }
-            views.extend(self.view::<P>(id, filter));
+            let is_inside = |id| table.get(id).is_some_and(|dest| filter.is_inside(dest.prefix));
+            if is_inside(id) {
+                views.extend(self.view::<P>(id, filter));
+            }
         }
         None
     }
@@ -95,6 +115,18 @@ impl Rib {
         let table = P::table(&self.tables);
         let id = P::from_net(net).and_then(|prefix| table.find(prefix));
         id.and_then(|id| self.view::<P>(id, filter)).into_iter().collect()
+    }
+
+    /// The prefixes that `net` lies in, longest first, and unless a walk finds it `net` itself.
+    fn above<P: Keyed>(&self, net: IpNet, filter: &RouteFilter) -> Vec<RouteView> {
+        let octets = match net.network() {
+            IpAddr::V4(a) => a.octets().to_vec(),
+            IpAddr::V6(a) => a.octets().to_vec(),
+        };
+        let table = P::table(&self.tables);
+        let lengths = 0..net.prefix_len() + u8::from(!filter.longer);
+        let found = |len| table.find(P::from_wire(len, &octets)?);
+        lengths.rev().filter_map(|len| self.view::<P>(found(len)?, filter)).collect()
     }
 
     fn covering<P: Keyed>(&self, address: IpAddr, filter: &RouteFilter) -> Vec<RouteView> {
@@ -107,114 +139,6 @@ impl Rib {
         let found = |len| table.find(P::from_wire(len, &octets)?);
         let views = (0..=P::MAX_LEN).rev().filter_map(|len| self.view::<P>(found(len)?, filter));
         views.take(if filter.shorter { usize::MAX } else { 1 }).collect()
-    }
-
-    fn view<P: Keyed>(&self, id: u32, filter: &RouteFilter) -> Option<RouteView> {
-        let dest = P::table(&self.tables).get(id)?;
-        let config = self.config.as_ref()?;
-        let paths = dest.paths.as_slice();
-        let Rib { peers, nexthops, sources, .. } = self;
-        let ranking = Ranking { config, peers, nexthops, sources };
-        let (at, candidates) = ranking.candidates(paths, &self.sets);
-        let whys = self.whys(&candidates);
-        let best = dest.best();
-        let more = self.kernel.more(P::table(&self.tables).more(id));
-        let view = |(position, path): (usize, &Path)| {
-            let attrs = self.sets.get(path.received)?;
-            let used = self.sets.get(path.used)?;
-            let (from, path_id) = sources.get(path.source())?;
-            let own = path.source().is_own();
-            let filtered =
-                (!path.is_accepted()).then(|| self.reason(from, path, dest.prefix, attrs));
-            let next_hop = (!own).then(|| used.next_hop());
-            let reach = next_hop.filter(|_| path.is_accepted()).map(|a| self.nexthops.reach(a));
-            let is_best = best.is_some_and(|b| b.source == path.source());
-            let hop = next_hop.map(|next_hop| Hop { next_hop, from });
-            let multipath =
-                !is_best && path.is_accepted() && hop.is_some_and(|h| more.contains(&h));
-            let why = at.iter().position(|c| *c == position).and_then(|c| whys.get(c)).cloned();
-            let why = why.unwrap_or_else(|| match (&filtered, reach, next_hop) {
-                (Some(reason), _, _) => format!("filtered: {reason}"),
-                (None, Some(Reach::Unanswered), Some(a)) => {
-                    format!("next hop {a}: the kernel has not answered yet")
-                }
-                (None, _, Some(a)) => format!("next hop {a} is unreachable"),
-                (None, _, None) => "not in use".to_owned(),
-            });
-            Some(PathView {
-                peer: from,
-                wish: own.then(|| wish(path.source())),
-                path_id: if own { 0 } else { path_id },
-                name: self.name_of(from),
-                next_hop,
-                attrs: attrs.clone(),
-                used: (path.used != path.received).then(|| used.clone()),
-                best: is_best,
-                multipath,
-                stale: path.is_stale().then(|| self.stale_view(from, P::FAMILY)).flatten(),
-                why: if multipath { format!("used beside the best; {why}") } else { why },
-                filtered,
-                reach,
-                interface: next_hop.and_then(|a| nexthops.interface(a)).map(str::to_owned),
-                received: Time(u64::from(path.since) * 1_000_000),
-            })
-        };
-        let wanted = |path: &PathView| filter.from.is_none_or(|peer| peer == path.peer);
-        let mut views: Vec<PathView> =
-            paths.iter().enumerate().filter_map(view).filter(wanted).collect();
-        let order = |p: &PathView| (!p.best, !p.multipath, p.filtered.is_some(), p.peer, p.path_id);
-        views.sort_by_key(order);
-        let kept_out = best.and_then(|best| self.kept_out(dest.prefix, best));
-        let kept_out = kept_out.map(|rule| format!("kept out of the kernel by {rule}"));
-        (!views.is_empty()).then(|| RouteView { prefix: dest.prefix.net(), paths: views, kept_out })
-    }
-
-    /// Why a path is filtered.
-    fn reason<P: Keyed>(&self, from: PeerId, path: &Path, prefix: P, attrs: &AttrSet) -> String {
-        let peer = self.peers.get(from);
-        if path.verdict() == Verdict::Over {
-            let limit = peer.and_then(|p| p.limit(slot_of(P::FAMILY)));
-            let max = limit.map_or_else(String::new, |limit| format!(" of {} prefixes", limit.max));
-            return format!("over the limit{max}");
-        }
-        let judge = peer.and_then(|p| p.judge());
-        let judged = judge
-            .and_then(|judge| judge.prefix(&judge.prepare(attrs, &self.nexthops), prefix).err());
-        judged.map_or_else(|| "rejected by import policy".to_owned(), |reason| reason.to_string())
-    }
-
-    fn stale_view(&self, from: PeerId, family: Family) -> Option<StaleView> {
-        let stale = self.peers.get(from)?.stale.get(slot_of(family)).copied().flatten()?;
-        let waits = match stale.stage {
-            Stage::Away { .. } => Waits::Session,
-            Stage::Returned => Waits::EndOfRib,
-            Stage::Refresh => Waits::Refresh,
-        };
-        Some(StaleView { waits, until: stale.until, long_lived: stale.long_lived })
-    }
-
-    /// Why each candidate won or lost.
-    fn whys(&self, candidates: &[Candidate<'_>]) -> Vec<String> {
-        let losses = decision::explain(candidates);
-        // The runner-up is the one that lost last.
-        let runner_up = losses.iter().enumerate().filter_map(|(at, l)| Some((at, (*l)?)));
-        let runner_up = runner_up.max_by_key(|(_, loss)| loss.why);
-        let words = |at: usize, to: usize, why: decision::Why| {
-            let (a, b) = (candidates.get(at)?, candidates.get(to)?);
-            Some(match why {
-                decision::Why::Local => why.words(a, b),
-                _ => format!("{} of {}", why.words(a, b), self.name_of(b.peer)),
-            })
-        };
-        let why = |(at, loss): (usize, &Option<decision::Loss>)| match (loss, runner_up) {
-            (Some(loss), _) => words(at, loss.to, loss.why).map(|w| format!("not best: {w}")),
-            (None, Some((other, loss))) => {
-                let words = words(at, other, loss.why)?;
-                Some(format!("best: {words}"))
-            }
-            (None, None) => Some("best: the only usable path".to_owned()),
-        };
-        losses.iter().enumerate().map(|l| why(l).unwrap_or_default()).collect()
     }
 
     /// The name of a neighbour as configured; "local" for ourselves.
@@ -289,3 +213,6 @@ impl Rib {
         self.exports.groups().map(view).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ fn every_unambiguous_prefix_is_the_command() {
         ("summary", 1, Show::Summary),
         ("neighbors", 3, Show::Neighbors { name: None }),
         ("neighbours", 3, Show::Neighbors { name: None }),
-        ("routes", 1, Show::Routes { lookup: None, from: None, detail: false }),
+        ("routes", 1, Show::Routes(Box::default())),
         ("nodes", 2, Show::Nodes),
         ("fib", 1, Show::Fib),
         ("policies", 3, Show::Policies),
@@ -62,17 +62,39 @@ fn an_ambiguous_prefix_names_what_it_could_be() {
 
 #[test]
 fn routes_are_asked_for_by_prefix_or_address_anywhere_on_the_line() {
-    let Command::Show(Show::Routes { lookup, from, detail }) =
-        command("sh ro 10.244.1.0/26 --from gw0 --detail")
+    let Command::Show(Show::Routes(which)) = command("sh ro 10.244.1.0/26 --from gw0 --detail")
     else {
         panic!("not routes");
     };
+    let Routes { lookup, from, detail, .. } = *which;
     assert_eq!(lookup, Some(Lookup::Prefix("10.244.1.0/26".parse().unwrap())));
     assert_eq!(from.as_deref(), Some("gw0"));
     assert!(detail);
     let cli = parsed("show routes --json fd00::1 --socket /tmp/x").unwrap();
     assert!(cli.json);
     assert_eq!(cli.socket, PathBuf::from("/tmp/x"));
+}
+
+#[test]
+fn conditions_on_routes_are_read_and_checked() {
+    let line = "show routes --to gw0 --withheld --community 65000:* --community rt:65000:1 --as 1 \
+                --as 2 --origin igp --family ipv6 --state best --state stale";
+    let Command::Show(Show::Routes(which)) = command(line) else { panic!("not routes") };
+    let query = which.query();
+    assert_eq!(query.to_pairs().len(), 10, "{query:?}");
+    for line in [
+        "show routes --longer",
+        "show routes --shorter",
+        "show routes --withheld",
+        "show routes --state good",
+        "show routes --community 65000",
+        "show routes --as-path 65000_",
+        "show routes --as x",
+        "show routes --origin IGP",
+        "show routes --family ipv5",
+    ] {
+        assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+    }
 }
 
 #[test]

@@ -4,10 +4,13 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
+use super::sent;
 use super::table::{Cell, Column, Table};
 use super::text::{Notes, age, clean, field};
 use super::{BAD, BOLD, FAINT, GOOD, Listing, PLAIN, Page, WARN};
-use crate::api::{Change, How, Kernel, KernelState, Path, Reached, Route, Stale, UsedHop, Waits};
+use crate::api::{
+    Change, How, Kernel, KernelState, Path, Reached, Route, SentState, Stale, UsedHop, Waits,
+};
 
 /// The table of `show routes`.
 pub struct RouteTable {
@@ -38,7 +41,8 @@ impl RouteTable {
         }
     }
 
-    fn row(&mut self, route: &Route) -> Vec<Cell> {
+    /// A line for each path that came: mostly there is one.
+    fn lines(&mut self, route: &Route) -> Vec<Vec<Cell>> {
         let prefix = route.prefix.to_string();
         let kernel = match route.paths.first() {
             // That it is not there needs no mark: it is only announced.
@@ -47,9 +51,9 @@ impl RouteTable {
             }
             _ => self.kernel(&prefix, &route.kernel),
         };
-        let Some(path) = route.paths.first() else {
+        let Some((first, others)) = route.paths.split_first() else {
             let dash = || Cell::styled("-", FAINT);
-            return vec![
+            return vec![vec![
                 Cell::new(prefix),
                 dash(),
                 dash(),
@@ -57,10 +61,19 @@ impl RouteTable {
                 dash(),
                 Cell::new("no path"),
                 kernel,
-            ];
+            ]];
         };
+        let mut lines = vec![self.line(route, first, kernel)];
+        lines.extend(others.iter().map(|path| self.line(route, path, Cell::new(""))));
+        lines
+    }
+
+    fn line(&mut self, route: &Route, path: &Path, kernel: Cell) -> Vec<Cell> {
+        let prefix = route.prefix.to_string();
         let why = match (&path.filtered, path.best, &path.stale) {
             (Some(filter), ..) => Cell::styled(format!("filtered: {filter}"), WARN),
+            (None, false, _) if path.multipath => Cell::new(&path.why),
+            (None, false, _) if path.why.starts_with("not best: ") => Cell::styled(&path.why, WARN),
             (None, false, _) => Cell::styled(format!("not used: {}", path.why), WARN),
             (None, true, Some(old)) => {
                 self.notes.add(&prefix, &format!("stale: {}", waiting(old)));
@@ -68,7 +81,8 @@ impl RouteTable {
             }
             (None, true, None) => Cell::new(&path.why),
         };
-        let [next_hop, reached, from] = match route.next_hops.len() {
+        let hops = route.next_hops.iter().filter(|_| path.best);
+        let [next_hop, reached, from] = match hops.clone().count() {
             0 | 1 => [
                 match path.next_hop {
                     Some(address) => Cell::of(address),
@@ -79,9 +93,9 @@ impl RouteTable {
             ],
             // A line each.
             _ => [
-                Cell::lines(route.next_hops.iter().map(address)),
-                Cell::lines(route.next_hops.iter().map(|hop| self.way(&prefix, &hop.reached))),
-                Cell::lines(route.next_hops.iter().map(from)),
+                Cell::lines(hops.clone().map(address)),
+                Cell::lines(hops.clone().map(|hop| self.way(&prefix, &hop.reached))),
+                Cell::lines(hops.map(from)),
             ],
         };
         vec![Cell::new(&prefix), next_hop, reached, from, Cell::new(age(path.age_s)), why, kernel]
@@ -120,7 +134,7 @@ impl RouteTable {
 
 impl Listing<Route> for RouteTable {
     fn rows(&mut self, routes: &[Route], out: &mut impl Write) -> io::Result<()> {
-        let rows: Vec<Vec<Cell>> = routes.iter().map(|route| self.row(route)).collect();
+        let rows: Vec<Vec<Cell>> = routes.iter().flat_map(|route| self.lines(route)).collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -225,7 +239,10 @@ fn attributes(page: &Page, path: &Path, out: &mut impl Write) -> io::Result<()> 
     line("communities", &path.communities.join(" "))?;
     line("large", &path.large_communities.join(" "))?;
     line("extended", &path.extended_communities.join(" "))?;
-    line("other", &path.other_attributes.join("; "))
+    line("other", &path.other_attributes.join("; "))?;
+    let Some(told) = &path.sent else { return Ok(()) };
+    let style = if told.state == SentState::Withheld { WARN } else { PLAIN };
+    field(page, "to it", &sent::words(told), style, out)
 }
 
 /// Who announced it, and as which of several.

@@ -43,6 +43,10 @@ pub(super) struct Routes {
     pub(super) filtered: bool,
     /// Only from this protocol.
     pub(super) protocol: Option<String>,
+    /// Only what this protocol's neighbour is told, as it is told.
+    pub(super) export: Option<String>,
+    /// Of `export`, the opposite: the best routes that it is not told.
+    pub(super) withheld: bool,
     /// Only how many.
     pub(super) count: bool,
 }
@@ -111,13 +115,11 @@ fn routes(words: &[&str]) -> Result<Routes, Refused> {
                 "master" | "master4" | "master6" => {}
                 other => return Err(Refused::syntax(&format!("there is no table `{other}`"))),
             },
-            "export" | "preexport" | "noexport" => {
-                return Err(Refused::syntax(&format!(
-                    "`{word}` is not answered by starlingd: `show protocols all` has how many \
-                     routes a neighbour was told"
-                )));
+            "export" | "noexport" => {
+                asked.withheld = word == "noexport";
+                asked.export = Some(named()?.to_owned());
             }
-            "filter" | "where" => {
+            "preexport" | "filter" | "where" => {
                 return Err(Refused::syntax(&format!("`{word}` is not answered by starlingd")));
             }
             prefix => asked.lookup = Some(exactly(prefix)?),

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::io;
 
+use axum::http::StatusCode;
 use starling_bgp::wire::community::Community;
 
 use super::command::Routes;
@@ -17,7 +18,7 @@ use super::names::{self, OWN};
 use super::reply::Reply;
 use super::when::Ages;
 use super::{Face, Out};
-use crate::api::{How, KernelState, Lookup, Neighbor, Origin, Path, Route, RouteQuery};
+use crate::api::{How, KernelState, Lookup, Neighbor, Origin, Path, Route, RouteQuery, SentState};
 use crate::daemon::control::rows::in_memory;
 use crate::daemon::control::{ANSWER, Backend, Refusal, Rows, in_time};
 
@@ -44,7 +45,8 @@ impl<B: Backend> Face<B> {
         let (protocols, mut rows) = match began {
             Ok(Some(began)) => began,
             Ok(None) => {
-                let name = asked.protocol.as_deref().unwrap_or_default();
+                let named = asked.protocol.as_deref().or(asked.export.as_deref());
+                let name = named.unwrap_or_default();
                 reply.end(8003, &format!("{name}: no such protocol"));
                 return Ok(Ok(()));
             }
@@ -88,8 +90,14 @@ impl<B: Backend> Face<B> {
         let known = |name: &String| {
             ["kernel1", "device1"].contains(&name.as_str()) || protocols.values().any(|p| p == name)
         };
-        if asked.protocol.as_ref().is_some_and(|name| !known(name)) {
+        if ![&asked.protocol, &asked.export].into_iter().flatten().all(known) {
             return Ok(None);
+        }
+        let told = asked.export.as_ref().map(|to| protocols.iter().find(|(_, p)| *p == to));
+        let told = told.map(|found| found.map(|(neighbor, _)| neighbor.clone()));
+        if told.as_ref().is_some_and(|to| to.as_deref().is_none_or(|to| to == "local")) {
+            // These are told nothing by BGP.
+            return Ok(Some((protocols, in_memory(Vec::new()))));
         }
         let family = |lookup: &Lookup| match lookup {
             Lookup::Prefix(net) => net.addr().is_ipv4(),
@@ -98,9 +106,20 @@ impl<B: Backend> Face<B> {
         if asked.lookup.as_ref().is_some_and(|lookup| family(lookup) != self.is_v4()) {
             return Ok(Some((protocols, in_memory(Vec::new()))));
         }
-        let query = RouteQuery { lookup: asked.lookup, from: None, detail: true };
-        let rows = self.backend.routes(query).await?;
-        Ok(Some((protocols, rows)))
+        let query = RouteQuery {
+            lookup: asked.lookup,
+            to: told.flatten(),
+            withheld: asked.withheld,
+            detail: true,
+            ..RouteQuery::default()
+        };
+        match self.backend.routes(query).await {
+            // Without a session nothing is told.
+            Err(refusal) if asked.export.is_some() && refusal.status == StatusCode::CONFLICT => {
+                Ok(Some((protocols, in_memory(Vec::new()))))
+            }
+            rows => Ok(Some((protocols, rows?))),
+        }
     }
 }
 
@@ -118,7 +137,9 @@ fn show(
     for path in &route.paths {
         counts.paths += usize::from(path.filtered.is_none());
         let protocol = protocols.get(&path.from).map_or(path.from.as_str(), String::as_str);
+        let told = path.sent.as_ref().is_some_and(|sent| sent.state != SentState::Withheld);
         let wanted = path.filtered.is_some() == asked.filtered
+            && (asked.export.is_none() || told != asked.withheld)
             && (path.best || !asked.primary)
             && asked.protocol.as_ref().is_none_or(|only| only == protocol);
         if !wanted {
@@ -138,11 +159,33 @@ fn show(
             true => " *",
             false => "",
         };
-        let (via, info) = (via(path), info(path));
+        let via = via(path);
+        let path = &as_told(path);
+        let info = info(path);
         reply.line(1007, &format!("{net:<18} {via} [{protocol} {since}]{used} {info}"));
         if asked.all {
             attributes(path, reply);
         }
+    }
+}
+
+/// With what it carries to the neighbour that was asked about, where one was.
+fn as_told(path: &Path) -> Path {
+    let path = path.clone();
+    let Some(told) = path.sent.as_ref().and_then(|sent| sent.attributes.clone()) else {
+        return path;
+    };
+    Path {
+        next_hop: Some(told.next_hop),
+        origin: Some(told.origin),
+        local_pref: told.local_pref,
+        med: told.med,
+        as_path: Some(told.as_path),
+        communities: told.communities,
+        large_communities: told.large_communities,
+        extended_communities: told.extended_communities,
+        other_attributes: told.other_attributes,
+        ..path
     }
 }
 
@@ -185,9 +228,12 @@ fn info(path: &Path) -> String {
 fn attributes(path: &Path, reply: &mut Reply) {
     if path.from == "local" {
         reply.line(1008, "\tType: static blackhole univ");
-        return;
+        if path.sent.is_none() {
+            return;
+        }
+    } else {
+        reply.line(1008, "\tType: BGP unicast univ");
     }
-    reply.line(1008, "\tType: BGP unicast univ");
     let mut say = |name: &str, value: String| reply.line(1012, &format!("\tBGP.{name}: {value}"));
     if let Some(origin) = path.origin {
         let word = match origin {
@@ -204,7 +250,11 @@ fn attributes(path: &Path, reply: &mut Reply) {
     if let Some(med) = path.med {
         say("med", med.to_string());
     }
-    say("local_pref", path.local_pref.unwrap_or(100).to_string());
+    // To other ASes none goes.
+    let told = path.sent.as_ref().is_some_and(|sent| sent.attributes.is_some());
+    if let Some(local_pref) = path.local_pref.or((!told).then_some(100)) {
+        say("local_pref", local_pref.to_string());
+    }
     let communities = [
         ("community", &path.communities),
         ("ext_community", &path.extended_communities),

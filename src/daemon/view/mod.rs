@@ -8,6 +8,7 @@ mod bfd;
 mod changes;
 mod doctor;
 mod fib;
+mod filter;
 mod neighbors;
 mod networks;
 mod nodes;

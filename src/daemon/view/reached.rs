@@ -47,6 +47,7 @@ pub(super) fn own(wish: Option<Wish>) -> api::Reached {
             (api::How::Blackhole, "this node's own block; the pods' own routes are longer")
         }
         Some(Wish::Sink) => (api::How::Blackhole, "what has no longer route here is discarded"),
+        Some(Wish::Default) => (api::How::Local, "told to one neighbour whatever routes there are"),
         Some(Wish::Network) => (api::How::Local, "a network of the configuration"),
         Some(Wish::Operator) => (api::How::Local, "added by `bgpctl network add`"),
         Some(Wish::Pod) => (api::How::Local, "a local pod's: its own route leads to it"),

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use starling_bgp::attrs::AttrSet;
-use starling_bgp::rib::show::{PathView, RouteFilter, RouteView, StaleView};
-use starling_bgp::types::PeerId;
+use starling_bgp::rib::show::{PathView, RouteFilter, RouteView, SentView, StaleView};
 use starling_bgp::wire::attr;
 use starling_fib::Fib;
 use starling_fib::table::{Entry, EntryState};
@@ -14,39 +13,25 @@ use starling_fib::types::{How, NextHop, Resolution};
 use starling_fib::view;
 
 use super::changes::changes;
-use super::{Refusal, View, no_such_neighbor, reached, stopping};
-use crate::api::{FibEntry, Kernel, KernelState, Lookup, Path, Route, RouteQuery, Stale, UsedHop};
+use super::{Refusal, View, reached, stopping};
+use crate::api::{
+    Attributes, FibEntry, Kernel, KernelState, Path, Route, RouteQuery, Sent, SentState, Stale,
+    UsedHop,
+};
 use crate::daemon::bridge;
 use crate::daemon::control::rows::{self, CHUNK};
 use crate::daemon::control::{Rows, RowsSender};
 
 impl View {
     pub(super) async fn route_rows(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
-        let roster = self.roster();
-        let from = match &query.from {
-            Some(name) => {
-                let called = |(plan, _): &&(starling_config::PeerPlan, _)| {
-                    plan.name == *name || plan.address.to_string() == *name
-                };
-                let known = roster.peers.iter().find(called).map(|(_, handle)| handle.id);
-                let own = (name == "local").then_some(PeerId::LOCAL);
-                let id = known.or(own).ok_or_else(|| no_such_neighbor(name, &roster))?;
-                Some(id)
-            }
-            None => None,
-        };
-        let mut filter = RouteFilter { from, ..RouteFilter::default() };
-        match query.lookup {
-            Some(Lookup::Prefix(prefix)) => filter.prefix = Some(prefix),
-            Some(Lookup::Address(address)) => filter.covering = Some(address),
-            None => {}
-        }
+        let filter = self.filter(&query).await?;
         let (sender, rows) = rows::rows();
-        tokio::spawn(self.clone().stream_routes(filter, query.detail, sender));
+        tokio::spawn(self.clone().stream_routes(filter, query, sender));
         Ok(rows)
     }
 
-    async fn stream_routes(self, filter: RouteFilter, detail: bool, rows: RowsSender<Route>) {
+    async fn stream_routes(self, filter: RouteFilter, query: RouteQuery, rows: RowsSender<Route>) {
+        let shown = if query.detail || query.chooses_paths() { usize::MAX } else { 1 };
         let mut cursor = None;
         let mut whole = true;
         loop {
@@ -61,7 +46,7 @@ impl View {
             let mut chunk: Vec<Route> = routes
                 .iter()
                 .zip(fates)
-                .map(|(route, fate)| self.route(route, fate, detail))
+                .map(|(route, fate)| self.route(route, fate, (shown, query.detail)))
                 .collect();
             if whole && next.is_none() {
                 // The Rib knows no order; a table that fits one answer gets one.
@@ -102,9 +87,14 @@ impl View {
             .await
     }
 
-    pub(super) fn route(&self, route: &RouteView, fate: Fate, detail: bool) -> Route {
+    /// A route with the first `shown` of its paths, with all attributes or without.
+    pub(super) fn route(
+        &self,
+        route: &RouteView,
+        fate: Fate,
+        (shown, detail): (usize, bool),
+    ) -> Route {
         let paths = route.paths.iter().zip(&fate.resolutions);
-        let shown = if detail { usize::MAX } else { 1 };
         Route {
             prefix: route.prefix,
             paths: paths.take(shown).map(|(path, how)| self.path(path, how, detail)).collect(),
@@ -142,24 +132,32 @@ impl View {
             large_communities: Vec::new(),
             extended_communities: Vec::new(),
             other_attributes: Vec::new(),
+            sent: path.sent.as_ref().map(sent),
         };
         if !detail {
             return bare;
         }
+        let Attributes {
+            origin,
+            local_pref,
+            med,
+            as_path,
+            communities,
+            large_communities,
+            extended_communities,
+            other_attributes,
+            next_hop: _,
+        } = attributes(attrs);
         Path {
             changed: path.used.as_ref().map_or_else(Vec::new, |used| changes(&path.attrs, used)),
-            origin: Some(attrs.origin().into()),
-            local_pref: attrs.local_pref(),
-            med: attrs.med(),
-            as_path: Some(attrs.as_path().to_string()),
-            communities: attrs.communities().iter().map(|c| c.to_string()).collect(),
-            large_communities: attrs.large_communities().iter().map(|c| c.to_string()).collect(),
-            extended_communities: attrs
-                .extended_communities()
-                .iter()
-                .map(|c| c.to_string())
-                .collect(),
-            other_attributes: others(attrs),
+            origin: Some(origin),
+            local_pref,
+            med,
+            as_path: Some(as_path),
+            communities,
+            large_communities,
+            extended_communities,
+            other_attributes,
             ..bare
         }
     }
@@ -306,6 +304,38 @@ fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
             Some(format!("a local pod has this address, on {device}: its own route stays")),
         ),
         view::KernelState::Unreachable => (KernelState::Unresolved, None),
+    }
+}
+
+/// A path on its way to a neighbour, or why it stays here.
+fn sent(sent: &Result<SentView, String>) -> Sent {
+    match sent {
+        Ok(SentView { attrs, path_id, pending }) => Sent {
+            state: if *pending { SentState::Pending } else { SentState::Sent },
+            why: None,
+            path_id: *path_id,
+            attributes: Some(attributes(attrs)),
+        },
+        Err(why) => Sent {
+            state: SentState::Withheld,
+            why: Some(why.clone()),
+            path_id: None,
+            attributes: None,
+        },
+    }
+}
+
+fn attributes(attrs: &AttrSet) -> Attributes {
+    Attributes {
+        next_hop: attrs.next_hop().address,
+        origin: attrs.origin().into(),
+        local_pref: attrs.local_pref(),
+        med: attrs.med(),
+        as_path: attrs.as_path().to_string(),
+        communities: attrs.communities().iter().map(|c| c.to_string()).collect(),
+        large_communities: attrs.large_communities().iter().map(|c| c.to_string()).collect(),
+        extended_communities: attrs.extended_communities().iter().map(|c| c.to_string()).collect(),
+        other_attributes: others(attrs),
     }
 }
 

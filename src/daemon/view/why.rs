@@ -118,7 +118,11 @@ impl View {
         let mut views = views.ok_or_else(stopping)?;
         views.retain(|view| view.prefix.contains(&net));
         let fates = self.fates(&views).await.ok_or_else(stopping)?;
-        Ok(views.iter().zip(fates).map(|(view, fate)| self.route(view, fate, true)).collect())
+        Ok(views
+            .iter()
+            .zip(fates)
+            .map(|(view, fate)| self.route(view, fate, (usize::MAX, true)))
+            .collect())
     }
 }
 

@@ -12,7 +12,7 @@ use starling_fib::types::Coupling;
 
 pub(crate) use self::peers::{bfd, neighbors, summary};
 pub(crate) use self::policies::{policies, policy_tests};
-pub(crate) use self::routes::{detailed, fib, nodes, routes};
+pub(crate) use self::routes::{advertised, detailed, fib, nodes, routes};
 
 pub(crate) fn audit() -> FibAudit {
     let finding = |prefix: &str, fault, want: Option<&str>, have: &[&str]| AuditFinding {

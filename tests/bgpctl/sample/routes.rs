@@ -1,8 +1,8 @@
 //! Routes, nodes, and what the kernel holds.
 
 use starling::api::{
-    Change, FibEntry, How, Kernel, KernelState, Node, Origin, Path, Reach, Reached, Route,
-    SessionState, Stale, UsedHop, Waits,
+    Attributes, Change, FibEntry, How, Kernel, KernelState, Node, Origin, Path, Reach, Reached,
+    Route, Sent, SentState, SessionState, Stale, UsedHop, Waits,
 };
 
 fn reached(how: How, device: &str, why: &str) -> Reached {
@@ -31,6 +31,7 @@ fn path(from: &str, next_hop: &str, reached: Reached, why: &str) -> Path {
         large_communities: Vec::new(),
         extended_communities: Vec::new(),
         other_attributes: Vec::new(),
+        sent: None,
     }
 }
 
@@ -214,6 +215,50 @@ pub(crate) fn detailed() -> Vec<Route> {
     let diseased = routes.remove(6);
     let kept_out = routes.remove(9);
     vec![contested, diseased, kept_out]
+}
+
+/// What gw0 is told.
+pub(crate) fn advertised() -> Vec<Route> {
+    let attributes = Attributes {
+        next_hop: "10.1.5.10".parse().unwrap(),
+        origin: Origin::Igp,
+        local_pref: None,
+        med: None,
+        as_path: "64512".to_owned(),
+        communities: Vec::new(),
+        large_communities: Vec::new(),
+        extended_communities: Vec::new(),
+        other_attributes: Vec::new(),
+    };
+    let goes =
+        |state, attributes| Sent { state, why: None, path_id: None, attributes: Some(attributes) };
+    let long = Attributes {
+        med: Some(10),
+        as_path: "64512 64512 64512 65001 65002 65003 {65004 65005}".to_owned(),
+        communities: vec!["64512:100".to_owned(), "graceful-shutdown".to_owned()],
+        large_communities: vec!["64512:1:2".to_owned()],
+        extended_communities: vec!["rt:64512:7".to_owned()],
+        other_attributes: vec!["ATOMIC_AGGREGATE".to_owned()],
+        ..attributes.clone()
+    };
+    let reflected =
+        Attributes { local_pref: Some(100), as_path: String::new(), ..attributes.clone() };
+    let sent = [
+        goes(SentState::Sent, attributes),
+        Sent { path_id: Some(4), ..goes(SentState::Pending, long) },
+        goes(SentState::Sent, reflected),
+        Sent {
+            state: SentState::Withheld,
+            why: Some("rejected by to-gw0 rule 3 (no-pods)".to_owned()),
+            path_id: None,
+            attributes: None,
+        },
+    ];
+    let with = |(mut route, sent): (Route, Sent)| {
+        route.paths[0].sent = Some(sent);
+        route
+    };
+    routes().into_iter().zip(sent).map(with).collect()
 }
 
 pub(crate) fn nodes() -> Vec<Node> {

@@ -13,7 +13,7 @@ use super::{Key, PEERS, hops, nets};
 use crate::attrs::AttrSet;
 use crate::msg::{Export, NexthopNews, Op, PeerPolicy, RibIn, RouteBatch};
 use crate::rib::fixture::{World, path};
-use crate::rib::show::{RouteFilter, RouteView, Waits};
+use crate::rib::show::{Outward, RouteFilter, RouteView, Waits};
 use crate::session::Retain;
 use crate::types::{Family, PeerId, family_of};
 
@@ -273,6 +273,7 @@ impl Game {
             sets.sort_by_key(|set| (set.next_hop(), set.bytes().to_vec()));
         }
         assert_eq!(heard, wanted, "told to {peer}");
+        outward(world, id, &heard);
         let counts = world.rib.peer_counts(id);
         let sent = told.routes.len() + told.paths.len();
         assert_eq!(counts.sent.iter().sum::<u32>() as usize, sent);
@@ -304,6 +305,34 @@ fn counts(world: &World, model: &Model, choices: &BTreeMap<IpNet, Choice>) {
             assert_eq!(counts.best[at], count(&best));
         }
         assert_eq!(counts.draining, model.is_draining(peer));
+    }
+}
+
+/// What is shown of what a neighbour is told that has read all there is, and of the rest.
+fn outward(world: &World, peer: PeerId, heard: &BTreeMap<IpNet, Vec<AttrSet>>) {
+    let ask = |outward| {
+        let filter = RouteFilter { to: Some((peer, outward)), ..RouteFilter::default() };
+        world.rib.routes(&filter, None, 1000).0
+    };
+    let mut shown: BTreeMap<IpNet, Vec<AttrSet>> = BTreeMap::new();
+    for view in ask(Outward::Told) {
+        for path in view.paths {
+            let sent = path.sent.unwrap().unwrap();
+            assert!(!sent.pending && path.peer != peer && path.filtered.is_none());
+            shown.entry(view.prefix).or_default().push(sent.attrs);
+        }
+    }
+    for sets in shown.values_mut() {
+        sets.sort_by_key(|set| (set.next_hop(), set.bytes().to_vec()));
+    }
+    assert_eq!(&shown, heard, "shown of what {peer:?} is told");
+    let all = ask(Outward::Any);
+    let told =
+        |view: &RouteView| view.paths.iter().filter(|p| matches!(p.sent, Some(Ok(_)))).count();
+    assert_eq!(all.iter().map(told).sum::<usize>(), shown.values().map(Vec::len).sum::<usize>());
+    for view in ask(Outward::Withheld) {
+        assert!(view.paths.len() == 1 && view.paths[0].best && view.paths[0].sent.is_some());
+        assert!(matches!(&view.paths[0].sent, Some(Err(why)) if !why.is_empty()));
     }
 }
 

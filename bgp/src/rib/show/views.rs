@@ -10,29 +10,6 @@ use crate::rib::nexthop::Reach;
 use crate::table::SourceId;
 use crate::types::{Families, Family, NextHop, PeerId, Time};
 
-/// Which routes.
-#[derive(Clone, Debug)]
-pub struct RouteFilter {
-    /// This one only.
-    pub prefix: Option<IpNet>,
-    /// Those that contain this address, the longest match first.
-    pub covering: Option<IpAddr>,
-    /// With `covering`: also the shorter ones.
-    pub shorter: bool,
-    /// Only paths from this neighbour, and routes that have one.
-    pub from: Option<PeerId>,
-    /// Only these families.
-    pub families: Families,
-}
-
-impl Default for RouteFilter {
-    /// Everything.
-    fn default() -> Self {
-        let families = Families::ALL;
-        RouteFilter { prefix: None, covering: None, shorter: false, from: None, families }
-    }
-}
-
 /// Where a walk goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor {
@@ -85,6 +62,20 @@ pub struct PathView {
     pub interface: Option<String>,
     /// When it came with these attributes, to the second.
     pub received: Time,
+    /// Where a neighbour was named that is told of routes: as it is told of this one, or why it is
+    /// not.
+    pub sent: Option<Result<SentView, String>>,
+}
+
+/// A path on its way to a neighbour.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SentView {
+    /// What it carries there.
+    pub attrs: AttrSet,
+    /// The identifier with which it goes (RFC 7911).
+    pub path_id: Option<u32>,
+    /// It is still in our queue.
+    pub pending: bool,
 }
 
 /// A path that is stale.
@@ -122,6 +113,8 @@ pub enum Wish {
     Pod,
     /// A blackhole that nobody is told of.
     Sink,
+    /// The default route that one neighbour is told of, whatever routes there are.
+    Default,
 }
 
 /// A neighbour's routes, per family (IPv4, IPv6).

@@ -38,6 +38,19 @@ fn what_the_tools_send_is_understood() {
 }
 
 #[test]
+fn what_a_neighbour_is_told_or_not() {
+    let export = Some("Mesh_10_0_0_2".to_owned());
+    assert_eq!(
+        routes("show route all export Mesh_10_0_0_2"),
+        Routes { all: true, export: export.clone(), ..Routes::default() }
+    );
+    assert_eq!(
+        routes("show route noexport Mesh_10_0_0_2 count"),
+        Routes { count: true, export, withheld: true, ..Routes::default() }
+    );
+}
+
+#[test]
 fn a_prefix_is_exact_and_for_is_not() {
     assert_eq!(routes("show route 10.244.1.0/26 all").lookup, prefix("10.244.1.0/26"));
     assert_eq!(routes("show route 10.244.1.7").lookup, prefix("10.244.1.7/32"));
@@ -62,7 +75,8 @@ fn what_is_not_understood_is_a_syntax_error() {
         "show route for nonsense",
         "show route table t1",
         "show route protocol",
-        "show route export Mesh_10_0_0_2",
+        "show route preexport Mesh_10_0_0_2",
+        "show route export",
         "show route where net.len > 24",
     ] {
         assert_eq!(parse(line).unwrap_err().code, 9001, "{line}");

@@ -1,0 +1,108 @@
+//! What operators ask of routes: what came from whom and what became of it, what goes to whom and
+//! why not more, and any choice among them. One network serves all of it.
+
+use anyhow::ensure;
+use starling::api::{Route, SentState};
+use starling_lab::{Cluster, Result, wait_for};
+
+use crate::support::{SOON, cluster, established};
+
+const KEPT: &str = "10.244.200.0/24";
+const DROPPED: &str = "10.244.201.0/24";
+
+/// Three nodes, of which the third is in another rack and `n1` drops what one rule names.
+fn network() -> Result<Cluster> {
+    let mut cluster = cluster(&[0, 0, 1])?;
+    let rules = format!(
+        "[http]\nlisten = [\"0.0.0.0:9179\"]\n[[policy]]\nname = \"from-nodes\"\n\
+         rules = [{{ prefix = \"{DROPPED}\", then = \"reject\" }}]\n"
+    );
+    let text = cluster.toml("never", &rules);
+    let policy = "[cluster]\nimport-policy = \"from-nodes\"\n";
+    cluster.configure(&text.replace("[cluster]\n", policy))?;
+    cluster.start_all()?;
+    established(cluster.node(1)?, "n2")?;
+    established(cluster.node(1)?, "n3")?;
+    established(cluster.node(2)?, "n3")?;
+    cluster.node(2)?.daemon()?.bgpctl(&["network", "add", KEPT, DROPPED])?;
+    Ok(cluster)
+}
+
+fn asked(cluster: &mut Cluster, node: usize, words: &[&str]) -> Result<Vec<Route>> {
+    let line: Vec<&str> = ["show", "routes"].iter().chain(words).copied().collect();
+    cluster.node(node)?.daemon()?.rows(&line)
+}
+
+fn prefixes(cluster: &mut Cluster, node: usize, words: &[&str]) -> Result<Vec<String>> {
+    let mut found: Vec<String> =
+        asked(cluster, node, words)?.iter().map(|route| route.prefix.to_string()).collect();
+    found.sort();
+    Ok(found)
+}
+
+#[test]
+fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
+    let mut cluster = network()?;
+    let blocks = ["10.244.2.0/26", "fd00:244:2::/64"];
+    let all = [blocks[0], KEPT, DROPPED, blocks[1]];
+    wait_for("what node 2 announces", SOON, || {
+        let from = prefixes(&mut cluster, 1, &["--from", "n2"])?;
+        ensure!(from == all, "{from:?}");
+        Ok(())
+    })?;
+
+    // In: as it came, with what import made of it.
+    let filtered = asked(&mut cluster, 1, &["--from", "n2", "--state", "filtered"])?;
+    let [route] = &filtered[..] else { panic!("{filtered:#?}") };
+    assert_eq!(route.prefix.to_string(), DROPPED);
+    assert_eq!(route.paths[0].filtered.as_deref(), Some("rejected by from-nodes rule 1"));
+    let valid = prefixes(&mut cluster, 1, &["--from", "10.50.0.2", "--state", "valid"])?;
+    assert_eq!(valid, [blocks[0], KEPT, blocks[1]]);
+
+    // Out: as it goes.
+    let sent = asked(&mut cluster, 2, &["--to", "n1"])?;
+    assert_eq!(prefixes(&mut cluster, 2, &["--to", "n1"])?, all);
+    for route in &sent {
+        let sent = route.paths[0].sent.as_ref().unwrap();
+        let attributes = sent.attributes.as_ref().unwrap();
+        assert_eq!((sent.state, attributes.local_pref), (SentState::Sent, Some(100)));
+        let own = if route.prefix.addr().is_ipv4() { "10.50.0.2" } else { "fd50::2" };
+        assert_eq!(attributes.next_hop.to_string(), own);
+    }
+    // And why not more.
+    for (to, why) in [
+        ("n1", "nothing goes back to whom it came from"),
+        ("n3", "what iBGP brought goes to no iBGP neighbour (RFC 4271 §9.2)"),
+    ] {
+        let routes = asked(&mut cluster, 2, &["10.244.1.7", "--to", to])?;
+        let sent = routes[0].paths[0].sent.as_ref().unwrap();
+        assert_eq!((sent.state, sent.why.as_deref()), (SentState::Withheld, Some(why)));
+        let rest = prefixes(&mut cluster, 2, &["--to", to, "--withheld", "--family", "ipv4"])?;
+        assert_eq!(rest, ["10.244.1.0/26", "10.244.3.0/26"]);
+    }
+    let table = cluster.node(2)?.daemon()?.bgpctl(&["show", "routes", "--to", "n1"])?;
+    ensure!(table.contains("CARRIES") && table.contains(" sent"), "{table}");
+
+    // Any choice among them.
+    for (words, wanted) in [
+        (&["10.244.200.0/22", "--longer"][..], &[KEPT, DROPPED][..]),
+        (&["10.244.200.0/22", "--longer", "--state", "best"], &[KEPT]),
+        (&["10.244.200.0/25", "--shorter"], &[KEPT]),
+        (&["10.244.201.9", "--shorter"], &[DROPPED]),
+        (&["--from", "local", "--family", "ipv6"], &["fd00:244:1::/64"]),
+        (&["--state", "unreachable"], &[]),
+        (&["--as", "65000"], &[]),
+        (&["--as-path", "", "--from", "n3", "--family", "ipv4"], &["10.244.3.0/26"]),
+        (&["--community", "no-export"], &[]),
+        (&["--origin", "egp"], &[]),
+    ] {
+        assert_eq!(prefixes(&mut cluster, 1, words)?, wanted, "{words:?}");
+    }
+
+    // Without a session there is nothing to tell.
+    cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n3", "down"])?;
+    let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
+    ensure!(refused.status.code() == Some(1), "{refused:?}");
+    ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
+    Ok(())
+}
