@@ -266,6 +266,8 @@ pub enum RibIn {
     /// Addresses of local pods are announced from now on, or no more. Only what changed: a node
     /// may have ten thousand. The kernel has routes for them already.
     Pods { came: Vec<IpNet>, went: Vec<IpNet> },
+    /// Whether best paths that change are told (`RibOut::Best`), from this message on.
+    Watch(bool),
     /// The operator takes traffic off this neighbour (RFC 8326), or ends that.
     Drain { peer: PeerId, on: bool },
     /// A deadline may have passed.
@@ -277,6 +279,8 @@ pub enum RibIn {
 pub enum RibOut {
     /// The best routes that changed, for the Fib.
     Fib(FibBatch),
+    /// The best paths that changed, while somebody watches.
+    Best(Vec<BestChange>),
     /// There is something to pull for this peer that was told `drained` before.
     Wake(PeerId),
     /// The answer to a pull: whole UPDATE messages. The same `Bytes` go to every member of the
@@ -374,6 +378,28 @@ pub enum Encapsulation {
     Never,
     /// Always.
     Always,
+}
+
+/// The best path to a destination changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BestChange {
+    /// The destination.
+    pub prefix: IpNet,
+    /// What was best, if something was.
+    pub old: Option<Arc<BestPath>>,
+    /// What is, if something is.
+    pub new: Option<Arc<BestPath>>,
+}
+
+/// A path that is or was best; shared by the prefixes of a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BestPath {
+    /// Whom it came from, by name; "local": we originate it.
+    pub from: String,
+    /// We originate it: its next hop means nothing.
+    pub own: bool,
+    /// As used, after import.
+    pub attrs: AttrSet,
 }
 
 // ---- BFD: one session a neighbour that is watched -------------------------------------------

@@ -6,7 +6,7 @@
 //!   meaning; a reader ignores fields that it does not know;
 //! * a span of time is a whole number of seconds in a field that ends in `_s` (BFD's intervals: of
 //!   milliseconds, `_ms`); "how long ago" and
-//!   "for how long", never a wall-clock time, so that two clocks need not agree;
+//!   "for how long", never a wall-clock time ([`Event`] aside), so that two clocks need not agree;
 //! * addresses and prefixes are strings in their usual form, AS numbers are numbers;
 //! * fields of words (`why`, `reason`, `warning`, `text`) are sentences for people: show them, do
 //!   not parse them. What a program may branch on is an enum beside them.
@@ -28,6 +28,7 @@
 //! | `POST /v1/fib/audit` (Unix socket only) | [`FibAudit`], what the kernel's table came to, route by route |
 //! | `GET /v1/doctor` | [`Diagnosis`], what breaks such networks, looked for on this node |
 //! | `GET /v1/pods` | NDJSON, one [`Pod`] a line |
+//! | `GET /v1/events` with [`EventQuery`] | NDJSON without an end, one [`Event`] a line; `Accept: text/event-stream`: server-sent events of the same |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `GET /v1/log`; `POST /v1/log` with `filter` (Unix socket only) | [`LogFilter`], what is logged (then) |
@@ -42,6 +43,7 @@
 mod attributes;
 mod bfd;
 mod doctor;
+mod event;
 mod fib;
 pub mod network;
 mod peer;
@@ -54,6 +56,10 @@ mod why;
 pub use attributes::Attributes;
 pub use bfd::{BfdSession, BfdState};
 pub use doctor::{Diagnosis, Finding, Level, Unchecked};
+pub use event::{
+    BestPath, Event, EventKind, EventQuery, FibAction, FibEvent, Happening, RouteEvent,
+    SessionEvent,
+};
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
 pub use network::{Network, Wish};
 pub use peer::{

@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
+use super::monitor::Monitor;
 use super::routes::Routes;
 use super::why::WhyArgs;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
@@ -45,7 +46,7 @@ pub struct Cli {
         default_value = DEFAULT_SOCKET
     )]
     pub socket: PathBuf,
-    /// The daemon's JSON instead of a table (routes, fib and pods: one object a line).
+    /// The daemon's JSON instead of a table (routes, fib, pods and events: one object a line).
     #[arg(long, short = 'j', global = true)]
     pub json: bool,
     /// What to do.
@@ -61,6 +62,8 @@ pub enum Command {
     Show(Show),
     /// Why an address is reached, or why it is not: from the packet to the cause.
     Why(WhyArgs),
+    /// Tell what happens, a line an event: sessions, best paths, the kernel's routes.
+    Monitor(Monitor),
     /// End the session with a neighbour, let it begin again, take traffic off it, or ask it for
     /// its routes again.
     #[command(alias = "neighbour", arg_required_else_help = true)]
@@ -257,7 +260,7 @@ pub(super) fn words(e: ApiError) -> String {
     }
 }
 
-fn prefix(text: &str) -> Result<IpNet, String> {
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
     crate::api::network::prefix(text).map_err(words)
 }
 

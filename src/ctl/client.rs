@@ -107,7 +107,17 @@ impl Client {
         if !answer.status().is_success() {
             return Err(refusal(&self.whole(answer).await?));
         }
-        Ok(Rows { client: self.clone(), body: answer.into_body(), partial: Vec::new() })
+        let (client, body) = (self.clone(), answer.into_body());
+        Ok(Rows { client, body, patience: ANSWER, partial: Vec::new() })
+    }
+
+    /// The answer to `GET path`, as rows that come when there is something to say, however long
+    /// that takes.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn events(&self, path: &str) -> Result<Rows, Failure> {
+        self.rows(path).await.map(|rows| Rows { patience: Duration::MAX, ..rows })
     }
 
     /// Who may not steer the daemon may perhaps look at it: over the socket beside.
@@ -152,7 +162,7 @@ impl Client {
     async fn whole(&self, answer: Response<Incoming>) -> Result<Vec<u8>, Failure> {
         let mut body = answer.into_body();
         let mut whole = Vec::new();
-        while let Some(data) = self.next_data(&mut body).await? {
+        while let Some(data) = self.next_data(&mut body, ANSWER).await? {
             whole.extend_from_slice(&data);
             if whole.len() > LONGEST {
                 return Err(Failure::Refused(ApiError::new("the answer does not end")));
@@ -161,9 +171,13 @@ impl Client {
         Ok(whole)
     }
 
-    async fn next_data(&self, body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+    async fn next_data(
+        &self,
+        body: &mut Incoming,
+        patience: Duration,
+    ) -> Result<Option<Bytes>, Failure> {
         loop {
-            match timeout(ANSWER, body.frame()).await {
+            match timeout(patience, body.frame()).await {
                 Err(_elapsed) => return Err(self.silent("stopped in the middle of its answer")),
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(e))) => return Err(self.broken(&e)),
@@ -200,6 +214,8 @@ impl Client {
 pub struct Rows {
     client: Client,
     body: Incoming,
+    /// With which the next rows are waited for.
+    patience: Duration,
     /// The beginning of a row whose rest has not come yet.
     partial: Vec<u8>,
 }
@@ -213,7 +229,7 @@ impl Rows {
     /// it says that the table ends unfinished.
     pub async fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         loop {
-            let data = self.client.next_data(&mut self.body).await?;
+            let data = self.client.next_data(&mut self.body, self.patience).await?;
             let Some(data) = data else {
                 if self.partial.is_empty() {
                     return Ok(None);

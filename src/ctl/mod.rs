@@ -20,6 +20,7 @@ pub mod client;
 mod complete;
 pub mod doctor;
 pub mod fib;
+pub mod monitor;
 pub mod render;
 pub mod routes;
 pub mod why;
@@ -97,6 +98,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         }
         Command::Doctor(what) => return doctor::run(cli, &client, page, what, out).await,
         Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
+        Command::Monitor(what) => return monitor::run(cli, &client, what, out).await,
         Command::Why(args) => return why::run(cli, &client, page, args, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,
         Command::Log { filter } => return log(cli, &client, filter.as_deref(), out).await,

@@ -11,6 +11,7 @@
 
 pub(crate) mod accept;
 mod doctor;
+mod events;
 mod fib;
 pub mod listen;
 mod log;
@@ -33,10 +34,11 @@ use axum::routing::{MethodRouter, get, post};
 use ipnet::IpNet;
 use starling_fib::types::Coupling;
 
+pub use super::broadcast::Listener as Listening;
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, Live, LogFilter, Neighbor,
-    Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route, RouteQuery,
-    Steer, Summary, Version, Why, WhyQuery,
+    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, Live, LogFilter,
+    Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route,
+    RouteQuery, Steer, Summary, Version, Why, WhyQuery,
 };
 pub use listen::Listener;
 pub use rows::{Rows, RowsSender};
@@ -55,6 +57,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn version(&self) -> Version {
         Version::this()
     }
+    /// The node's name.
+    fn node(&self) -> String;
     /// The node and its sessions at a glance.
     fn summary(&self) -> impl Future<Output = Result<Summary, Refusal>> + Send;
     /// BFD with the neighbours for which it is on.
@@ -90,6 +94,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
     /// Wanted against present, in order of prefix.
     fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
+    /// Listens to what happens from now on; `query.peers` are names or addresses.
+    /// [`Refusal::not_found`] where one is no neighbour, [`Refusal::unavailable`] where too many
+    /// listen.
+    fn events(&self, query: EventQuery) -> impl Future<Output = Result<Listening, Refusal>> + Send;
     /// Has the kernel follow what is wanted, or not, or gives it up; how it stands then.
     fn couple(&self, to: Coupling) -> impl Future<Output = Result<FibCoupling, Refusal>> + Send;
     /// Why an address is reached or not; `both`: the other end is asked too, over the network.
@@ -205,6 +213,7 @@ fn routes<B: Backend>(
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
+        .route("/v1/events", get(events::stream::<B>))
         .route("/v1/doctor", doctor::route::<B>(may_change))
         .route("/v1/pods", get(pods::<B>))
         .route("/v1/policies", get(policies::<B>))
@@ -312,7 +321,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and /metrics",
+         events,why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and /metrics",
     ))
 }
 

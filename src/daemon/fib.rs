@@ -3,9 +3,10 @@
 use starling_bgp::msg::RibIn;
 use starling_fib::Fib;
 use starling_fib::netlink::{self, Command, News, Options};
-use starling_fib::types::{Coupling, Ends, FibIn, PodNews, Report, RouteOp, Way};
+use starling_fib::types::{Coupling, Ends, FibIn, OpFailure, PodNews, Report, RouteOp, Way};
 use tokio::sync::{mpsc, oneshot};
 
+use super::broadcast::Broadcast;
 use super::rib::Control;
 use super::{bridge, privilege};
 
@@ -48,15 +49,22 @@ impl FibHandle {
 
 /// Starts the Fib on a thread of its own, and the kernel's side of it on another: writing a thousand
 /// routes must not hold up keepalives, nor the Rib and the planning of what is written next.
-/// `failed` gets the words if it ends because the kernel cannot be talked to.
+/// `failed` gets the words if it ends because the kernel cannot be talked to; `broadcast` what is
+/// written.
 ///
 /// # Errors
 /// No thread or runtime can be had.
 pub fn spawn(
     tunnel_stand_in: bool,
     failed: oneshot::Sender<String>,
+    broadcast: Broadcast,
 ) -> std::io::Result<(FibHandle, mpsc::UnboundedReceiver<News>)> {
     let (commands, inbox) = mpsc::channel(64);
+    let watch = move |fib: &Fib, ops: &[RouteOp], failures: &[OpFailure]| {
+        broadcast.tell_writes(fib, ops, failures);
+    };
+    // A new channel has room.
+    let _ = commands.try_send(Command::Watch(Box::new(watch)));
     let (news, news_in) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -88,6 +96,7 @@ pub async fn bring_news(
     mut news: mpsc::UnboundedReceiver<News>,
     rib: mpsc::Sender<Control>,
     sessions: mpsc::UnboundedSender<ForSessions>,
+    broadcast: Broadcast,
 ) {
     while let Some(news) = news.recv().await {
         let input = match news {
@@ -107,6 +116,7 @@ pub async fn bring_news(
             }
             News::Report(report) => {
                 log(&report);
+                broadcast.tell_report(&report);
                 continue;
             }
         };

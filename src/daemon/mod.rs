@@ -14,6 +14,7 @@
 mod bfd;
 pub mod bird;
 pub mod bridge;
+pub mod broadcast;
 mod callers;
 pub mod check;
 pub mod cli;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::bfd::{BfdHandle, OVERDUE, Target};
+use super::broadcast::Broadcast;
 use super::callers::Callers;
 use super::clock::Clock;
 use super::endpoint::Endpoint;
@@ -46,6 +47,7 @@ pub struct Neighbours {
     seed: u64,
     /// What OPENs say of our own restart.
     forwarding: watch::Receiver<Forwarding>,
+    broadcast: Broadcast,
     last_id: u32,
     by_key: BTreeMap<PeerKey, Neighbour>,
 }
@@ -58,8 +60,10 @@ impl Neighbours {
         callers: Callers,
         seed: u64,
         forwarding: watch::Receiver<Forwarding>,
+        broadcast: Broadcast,
     ) -> Neighbours {
-        Neighbours { clock, rib, callers, seed, forwarding, last_id: 0, by_key: BTreeMap::new() }
+        let (last_id, by_key) = (0, BTreeMap::new());
+        Neighbours { clock, rib, callers, seed, forwarding, broadcast, last_id, by_key }
     }
 
     /// All, in the order of their addresses.
@@ -90,7 +94,9 @@ impl Neighbours {
             let config = peer.peer_config(id);
             let endpoint = Endpoint::of(peer);
             let (rib, forwarding) = (self.rib.clone(), self.forwarding.clone());
-            let (handle, task) = peer::spawn(self.clock, config, endpoint, seed, rib, forwarding);
+            let broadcast = self.broadcast.clone();
+            let (handle, task) =
+                peer::spawn(self.clock, config, endpoint, seed, rib, forwarding, broadcast);
             let neighbour = Neighbour { plan: peer.clone(), handle, task, started: false };
             self.by_key.insert(peer.key(), neighbour);
         }

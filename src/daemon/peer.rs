@@ -8,6 +8,7 @@
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
 //! nothing is pulled. Timers and commands are served throughout.
 
+mod told;
 mod way;
 
 use std::collections::VecDeque;
@@ -28,12 +29,14 @@ use starling_fib::types::Way;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::broadcast::Broadcast;
 use super::clock::Clock;
 use super::conn::{self, Conn};
 use super::endpoint::Endpoint;
 use super::events;
 use super::listen;
 use super::rib::{FromPeer, ToPeer};
+use told::Told;
 use way::Doubt;
 
 /// Pull when less than this is queued on the socket …
@@ -100,6 +103,7 @@ pub fn spawn(
     seed: u64,
     rib: mpsc::Sender<FromPeer>,
     forwarding: watch::Receiver<Forwarding>,
+    broadcast: Broadcast,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
     let (commands, inbox) = mpsc::channel(16);
     let (tell_bfd, bfd) = watch::channel(None);
@@ -124,6 +128,7 @@ pub fn spawn(
         way: Way::default(),
         probed: None,
         doubt: None,
+        told: Told::new(broadcast),
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
@@ -164,6 +169,8 @@ struct Pump {
     probed: Option<Time>,
     /// Whether the neighbour's host is alive though BFD hears nothing.
     doubt: Option<Doubt>,
+    /// What those hear who listen.
+    told: Told,
 }
 
 impl Pump {
@@ -427,10 +434,12 @@ impl Pump {
                 }
                 PeerOut::Event(event) => {
                     events::peer(self.peer.config(), &self.endpoint.transport, &event);
+                    self.told.note(self.peer.config(), &self.endpoint.transport, &event);
                     self.note(event);
                 }
             }
         }
+        self.told.finish(self.peer.config());
     }
 
     fn note(&mut self, event: PeerEvent) {

@@ -27,6 +27,7 @@ use starling_fib::types::FibIn;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bridge;
+use super::broadcast::Broadcast;
 use super::clock::Clock;
 use super::memory::{self, HighWater};
 use super::privilege;
@@ -95,6 +96,7 @@ pub fn spawn(
     clock: Clock,
     fib: mpsc::Sender<Command>,
     forwarding: watch::Sender<Forwarding>,
+    broadcast: Broadcast,
 ) -> std::io::Result<RibHandle> {
     let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
@@ -109,6 +111,7 @@ pub fn spawn(
             table: HighWater::default(),
             to_fib: VecDeque::new(),
             forwarding,
+            broadcast,
         };
         runtime.block_on(pump.run(routes_in, control_in, fib));
     })?;
@@ -125,6 +128,8 @@ struct Pump {
     to_fib: VecDeque<FibIn>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
+    /// Who hears of best paths while somebody watches.
+    broadcast: Broadcast,
 }
 
 impl Pump {
@@ -217,6 +222,14 @@ impl Pump {
             }
             RibOut::Untrack(hops) => {
                 self.to_fib.push_back(FibIn::Untrack(bridge::next_hops(hops)));
+            }
+            RibOut::Best(changes) => {
+                if !self.broadcast.tell_routes(&changes) {
+                    // The last one has gone. What follows is delivered as all else is.
+                    let mut out = Vec::new();
+                    self.rib.handle(self.clock.now(), RibIn::Watch(false), &mut out);
+                    self.deliver_all(&mut out);
+                }
             }
             RibOut::OverLimit { peer, family, limit } => {
                 self.tell(peer, ToPeer::OverLimit { family, limit });

@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bfd::{self, BfdHandle};
+use super::broadcast::Broadcast;
 use super::callers::{Call, Callers};
 use super::clock::Clock;
 use super::doors::Doors;
@@ -55,13 +56,14 @@ pub async fn run(options: Options) -> Result<(), String> {
     let doors = Doors::open(&plan, &socket).await?;
 
     let (kernel_lost, mut lost_kernel) = oneshot::channel();
-    let (fib, news) =
-        fib::spawn(options.tunnel_stand_in, kernel_lost).map_err(|error| error.to_string())?;
+    let broadcast = Broadcast::default();
+    let (fib, news) = fib::spawn(options.tunnel_stand_in, kernel_lost, broadcast.clone())
+        .map_err(|error| error.to_string())?;
     let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
-    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone())
+    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone(), broadcast.clone())
         .map_err(|error| error.to_string())?;
     let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
-    tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
+    tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions, broadcast.clone()));
 
     let bfd = bfd::spawn(clock, rib.control.clone()).map_err(|error| error.to_string())?;
     privilege::shed();
@@ -77,8 +79,14 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     };
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
-    let neighbours =
-        Neighbours::new(clock, rib.routes.clone(), callers.clone(), seed, forwarding.subscribe());
+    let neighbours = Neighbours::new(
+        clock,
+        rib.routes.clone(),
+        callers.clone(),
+        seed,
+        forwarding.subscribe(),
+        broadcast.clone(),
+    );
     let (config, plan) = (Arc::new(config), Arc::new(plan));
     let roster = Roster {
         config: Arc::clone(&config),
@@ -108,7 +116,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     supervisor.apply(plan).await;
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
-    let actors = Actors { rib, fib, bfd };
+    let actors = Actors { rib, fib, bfd, broadcast: broadcast.clone() };
     tokio::spawn(watchdog::run(actors.clone(), requests.clone()));
     let view =
         &View::new(clock, supervisor.roster.subscribe(), actors, callers.clone(), requests, log);
@@ -154,6 +162,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     // Before the sessions end, or their neighbours would see paths fail.
     supervisor.bfd.stop().await;
     supervisor.neighbours.shut_down().await;
+    broadcast.end("the daemon is stopping");
     // The receivers may be gone already.
     let _ = stop.send(true);
     let closing = async { while services.join_next().await.is_some() {} };

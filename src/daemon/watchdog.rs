@@ -43,7 +43,7 @@ async fn round(
     supervisor: &mpsc::Sender<Request>,
     patience: Duration,
 ) -> Result<(), &'static str> {
-    let Actors { rib, fib, bfd } = actors;
+    let Actors { rib, fib, bfd, .. } = actors;
     let rib = timeout(patience, rib.ask(|_| ()));
     let fib = timeout(patience, fib.ask(|_| ()));
     let bfd = timeout(patience, bfd.report());

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, LogFilter, Neighbor, Network,
-    Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route,
-    RouteQuery, SentState, Steer, Summary, Why, WhyQuery, Wish,
+    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
+    Neighbor, Network, Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready,
+    ReloadResult, Route, RouteQuery, SentState, Steer, Summary, Why, WhyQuery, Wish,
 };
+use starling::daemon::broadcast::Broadcast;
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
-use starling::daemon::control::{Backend, Refusal, Rows};
+use starling::daemon::control::{Backend, Listening, Refusal, Rows};
 use starling_fib::types::Coupling;
 
 use crate::sample;
@@ -36,11 +37,25 @@ pub(crate) struct Behaviour {
     pub(crate) recovering: AtomicBool,
     /// What is logged.
     pub(crate) logged: Mutex<String>,
+    /// What happens.
+    pub(crate) broadcast: Broadcast,
     /// An actor is stuck.
     pub(crate) stuck: AtomicBool,
 }
 
 impl Backend for Memory {
+    fn node(&self) -> String {
+        sample::summary().node
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Listening, Refusal> {
+        for peer in &query.peers {
+            self.neighbor(peer).await?;
+        }
+        let none = || Refusal::unavailable(ApiError::new("too many listen"));
+        self.0.broadcast.listen(query).ok_or_else(none)
+    }
+
     async fn summary(&self) -> Result<Summary, Refusal> {
         let recovering = self.0.recovering.load(Ordering::SeqCst);
         Ok(Summary { recovering, ..sample::summary() })

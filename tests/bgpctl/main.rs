@@ -8,6 +8,7 @@ mod backend;
 mod bird;
 mod command;
 mod complete;
+mod events;
 mod http;
 mod look;
 mod sample;

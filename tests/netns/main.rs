@@ -20,6 +20,7 @@ mod kernel;
 mod links;
 mod log;
 mod mesh;
+mod monitor;
 mod networks;
 mod places;
 mod pods;

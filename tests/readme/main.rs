@@ -12,6 +12,7 @@
 //! * a `console` block holds commands, each after `$ `, and their output; `…` stands for lines
 //!   that are left out. Other blocks (`text`) are not run: above all the transcript of the lab,
 //!   which needs a kernel with ipip and is played by `make test` itself;
+//! * a command that does not end is waited for until it says something, and then ended by SIGINT;
 //! * what `starlingd check` prints is compared line by line; of what `bgpctl` prints, which has
 //!   times and counters in it, the headings of tables.
 //!
@@ -37,6 +38,8 @@ use starling_lab::{Lab, Output, Result};
 const BROKEN: &str = "broken.toml";
 /// The file that shows every key.
 const EVERYTHING: &str = "everything.toml";
+/// Commands that go on until they are told to end.
+const ENDLESS: [&str; 1] = ["monitor"];
 /// The file that nodes run with.
 const CLUSTER: &str = "cluster.toml";
 
@@ -134,6 +137,10 @@ fn commands_do_what_is_shown() -> Result {
     let questions = page.commands("bgpctl");
     assert!(questions.len() >= 8, "{questions:#?}");
     for command in questions {
+        if ENDLESS.contains(&command.words[0]) {
+            network.watch(&command)?;
+            continue;
+        }
         let output = network.bgpctl(&command)?;
         // What the doctor finds in this network is in its exit code.
         let is_fine = match output.status.code() {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use starling_lab::{Binaries, Lab, Netns, Output, Proc, Result, Starling, Switch, run, wait_for};
+use starling_lab::{
+    Binaries, Lab, Netns, Output, Proc, Result, Signal, Starling, Switch, run, wait_for,
+};
 
 use crate::page::{Command, Page};
 use crate::{CLUSTER, place, without_tunnel};
@@ -148,6 +150,23 @@ impl Network {
     pub fn bgpctl(&self, command: &Command<'_>) -> Result<Output> {
         let server1 = self.daemons.first().context("server1")?;
         binaries().bgpctl(server1.socket(), &command.words)
+    }
+
+    /// `bgpctl …` of a kind that goes on until Ctrl-C, which comes once it has said something.
+    pub fn watch(&self, command: &Command<'_>) -> Result {
+        let server1 = self.daemons.first().context("server1")?;
+        let mut bgpctl = std::process::Command::new(binaries().bgpctl);
+        bgpctl.arg("--socket").arg(server1.socket()).args(&command.words);
+        let log = self.lab.subdir("watch")?.join(command.line.replace([' ', '/'], "_"));
+        let mut proc = Proc::spawn(command.line, &mut bgpctl, &log)?;
+        wait_for(command.line, SOON, || {
+            ensure!(!proc.log().is_empty(), "nothing is said");
+            Ok(())
+        })?;
+        proc.signal(Signal::INT)?;
+        let (said, status) = (proc.log(), proc.ended(SOON)?);
+        ensure!(status.success(), "{}: {status}: {said}", command.line);
+        Ok(())
     }
 
     /// The answer to a GET of `url` over the control socket of `server1`.

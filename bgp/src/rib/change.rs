@@ -7,6 +7,7 @@ use super::decision::{self, Candidate};
 use super::kernel::{Fate, Fates, Kernel};
 use super::nexthop::Nexthops;
 use super::peers::Peers;
+use super::watch::Watch;
 use crate::export::{Exports, Feed, Known, Lent, Offer};
 use crate::msg::{FibRoute, Hop, RibConfig};
 use crate::policy::Source;
@@ -184,6 +185,7 @@ pub(crate) struct Change<'a> {
     pub(crate) sources: &'a Sources,
     pub(crate) kernel: &'a mut Kernel,
     pub(crate) exports: &'a mut Exports,
+    pub(crate) watch: &'a mut Option<Watch>,
     /// Groups are fed whatever is touched.
     pub(crate) refeed: bool,
 }
@@ -196,7 +198,8 @@ impl Change<'_> {
         tables: &mut Tables,
         fib: &mut Vec<FibRoute>,
     ) {
-        let Change { config, peers, sets, nexthops, sources, kernel, exports, refeed } = self;
+        let Change { config, peers, sets, nexthops, sources, kernel, exports, watch, refeed } =
+            self;
         let table = P::table_mut(tables);
         let family = slot_of(P::FAMILY);
         let all = exports.wants_all();
@@ -233,6 +236,11 @@ impl Change<'_> {
                     true => ranking.feeds(dest.paths.as_slice(), sets, &mut feeds),
                     false => feeds.extend(told),
                 }
+            }
+            if best != was
+                && let Some(watch) = watch
+            {
+                watch.note(prefix.net(), (was, best), &ranking, sets);
             }
             let more = kernel.intern(&room.more);
             if best != was || more != more_was || stranded != was_stranded {

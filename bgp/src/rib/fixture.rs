@@ -373,7 +373,7 @@ impl World {
                     }
                 }
                 RibOut::Settled => self.settled += 1,
-                RibOut::CutOff(_) | RibOut::Rejoined(_) => {}
+                RibOut::CutOff(_) | RibOut::Rejoined(_) | RibOut::Best(_) => {}
                 RibOut::OverLimit { peer, limit, .. } => self.over.push((peer.0, limit.max)),
             }
         }

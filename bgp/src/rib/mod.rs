@@ -34,6 +34,7 @@ mod review;
 mod settle;
 pub mod show;
 mod stale;
+mod watch;
 
 pub use nexthop::Reach;
 pub use rehearse::Telling;
@@ -47,6 +48,7 @@ use self::peers::Peers;
 use self::receive::Progress;
 use self::settle::Settle;
 use self::stale::Waits;
+use self::watch::Watch;
 use crate::export::Exports;
 use crate::msg::{FibBatch, NexthopNews, PeerPolicy, RibConfig, RibIn, RibOut, RouteBatch};
 use crate::table::{Sets, Sources, Tables};
@@ -69,6 +71,8 @@ pub struct Rib {
     settle: Settle,
     waits: Waits,
     silence: Silence,
+    /// Set while somebody watches best paths change.
+    watch: Option<Watch>,
     /// What groups are to be fed again of the destinations touched, though their paths are the
     /// same: how one was learned has changed.
     refeed: bool,
@@ -104,6 +108,10 @@ impl Rib {
             RibIn::Originate(nets) => self.originate_for_operator(now, nets),
             RibIn::Pods { came, went } => self.originate_for_pods(now, &came, &went),
             RibIn::Drain { peer, on } => self.drain(peer, on),
+            RibIn::Watch(false) => self.watch = None,
+            RibIn::Watch(true) => {
+                self.watch.get_or_insert_default();
+            }
             RibIn::Tick => {
                 self.review_isolation(now, out);
                 self.expire(now, out);
@@ -208,7 +216,8 @@ impl Rib {
     /// Decides what was touched, and says what follows. What one message touched is one batch.
     fn conclude(&mut self, out: &mut Vec<RibOut>) {
         let refeed = std::mem::take(&mut self.refeed);
-        let Rib { config, tables, peers, sets, nexthops, sources, kernel, exports, .. } = self;
+        let Rib { config, tables, peers, sets, nexthops, sources, kernel, exports, watch, .. } =
+            self;
         let mut fib = FibBatch::default();
         let unconfigured;
         let config = match config {
@@ -218,7 +227,8 @@ impl Rib {
                 &unconfigured
             }
         };
-        let mut change = Change { config, peers, sets, nexthops, sources, kernel, exports, refeed };
+        let mut change =
+            Change { config, peers, sets, nexthops, sources, kernel, exports, watch, refeed };
         change.decide_touched::<V4>(tables, &mut fib.routes);
         change.decide_touched::<V6>(tables, &mut fib.routes);
         let [v4, v6] = std::mem::take(&mut exports.freed);
@@ -227,6 +237,9 @@ impl Rib {
         nexthops.flush(out);
         if !fib.routes.is_empty() {
             out.push(RibOut::Fib(fib));
+        }
+        if let Some(changes) = watch.as_mut().map(Watch::take).filter(|all| !all.is_empty()) {
+            out.push(RibOut::Best(changes));
         }
         exports.flush(sets, out);
         sources.flush();

@@ -16,8 +16,8 @@ use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
 use crate::audit::Audit;
 use crate::types::{
-    Cost, Dump, Ends, FibIn, FibOut, NextHop, PodNews, Report, RouteChange, RouteOp, TunnelSpec,
-    Way,
+    Cost, Dump, Ends, FibIn, FibOut, NextHop, OpFailure, PodNews, Report, RouteChange, RouteOp,
+    TunnelSpec, Way,
 };
 
 /// Commands taken from the channel before the Fib is told.
@@ -33,10 +33,16 @@ pub enum Command {
     Audit(oneshot::Sender<Result<Audit, String>>),
     /// A look at the Fib, after all that was sent before.
     Query(Box<dyn FnOnce(&Fib) + Send>),
+    /// Shows each batch that was carried out, and what of it failed, to this from now on; the Fib
+    /// is as it was before it heard of that.
+    Watch(Watch),
     /// From here on the kernel is left as it is. Said before the sessions are closed at the end:
     /// what their neighbours announced is gone then, and must stay in the kernel all the same.
     Freeze,
 }
+
+/// Who is shown what was carried out.
+pub type Watch = Box<dyn FnMut(&Fib, &[RouteOp], &[OpFailure]) + Send>;
 
 /// What the pump gives.
 #[derive(Debug)]
@@ -85,6 +91,7 @@ pub async fn run(
         requests,
         to_read,
         auditing: Vec::new(),
+        watch: None,
         under_way: 0,
         frozen: false,
         news,
@@ -101,7 +108,7 @@ pub async fn run(
             }
             Some(answer) = answers.recv() => {
                 pump.under_way = pump.under_way.saturating_sub(1);
-                pump.tell(answer);
+                pump.answered(answer);
             }
             Some(part) = parts.recv() => pump.tell(part),
             happened = events.next(pump.table) => pump.tell(FibIn::Events(happened?)),
@@ -119,22 +126,35 @@ enum Request {
     Tunnel(TunnelSpec),
 }
 
+/// What the kernel's side answers.
+struct Answer {
+    /// For the Fib.
+    told: FibIn,
+    /// Where it is `Applied`: what was.
+    carried_out: Option<Arc<Vec<RouteOp>>>,
+}
+
 /// The kernel's side: carries out requests in order.
 async fn serve(
     mut kernel: Netlink,
     mut requests: mpsc::UnboundedReceiver<Request>,
-    answers: mpsc::UnboundedSender<FibIn>,
+    answers: mpsc::UnboundedSender<Answer>,
 ) {
     while let Some(request) = requests.recv().await {
-        let answer = match request {
-            Request::Apply(ops) => FibIn::Applied(kernel.apply(&ops).await),
+        let mut carried_out = None;
+        let told = match request {
+            Request::Apply(ops) => {
+                let failures = kernel.apply(&ops).await;
+                carried_out = Some(ops);
+                FibIn::Applied(failures)
+            }
             Request::Dump(table) => match kernel.dump(table).await {
                 Ok(dump) => FibIn::Dumped(Box::new(dump)),
                 Err(error) => FibIn::DumpFailed(error.to_string()),
             },
             Request::Tunnel(spec) => FibIn::TunnelDone(kernel.tunnel(&spec).await),
         };
-        if answers.send(answer).is_err() {
+        if answers.send(Answer { told, carried_out }).is_err() {
             return;
         }
     }
@@ -175,6 +195,7 @@ struct Pump {
     to_read: mpsc::UnboundedSender<u32>,
     /// Who waits for an audit.
     auditing: Vec<oneshot::Sender<Result<Audit, String>>>,
+    watch: Option<Watch>,
     /// Requests not yet answered.
     under_way: usize,
     /// Nothing is asked of the kernel any more.
@@ -206,6 +227,7 @@ impl Pump {
                     self.auditing.push(answer);
                     self.tell(FibIn::Audit);
                 }
+                Command::Watch(watch) => self.watch = Some(watch),
                 Command::Freeze => self.frozen = true,
             }
         }
@@ -216,6 +238,15 @@ impl Pump {
         if !routes.is_empty() {
             self.tell(FibIn::Routes(std::mem::take(routes)));
         }
+    }
+
+    fn answered(&mut self, Answer { told, carried_out }: Answer) {
+        if let (Some(watch), Some(ops), FibIn::Applied(failures)) =
+            (&mut self.watch, carried_out, &told)
+        {
+            watch(&self.fib, &ops, failures);
+        }
+        self.tell(told);
     }
 
     fn tell(&mut self, input: FibIn) {

@@ -7,6 +7,7 @@
 mod bfd;
 mod changes;
 mod doctor;
+mod events;
 mod fib;
 mod filter;
 mod neighbors;
@@ -27,6 +28,7 @@ use starling_fib::types::Coupling;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::bfd::BfdHandle;
+use super::broadcast::{Broadcast, Listener};
 use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
@@ -36,9 +38,9 @@ use super::metrics::{Pods, Scrape};
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, FibAudit, FibCoupling, FibEntry, LogFilter, Neighbor, Network,
-    Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready, ReloadResult, Route,
-    RouteQuery, Steer, Summary, Why, WhyQuery,
+    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
+    Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready,
+    ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -49,6 +51,7 @@ pub struct View {
     rib: RibHandle,
     fib: FibHandle,
     bfd: BfdHandle,
+    broadcast: Broadcast,
     callers: Callers,
     supervisor: mpsc::Sender<Request>,
     log: Log,
@@ -66,6 +69,8 @@ pub struct Actors {
     pub fib: FibHandle,
     /// Liveness.
     pub bfd: BfdHandle,
+    /// What they tell while somebody listens.
+    pub broadcast: Broadcast,
 }
 
 impl View {
@@ -73,13 +78,25 @@ impl View {
     pub fn new(
         clock: Clock,
         roster: watch::Receiver<Roster>,
-        Actors { rib, fib, bfd }: Actors,
+        Actors { rib, fib, bfd, broadcast }: Actors,
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
         log: Log,
     ) -> View {
         let (networks, examination) = Default::default();
-        View { clock, roster, rib, fib, bfd, callers, supervisor, log, networks, examination }
+        View {
+            clock,
+            roster,
+            rib,
+            fib,
+            bfd,
+            broadcast,
+            callers,
+            supervisor,
+            log,
+            networks,
+            examination,
+        }
     }
 
     fn roster(&self) -> Roster {
@@ -128,6 +145,10 @@ fn no_such_neighbor(name: &str, roster: &Roster) -> Refusal {
 }
 
 impl Backend for View {
+    fn node(&self) -> String {
+        self.roster.borrow().plan.name.clone()
+    }
+
     async fn summary(&self) -> Result<Summary, Refusal> {
         let roster = self.roster();
         let peers = self.peer_summaries(&roster).await?;
@@ -190,6 +211,10 @@ impl Backend for View {
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
         Ok(self.fib_rows())
+    }
+
+    async fn events(&self, query: EventQuery) -> Result<Listener, Refusal> {
+        self.listened(query).await
     }
 
     async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {

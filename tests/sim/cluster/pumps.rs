@@ -205,7 +205,7 @@ impl Cluster {
             }
             RibOut::CutOff(isolation) => return self.log(node, &("cut off", isolation)),
             RibOut::Rejoined(isolation) => return self.log(node, &("rejoined", isolation)),
-            RibOut::OverLimit { .. } => return,
+            RibOut::OverLimit { .. } | RibOut::Best(_) => return,
         };
         let side = place_of(peer);
         if let Some(session) = daemon.sides[side].known {
