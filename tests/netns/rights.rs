@@ -1,0 +1,235 @@
+//! What the daemon keeps to itself and what it gives up, also where nothing but itself sees to it:
+//! started by hand, as root.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use starling_lab::{Binaries, Cluster, Netns, Output, Result, Signal, must, run, wait_for};
+
+use crate::support::{SOON, binaries, cluster, established};
+
+/// CAP_NET_ADMIN and CAP_NET_RAW, as `/proc` has them.
+const KEPT: u64 = 1 << 12 | 1 << 13;
+
+#[test]
+fn once_it_runs_no_thread_can_do_more_than_routes_take() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.start_all()?;
+    established(cluster.node(1)?, "n2")?;
+    let pid = cluster.node(1)?.daemon()?.proc().pid();
+    let mut threads = 0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let status = std::fs::read_to_string(task?.path().join("status"))?;
+        let value = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.map(|line| line.trim_start_matches(':').trim().to_owned()).unwrap_or_default()
+        };
+        for set in ["CapEff", "CapPrm", "CapBnd"] {
+            let held = u64::from_str_radix(&value(set), 16)?;
+            assert_eq!(held & !KEPT, 0, "{set} of {}: {held:x}", value("Name"));
+        }
+        assert_eq!(value("NoNewPrivs"), "1", "{}", value("Name"));
+        threads += 1;
+    }
+    ensure!(threads >= 5, "{threads} threads");
+    Ok(())
+}
+
+/// A cluster whose nodes sign with this key, which is nowhere but in its file.
+fn signed(key: &str) -> Result<Cluster> {
+    let mut cluster = cluster(&[0, 0])?;
+    let folder = cluster.config().parent().context("no folder")?.to_owned();
+    std::fs::write(folder.join("mesh.key"), key)?;
+    let text = cluster.toml("never", "[http]\nlisten = [\"127.0.0.1:9179\"]\n");
+    cluster
+        .configure(&text.replace("asn = 64512\n", "asn = 64512\npassword-file = \"mesh.key\"\n"))?;
+    for i in [1, 2] {
+        cluster.start_with(i, &["--log", "trace"])?;
+    }
+    established(cluster.node(1)?, "n2")?;
+    Ok(cluster)
+}
+
+#[test]
+fn a_key_is_in_nothing_that_is_shown_logged_or_dumped() -> Result {
+    let (old, new) = ("correct-horse-battery", "staple-of-another-kind");
+    let mut cluster = signed(old)?;
+    let folder = cluster.config().parent().context("no folder")?.to_owned();
+    let mut shown = String::new();
+    let mut add = |what: &str, text: &str| {
+        shown.push_str(&format!("== {what}\n{text}\n"));
+    };
+    // It changes, is broken, and is right again: all of that is told.
+    for key in [new, &"x".repeat(81).replace("xx", old), old, new] {
+        std::fs::write(folder.join("mesh.key"), key)?;
+        let said = cluster.node(1)?.daemon()?.try_bgpctl(&["reload"])?;
+        add("reload", &format!("{}{}", said.stdout, said.stderr));
+    }
+    let commands: &[&[&str]] = &[
+        &["show", "summary"],
+        &["show", "neighbors"],
+        &["show", "neighbors", "n2"],
+        &["show", "routes", "--detail"],
+        &["show", "nodes"],
+        &["show", "policies"],
+        &["show", "fib"],
+        &["show", "bfd"],
+        &["doctor"],
+        &["why", "10.244.2.1"],
+    ];
+    for command in commands {
+        for json in [&[][..], &["--json"]] {
+            let said = cluster.node(1)?.daemon()?.try_bgpctl(&[command, json].concat())?;
+            add(&command.join(" "), &format!("{}{}", said.stdout, said.stderr));
+        }
+    }
+    let check = |json: &[&str]| -> Result<Output> {
+        let mut command = cluster.nodes()[0].netns().command(binaries().starlingd);
+        run(command.arg("check").arg(cluster.config()).args(["--node", "n1"]).args(json), SOON)
+    };
+    for json in [&[][..], &["--json"]] {
+        let said = check(json)?;
+        add("check", &format!("{}{}", said.stdout, said.stderr));
+    }
+    let metrics = cluster.nodes()[0].netns().inside(|| get("/metrics"))??;
+    ensure!(metrics.contains("starling_"), "{metrics}");
+    add("metrics", &metrics);
+    for i in [1, 2] {
+        add("log", &cluster.node(i)?.daemon()?.log());
+    }
+    ensure!(
+        shown.len() > 10_000 && shown.contains("TRACE") && shown.contains("mesh.key"),
+        "{shown}"
+    );
+    for key in [old, new] {
+        let found = shown.lines().find(|line| line.contains(key));
+        assert_eq!(found, None, "the key is told");
+    }
+    Ok(())
+}
+
+fn get(path: &str) -> Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect("127.0.0.1:9179")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A program in `netns` and `folder` that may dump its core there.
+fn dumper(netns: &Netns, folder: &Path, argv: &[&str]) -> std::process::Command {
+    let mut command = netns.command("prlimit");
+    command.arg("--core=unlimited").args(argv).current_dir(folder);
+    command
+}
+
+#[test]
+fn no_core_is_dumped_of_a_daemon_that_aborts() -> Result {
+    let mut cluster = cluster(&[0])?;
+    let dir = cluster.lab().subdir("cores")?;
+    let (config, starlingd) = (cluster.config().display().to_string(), binaries().starlingd);
+    let (starlingd, socket) =
+        (starlingd.display().to_string(), dir.join("control.sock").display().to_string());
+    let argv =
+        [starlingd.as_str(), "run", "--config", &config, "--node", "n1", "--control", &socket];
+    let mut command = dumper(cluster.nodes()[0].netns(), &dir, &argv);
+    let mut proc = starling_lab::Proc::spawn("starlingd", &mut command, &dir.join("log"))?;
+    wait_for("it to answer", SOON, || {
+        ensure!(binaries().bgpctl(Path::new(&socket), &["version"])?.status.success());
+        Ok(())
+    })?;
+    proc.signal(Signal::ABORT)?;
+    let status = proc.ended(SOON)?;
+    ensure!(format!("{status}").contains("SIGABRT"), "{status}");
+    ensure!(!format!("{status}").contains("core dumped"), "{status}");
+    // The same of a program that does nothing about it: else this would show nothing.
+    let mut command = dumper(cluster.node(1)?.netns(), &dir, &["sh", "-c", "kill -ABRT $$"]);
+    let other = run(&mut command, SOON)?.status;
+    ensure!(format!("{other}").contains("core dumped"), "{other}");
+    Ok(())
+}
+
+/// A daemon whose service manager is `manager`, with a watchdog of so many microseconds.
+fn watched(cluster: &Cluster, watchdog: &str) -> Result<(UnixDatagram, Binaries)> {
+    let path = cluster.lab().dir().join("notify.sock");
+    let manager = UnixDatagram::bind(&path)?;
+    manager.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let script = cluster.lab().dir().join("starlingd");
+    let text = format!(
+        "#!/bin/sh\nexport NOTIFY_SOCKET={} WATCHDOG_USEC={watchdog}\nexec {} \"$@\"\n",
+        path.display(),
+        binaries().starlingd.display()
+    );
+    std::fs::write(&script, text)?;
+    must(&["chmod", "+x", &script.display().to_string()])?;
+    Ok((manager, Binaries { starlingd: script, ..binaries() }))
+}
+
+#[test]
+fn the_watchdog_hears_of_it_while_everybody_answers() -> Result {
+    let cluster = cluster(&[0])?;
+    let (manager, programs) = watched(&cluster, "800000")?;
+    let dir = cluster.lab().subdir("n1")?;
+    let node = &cluster.nodes()[0];
+    let mut daemon =
+        starling_lab::Starling::start(&programs, node.netns(), "n1", cluster.config(), &dir)?;
+    daemon.wait_ready()?;
+    let heard = |within: Duration, word: &str| -> usize {
+        let (begun, mut count) = (Instant::now(), 0);
+        let mut message = [0; 512];
+        while begun.elapsed() < within {
+            if let Ok(length) = manager.recv(&mut message) {
+                let text = String::from_utf8_lossy(&message[..length]).into_owned();
+                count += usize::from(text.lines().any(|line| line == word));
+            }
+        }
+        count
+    };
+    ensure!(heard(Duration::from_secs(2), "WATCHDOG=1") >= 3, "it is not heard of");
+    // One of them hangs; all others go on, and yet nothing is heard.
+    let pid = daemon.proc().pid();
+    for (name, words) in
+        [("rib", "the Rib has not answered"), ("fib", "the Fib has not"), ("bfd", "BFD has not")]
+    {
+        let hung = Hung::thread(pid, name)?;
+        wait_for("words about it", SOON, || {
+            ensure!(daemon.log().contains(words), "{words:?} is not in:\n{}", daemon.log());
+            Ok(())
+        })?;
+        heard(Duration::from_millis(300), "what was said before");
+        assert_eq!(heard(Duration::from_secs(1), "WATCHDOG=1"), 0, "it is heard of without {name}");
+        drop(hung);
+        ensure!(heard(Duration::from_secs(2), "WATCHDOG=1") >= 1, "it does not come back");
+    }
+    daemon.into_proc().stop(SOON).map(drop)
+}
+
+/// A thread that is held by its tracer, as a debugger would, until this value is dropped.
+struct Hung(Pid);
+
+impl Hung {
+    fn thread(process: u32, name: &str) -> Result<Hung> {
+        for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+            let task = task?;
+            if std::fs::read_to_string(task.path().join("comm"))?.trim() == name {
+                let id = Pid::from_raw(task.file_name().to_string_lossy().parse()?);
+                ptrace::attach(id)?;
+                waitpid(id, Some(WaitPidFlag::__WALL))?;
+                return Ok(Hung(id));
+            }
+        }
+        bail!("no thread {name}")
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        ptrace::detach(self.0, None).ok();
+    }
+}

@@ -1,0 +1,194 @@
+//! The DaemonSet and the Containerfile, as far as that goes without a cluster and a registry.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::slice::from_ref;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use starling_config::{Config, Identity};
+use starling_lab::{Binaries, Cluster, Family, Result, must, run};
+
+use crate::{SOON, binaries, file};
+
+/// The documents of the manifest, as they are written.
+fn documents() -> Result<Vec<(String, Value)>> {
+    let text = std::fs::read_to_string(file("dist/daemonset.yaml"))?;
+    text.split("\n---\n")
+        .map(|part| Ok((part.to_owned(), kubectl(part, &["annotate", "a=b"])?)))
+        .collect()
+}
+
+/// What kubectl makes of a document, without a cluster.
+fn kubectl(document: &str, arguments: &[&str]) -> Result<Value> {
+    let lab = starling_lab::Lab::unique()?;
+    let path = lab.dir().join("document.yaml");
+    std::fs::write(&path, document)?;
+    let mut command = Command::new("kubectl");
+    let (verb, rest) = arguments.split_at(arguments.len() - 1);
+    command.args(verb).args(["--local", "-o", "json", "-f"]).arg(&path).args(rest);
+    let said = run(&mut command, SOON)?;
+    ensure!(said.status.success(), "{said:?}");
+    serde_json::from_str(&said.stdout).with_context(|| format!("kubectl said {said:?}"))
+}
+
+/// Every value of `written`, by its path, is in `read`.
+fn same(written: &Value, read: &Value, path: &str) -> Result {
+    match (written, read) {
+        (Value::Object(written), Value::Object(read)) => {
+            written.iter().try_for_each(|(key, value)| {
+                let path = format!("{path}.{key}");
+                let read =
+                    read.get(key).with_context(|| format!("{path} is no field that there is"))?;
+                same(value, read, &path)
+            })
+        }
+        (Value::Array(written), Value::Array(read)) if written.len() == read.len() => {
+            let pairs = written.iter().zip(read).enumerate();
+            pairs.into_iter().try_for_each(|(at, (w, r))| same(w, r, &format!("{path}[{at}]")))
+        }
+        (written, read) if written == read => Ok(()),
+        (written, read) => bail!("{path} is {written}, and read as {read}"),
+    }
+}
+
+fn daemon_set() -> Result<(String, Value)> {
+    let is = |(_, value): &(String, Value)| value["kind"] == "DaemonSet";
+    documents()?.into_iter().find(is).context("no DaemonSet")
+}
+
+#[test]
+fn kubernetes_knows_every_field_of_the_daemon_set() -> Result {
+    // A field that its types do not have is lost when kubectl reads a document by them.
+    let typed = |text: &str| kubectl(text, &["set", "image", "starlingd=elsewhere/starling:2"]);
+    let checked = |text: &str, written: &Value| {
+        let (mut written, mut read) = (written.clone(), typed(text)?);
+        for value in [&mut written, &mut read] {
+            value["metadata"]["annotations"] = Value::Null;
+            value["spec"]["template"]["spec"]["containers"][0]["image"] = Value::Null;
+        }
+        same(&written, &read, "")
+    };
+    let (text, written) = daemon_set()?;
+    checked(&text, &written)?;
+    let wrong = text.replace("readOnlyRootFilesystem", "readOnlyRootFs");
+    let error = checked(&wrong, &kubectl(&wrong, &["annotate", "a=b"])?).unwrap_err().to_string();
+    ensure!(error.contains("readOnlyRootFs is no field"), "{error}");
+
+    // What the manifest's own parts call each other by.
+    let pod = &written["spec"]["template"];
+    assert_eq!(written["spec"]["selector"]["matchLabels"], pod["metadata"]["labels"]);
+    let names = |kind: &str| -> Result<Vec<Value>> {
+        let all = documents()?.into_iter().map(|(_, value)| value);
+        Ok(all.filter(|v| v["kind"] == kind).map(|v| v["metadata"]["name"].clone()).collect())
+    };
+    assert_eq!(names("ServiceAccount")?, from_ref(&pod["spec"]["serviceAccountName"]));
+    let map = &pod["spec"]["volumes"][0]["projected"]["sources"][0]["configMap"]["name"];
+    assert_eq!(names("ConfigMap")?, from_ref(map));
+    ensure!(names("ClusterRole")?.is_empty() && names("Role")?.is_empty());
+    Ok(())
+}
+
+/// The ConfigMap is a configuration, and its listener is where the probes look.
+#[test]
+fn the_file_in_the_config_map_is_read_and_the_probes_find_its_listener() -> Result {
+    let (_, map) =
+        documents()?.into_iter().find(|(_, v)| v["kind"] == "ConfigMap").context("none")?;
+    let text = map["data"]["cluster.toml"].as_str().context("no file in it")?;
+    let config =
+        Config::parse(&[("cluster.toml", text)]).unwrap_or_else(|errors| panic!("{errors}"));
+    ensure!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let name = config.nodes[0].name.clone();
+    let plan = config.plan(config.node(&Identity { node: Some(name), ..Identity::default() })?);
+    let (_, set) = daemon_set()?;
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+        let get = &container[probe]["httpGet"];
+        let asked = format!("{}:{}", get["host"].as_str().unwrap_or_default(), get["port"]);
+        ensure!(plan.http.iter().any(|listen| listen.to_string() == asked), "{asked}");
+        assert_eq!(get["path"], path);
+    }
+    let mounts = container["volumeMounts"].as_array().context("no mounts")?;
+    for path in ["/etc/starling", "/run/starling"] {
+        ensure!(mounts.iter().any(|mount| mount["mountPath"] == path), "{path}: {mounts:?}");
+    }
+    Ok(())
+}
+
+/// Root without what root can do, but for what the manifest adds.
+#[test]
+fn with_the_capabilities_of_the_container_a_node_works_and_answers_its_probes() -> Result {
+    let (_, set) = daemon_set()?;
+    let context = &set["spec"]["template"]["spec"]["containers"][0]["securityContext"];
+    assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    let added = context["capabilities"]["add"].as_array().context("nothing is added")?;
+    let added: String = added
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|name| format!(",+{}", name.to_lowercase()))
+        .collect();
+
+    let lab = starling_lab::Lab::unique()?;
+    let script = lab.dir().join("starlingd");
+    let real = binaries();
+    let text = format!(
+        "#!/bin/sh\nexec setpriv --no-new-privs --bounding-set=-all{added} --inh-caps=-all {} \"$@\"\n",
+        real.starlingd.display()
+    );
+    std::fs::write(&script, text)?;
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?;
+    let mut cluster = Cluster::new(Binaries { starlingd: script, ..real }, &[0, 0])?;
+    cluster.configure(&cluster.toml("never", "[http]\nlisten = [\"127.0.0.1:9179\"]\n"))?;
+    cluster.start_all()?;
+    cluster.nodes()[0].holds(
+        Family::V4,
+        &["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"],
+        SOON,
+    )?;
+    cluster.ping_all(Family::V4)?;
+    for path in ["/livez", "/readyz"] {
+        let answer = cluster.nodes()[0].netns().inside(|| -> Result<String> {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect("127.0.0.1:9179")?;
+            write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        })??;
+        ensure!(answer.starts_with("HTTP/1.0 200"), "{path}: {answer}");
+    }
+    let log = cluster.node(1)?.daemon()?.log();
+    ensure!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    Ok(())
+}
+
+/// What it copies is what cargo builds; and nothing in it is of another Debian than the tests'.
+#[test]
+fn the_container_file_copies_programs_that_there_are() -> Result {
+    let text = std::fs::read_to_string(file("dist/Containerfile"))?;
+    let copied: Vec<&str> = text
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("/starling/target/release/"))
+        .collect();
+    let built = must(&[
+        "cargo",
+        "metadata",
+        "--no-deps",
+        "--format-version=1",
+        "--offline",
+        "--manifest-path",
+        &file("Cargo.toml").display().to_string(),
+    ])?;
+    let built: Value = serde_json::from_str(&built)?;
+    let is_built = |name: &&str| {
+        let packages = built["packages"].as_array().into_iter().flatten();
+        let targets = packages.flat_map(|package| package["targets"].as_array()).flatten();
+        targets.into_iter().any(|t| t["name"] == **name && t["kind"][0] == "bin")
+    };
+    assert_eq!(copied, ["starlingd", "bgpctl"]);
+    assert_eq!(copied.iter().find(|name| !is_built(name)), None);
+    for from in text.lines().filter_map(|line| line.strip_prefix("FROM ")) {
+        ensure!(from.contains("bookworm"), "{from}");
+    }
+    Ok(())
+}
