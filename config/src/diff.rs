@@ -310,6 +310,8 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
     isolation::isolation(&mut all, &old.isolation, &new.isolation);
     pods::pods(&mut all, &from.pods, &to.pods);
     all.put("[kernel] hold-pools", (&from.hold, &to.hold), false, ToString::to_string);
+    let objects = (&from.nexthop_objects, &to.nexthop_objects);
+    all.put("[kernel] nexthop-objects", objects, false, ToString::to_string);
     routing::node(&mut all, old, new);
     all.rules("[kernel] policy", &old.kernel_rules, &new.kernel_rules);
     all.put("[tunnel] device", (&from.tunnel.device, &to.tunnel.device), false, Clone::clone);

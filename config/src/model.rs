@@ -237,6 +237,8 @@ pub struct Kernel {
     pub audit: Option<Duration>,
     /// What of the pools must not fall to the default route.
     pub hold: Hold,
+    /// Write routes through nexthop objects, where the kernel has them.
+    pub nexthop_objects: bool,
     /// The network namespace that the daemon works in; `None`: that in which it is started.
     pub netns: Option<PathBuf>,
 }
@@ -250,6 +252,7 @@ impl Default for Kernel {
             metric: 0,
             audit: Some(Duration::from_secs(60)),
             hold: Hold::default(),
+            nexthop_objects: false,
             netns: None,
         }
     }

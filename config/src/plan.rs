@@ -261,6 +261,7 @@ impl Config {
             audit: self.kernel.audit,
             pods: self.pods.clone(),
             hold: self.kernel.hold,
+            nexthop_objects: self.kernel.nexthop_objects,
         };
         NodePlan {
             name: node.name.clone(),

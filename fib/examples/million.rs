@@ -78,6 +78,7 @@ fn mirror(count: u32) {
             tos: 0,
             source: None,
             hops: Hops::from([hop]),
+            object: None,
         });
     }
     let bytes = (resident() - before) * 1024 / u64::from(count);

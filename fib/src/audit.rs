@@ -141,6 +141,7 @@ impl Pass {
             self.interfaces = !world.has_interfaces(&part.links, &part.addresses);
         }
         for route in &part.routes {
+            let route = &world.spelled(route);
             let prefix = route.key.prefix;
             if self.touched.contains(&prefix) || World::leaves_out(route) {
                 continue;

@@ -19,6 +19,7 @@ mod audit;
 mod coupling;
 pub mod draft;
 mod hear;
+mod objects;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,7 +37,8 @@ use crate::retry::{Reading, Retry};
 use crate::rivals::{Rival, Rivals};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{
-    FibConfig, FibIn, FibOut, Hold, KernelEvent, Report, RouteChange, RouteKey, RouteOp, Target,
+    FibConfig, FibIn, FibOut, Hold, KernelEvent, ObjectOp, Report, RouteChange, RouteKey, RouteOp,
+    Target,
 };
 use crate::want::Wants;
 use crate::ways::Ways;
@@ -55,10 +57,11 @@ enum Work {
 /// So many batches are the kernel's at once: one that it writes, and one that waits for it.
 const UNDER_WAY: usize = 2;
 
-/// What is being written.
-#[derive(Debug)]
+/// What is being written: routes, or nexthop objects.
+#[derive(Default, Debug)]
 struct Writing {
     ops: Arc<Vec<RouteOp>>,
+    objects: Arc<Vec<ObjectOp>>,
     /// The interfaces that it leads out of.
     devices: BTreeSet<u32>,
 }
@@ -72,6 +75,7 @@ pub struct Fib {
     pub(crate) tunnel: Tunnel,
     pub(crate) device: Device,
     pub(crate) retry: Retry,
+    objects: objects::Care,
     couple: coupling::Couple,
     pub(crate) pods: Pods,
     ways: Ways,
@@ -120,6 +124,7 @@ impl Fib {
             tunnel: Tunnel::default(),
             device: Device::Pending("not configured yet".to_owned()),
             retry: Retry::default(),
+            objects: objects::Care::default(),
             couple: coupling::Couple::default(),
             pods: Pods::default(),
             ways: Ways::default(),
@@ -163,6 +168,7 @@ impl Fib {
             }
             FibIn::Settled => {
                 self.settled = true;
+                self.objects.tidy = true;
                 self.withdrawn = PrefixMap::default();
                 self.to_sweep = true;
             }
@@ -177,6 +183,7 @@ impl Fib {
             }
             FibIn::Events(events) => self.events(events, now, out),
             FibIn::Applied(failures) => self.applied(failures, now, out),
+            FibIn::ObjectsDone(failures) => self.objects_done(&failures, now, out),
             FibIn::TunnelDone(result) => self.tunnel.done(result, out),
             FibIn::Audit => self.auditor.ask(now),
             FibIn::Part(part) => self.audit_part(&part),
@@ -268,6 +275,8 @@ impl Fib {
         self.retry.clear();
         self.dirty.extend(self.wants.iter().map(|(prefix, _)| prefix));
         self.warned.clear();
+        self.world.objects.hope();
+        self.objects.configured();
     }
 
     /// Wants each pool as a whole to be unreachable, if so configured and the Rib knows no better.
@@ -347,6 +356,7 @@ impl Fib {
             } else {
                 self.flush(out);
             }
+            self.tidy_objects(out);
             let is_done = self.dirty.is_empty() && self.flying.is_empty();
             if is_done && self.reading.deadline().is_none() && self.world.is_former_gone() {
                 self.reading.eventually(now);
@@ -397,6 +407,8 @@ fn with_peers_of(old: &FibConfig, new: &FibConfig) -> FibConfig {
 
 #[cfg(test)]
 mod faults_tests;
+#[cfg(test)]
+mod objects_tests;
 #[cfg(test)]
 mod places;
 #[cfg(test)]

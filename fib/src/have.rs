@@ -28,6 +28,7 @@ struct Shape {
     tos: u8,
     source: Option<IpAddr>,
     hops: Hops,
+    object: Option<u32>,
 }
 
 impl Shape {
@@ -41,6 +42,7 @@ impl Shape {
             tos: route.tos,
             source: route.source,
             hops: route.hops.clone(),
+            object: route.object,
         }
     }
 
@@ -57,6 +59,7 @@ impl Shape {
             tos: self.tos,
             source: self.source,
             hops: self.hops.clone(),
+            object: self.object,
         }
     }
 
@@ -68,6 +71,7 @@ impl Shape {
             && self.scope == route.scope
             && self.tos == route.tos
             && self.source == route.source
+            && self.object == route.object
             && same_hops(&self.hops, &route.hops)
     }
 }
@@ -80,14 +84,15 @@ pub fn same(a: &KernelRoute, b: &KernelRoute) -> bool {
         && a.scope == b.scope
         && a.tos == b.tos
         && a.source == b.source
+        && a.object == b.object
         && same_hops(&a.hops, &b.hops)
 }
 
 /// A hash of all that [`same`] compares: the same routes have the same one.
 pub fn fingerprint(route: &KernelRoute) -> u64 {
     let mut hasher = DefaultHasher::default();
-    let KernelRoute { key, protocol, kind, scope, tos, source, hops } = route;
-    (key, protocol, kind, scope, tos, source).hash(&mut hasher);
+    let KernelRoute { key, protocol, kind, scope, tos, source, hops, object } = route;
+    (key, protocol, kind, scope, tos, source, object).hash(&mut hasher);
     match hops.as_slice() {
         several @ [_, _, ..] => {
             let mut several = several.to_vec();
@@ -300,6 +305,12 @@ impl Have {
     /// Whether some route leads out of this interface.
     pub fn uses(&self, device: u32) -> bool {
         self.shapes.iter().any(|(shape, _)| shape.hops.iter().any(|hop| hop.device == device))
+    }
+
+    /// How many routes go through a nexthop object.
+    pub fn users_of(&self, object: u32) -> usize {
+        let users = self.shapes.iter().filter(|(shape, _)| shape.object == Some(object));
+        users.map(|(_, routes)| routes).sum()
     }
 
     /// The routes that `lost` says yes to, removed.

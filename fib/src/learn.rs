@@ -11,6 +11,7 @@
 //! IPv6 link-local routes (fe80::/10) are left out: every interface has one of the same key, and
 //! a next hop in them is found by its interface, never by a route.
 
+mod objects;
 mod others;
 mod places;
 
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use self::others::Others;
 use self::places::{Addresses, Links};
 use crate::have::{Have, same};
+use crate::objects::Objects;
 use crate::types::{Address, Dump, FibConfig, KernelEvent, KernelRoute, Link, RouteKey};
 use crate::underlay::is_link_local;
 
@@ -48,6 +50,8 @@ pub struct World {
     pub(crate) others: Others,
     /// Ours.
     pub(crate) have: Have,
+    /// Nexthop objects, whoever made them.
+    pub(crate) objects: Objects,
     /// Who we are, and who we were before a reload until the last such route is gone.
     owners: Vec<Owner>,
     /// Whether a dump came at all.
@@ -94,6 +98,7 @@ impl World {
         }
         self.owners.retain(|former| *former != owner);
         self.owners.insert(0, owner);
+        self.objects.identify(&self.owners);
         let all: Vec<KernelRoute> =
             self.have.iter().chain(self.others.iter().flat_map(|(_, r)| r).cloned()).collect();
         self.have.clear();
@@ -108,7 +113,7 @@ impl World {
     pub fn is_former_gone(&self) -> bool {
         let Some((now, former)) = self.owners.split_first() else { return false };
         let is_now = |(protocol, table)| Owner { protocol, table } == *now;
-        !former.is_empty() && self.have.owners().all(is_now)
+        !former.is_empty() && self.have.owners().all(is_now) && !self.objects.has_former()
     }
 
     /// Whether we were somebody else before, whose routes may still be there.
@@ -119,6 +124,7 @@ impl World {
     /// Forgets who we were before: what carries those marks from now on is somebody else's.
     pub fn forget_former(&mut self) {
         self.owners.truncate(1);
+        self.objects.identify(&self.owners);
     }
 
     /// Whether a route is ours to change.
@@ -200,6 +206,8 @@ impl World {
             .chain(self.owners.first().map(|owner| owner.table))
             .collect();
         let kept = old.have.take_if(|route| !shown.contains(&route.key.table));
+        self.objects = std::mem::take(&mut old.objects);
+        self.objects.replace(dump.objects);
         self.vrfs = dump.links.iter().filter_map(|l| Some((l.index, l.vrf?))).collect();
         for link in dump.links {
             self.links.insert(link);
@@ -207,7 +215,11 @@ impl World {
         for address in dump.addresses {
             self.addresses.insert(address);
         }
-        for route in dump.routes.iter().chain(&kept) {
+        for mut route in dump.routes {
+            self.spell(&mut route);
+            self.add(&route);
+        }
+        for route in &kept {
             self.add(route);
         }
         old
@@ -229,6 +241,7 @@ impl World {
                 // IPv4 gives up a whole route with the interface of one of its next hops.
                 let is_v4 = |route: &KernelRoute| matches!(route.key.prefix, IpNet::V4(_));
                 self.flush(*index, |_| true, is_v4, news);
+                self.flush_objects(*index, news);
             }
             KernelEvent::Address(address) => {
                 if self.addresses.insert(*address) {
@@ -236,8 +249,10 @@ impl World {
                 }
             }
             KernelEvent::AddressGone(address) => self.address_gone(address, news),
-            KernelEvent::Route(route) => self.route_is(route, news),
-            KernelEvent::RouteGone(route) => self.route_gone(route, news),
+            KernelEvent::Route(route) => self.route_is(&self.spelled(route), news),
+            KernelEvent::RouteGone(route) => self.route_gone(&self.spelled(route), news),
+            KernelEvent::Object(object) => self.object_is(object, news),
+            KernelEvent::ObjectGone(id) => self.object_gone(*id, news),
             // It changes no route: see `ways`.
             KernelEvent::Unanswered { .. } => {}
             KernelEvent::Lost => news.lost = true,
@@ -265,6 +280,9 @@ impl World {
         // Also if a dump said so before: older news of routes may have come since.
         if !link.up {
             self.flush(link.index, |_| true, |_| false, news);
+        }
+        if !(link.up && link.running) {
+            self.flush_objects(link.index, news);
         }
     }
 
@@ -294,8 +312,11 @@ impl World {
         fragile: impl Fn(&KernelRoute) -> bool,
         news: &mut News,
     ) {
-        let touches =
-            |route: &KernelRoute| route.hops.iter().any(|hop| hop.device == device) && lost(route);
+        // What goes through an object goes with that (`flush_objects`), or with its source.
+        let touches = |route: &KernelRoute| {
+            let by_object = route.object.is_some() && !route.source.is_some_and(|_| fragile(route));
+            !by_object && route.hops.iter().any(|hop| hop.device == device) && lost(route)
+        };
         let links = &self.links;
         let is_up = |device: u32| links.get(device).is_some_and(|link| link.up);
         let wholly = |route: &KernelRoute| {

@@ -17,6 +17,7 @@ pub mod learn;
 pub mod mem;
 pub mod netlink;
 pub mod nexthops;
+pub mod objects;
 pub mod packet;
 pub mod plan;
 pub mod pods;

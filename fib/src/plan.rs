@@ -39,6 +39,8 @@ pub enum Verdict {
     /// Ops were added; when they are done there is more to do. What replaces a route under
     /// another key is seen to be in before the old one goes.
     More,
+    /// Nothing can be done before the nexthop object that it needs is there.
+    Waits,
     /// Somebody else (rtm_protocol) sits under our key; ours is not there. Ops may have been
     /// added that remove what else we had.
     Occupied(u8),

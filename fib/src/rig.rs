@@ -43,6 +43,7 @@ pub(crate) fn route(prefix: &str, via: Option<&str>, device: u32, protocol: u8) 
         tos: 0,
         source: None,
         hops: [Hop { gateway: via.map(ip), device, onlink: false, weight: 1 }].into(),
+        object: None,
     }
 }
 
@@ -139,6 +140,21 @@ impl Rig {
                 self.applied.extend(ops.iter().cloned());
                 self.tell(FibIn::Applied(failures));
             }
+            Some(FibOut::Objects(ops)) => {
+                let routes: Vec<KernelRoute> = self.kernel.routes().cloned().collect();
+                let foreign = self.foreign_objects();
+                let failures = self.kernel.apply_objects(&ops);
+                let after: Vec<KernelRoute> = self.kernel.routes().cloned().collect();
+                // One that somebody led through ours a moment ago, unheard of, cannot be spared.
+                let unheard = |r: &KernelRoute| {
+                    !self.fib.world.knows(r)
+                        && ops.iter().any(|op| Some(op.object().id) == r.object)
+                };
+                let lost = routes.iter().find(|r| !after.contains(r) && !unheard(r));
+                assert_eq!(lost, None, "a route went by {ops:?}");
+                assert_eq!(foreign, self.foreign_objects(), "touched an object by {ops:?}");
+                self.tell(FibIn::ObjectsDone(failures));
+            }
             Some(FibOut::Dump) => {
                 self.dumps += 1;
                 let table = self.config.table;
@@ -232,6 +248,12 @@ impl Rig {
     pub(crate) fn ours(&self) -> Vec<KernelRoute> {
         let ours = |route: &&KernelRoute| matches!(route.protocol, 12 | 80);
         self.kernel.routes().filter(ours).cloned().collect()
+    }
+
+    /// Objects that are not ours to touch.
+    fn foreign_objects(&self) -> Vec<Object> {
+        let ours = |object: &&Object| self.fib.world.objects.is_ours(object);
+        self.kernel.objects().filter(|object| !ours(object)).cloned().collect()
     }
 
     fn foreign(&self) -> Vec<KernelRoute> {

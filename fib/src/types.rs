@@ -16,6 +16,7 @@
 //! `route` what a route is.
 
 mod config;
+mod object;
 mod route;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 pub use self::config::{Announce, Ends, FibConfig, Hold, Mode, PodConfig, Pool, TunnelConfig};
+pub use self::object::{Inside, Member, Object, ObjectFailure, ObjectOp};
 pub use self::route::{Encap, Hop, Hops, KernelRoute, Kind, NextHop, RouteKey, Target, Via};
 use crate::audit::Audit;
 
@@ -80,6 +82,8 @@ pub struct Dump {
     /// All routes of main and of our table, whoever wrote them; not local, broadcast, multicast,
     /// cloned (cache) ones.
     pub routes: Vec<KernelRoute>,
+    /// All nexthop objects, whoever made them; `None`: this kernel has no such thing (before 5.3).
+    pub objects: Option<Vec<Object>>,
 }
 
 /// News from the kernel: what others did. What our own `FibOut::Apply` changed is not repeated
@@ -106,6 +110,11 @@ pub enum KernelEvent {
         /// The address.
         address: IpAddr,
     },
+    /// A nexthop object appeared or was changed.
+    Object(Object),
+    /// A nexthop object of this number is gone, and the routes that used it with it (IPv4 does not
+    /// say so).
+    ObjectGone(u32),
     /// News was lost (ENOBUFS): only a dump tells the truth.
     Lost,
 }
@@ -216,6 +225,8 @@ pub enum FibIn {
     Events(Vec<KernelEvent>),
     /// `FibOut::Apply` was carried out; those that failed. The others may be taken as done.
     Applied(Vec<OpFailure>),
+    /// `FibOut::Objects` was carried out; those that failed. The others are done.
+    ObjectsDone(Vec<ObjectFailure>),
     /// The answer to `FibOut::Tunnel`.
     TunnelDone(Result<(), TunnelError>),
     /// Compare the kernel's table with what is known and wanted, and answer `Audited`.
@@ -258,6 +269,9 @@ pub enum FibOut {
     /// carried out and answered one after the other. Shared: the Fib wants to know what was asked
     /// when the answer comes.
     Apply(Arc<Vec<RouteOp>>),
+    /// Carry these out in order and answer `ObjectsDone`; of `Apply`s and these together two are
+    /// under way at most. No route that uses an object is written before it is known to be there.
+    Objects(Arc<Vec<ObjectOp>>),
     /// Read everything and answer `Dumped` or `DumpFailed`.
     Dump,
     /// Read everything in parts and answer `Part`s, then `PartsDone`; beside whatever else is
@@ -426,6 +440,18 @@ pub enum Report {
     Swept(usize),
     /// The operator has coupled or decoupled the kernel.
     Coupling(Coupling),
+    /// Nexthop objects are configured, and this kernel has none: why, in words. Routes are written
+    /// without.
+    NoObjects(String),
+    /// Somebody removed or changed a nexthop object of ours that so many routes used.
+    ObjectDrift {
+        /// Its number.
+        id: u32,
+        /// How many.
+        routes: usize,
+        /// What was done to it.
+        what: String,
+    },
     /// All routes of ours were removed because the operator said so: so many.
     Flushed(usize),
 }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::fib::Fib;
 use crate::have::same;
 use crate::learn::World;
+use crate::objects::UNMADE;
 use crate::plan::Desired;
 use crate::resolve::{Class, loops, resolve};
 use crate::tunnel::TunnelState;
@@ -188,6 +189,8 @@ impl Words {
             Kind::Unreachable => vec!["unreachable".to_owned()],
             Kind::Other(number) => vec![format!("type {number}")],
         };
+        let object = route.object.filter(|object| *object != UNMADE);
+        line.extend(object.map(|object| format!("nhid {object}")));
         let mut hops = Vec::new();
         for hop in &route.hops {
             let mut words = Vec::new();

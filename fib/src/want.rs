@@ -194,6 +194,7 @@ impl Wants {
                 scope: 0,
                 tos: 0,
                 source: None,
+                object: object_of(kind, &hops, context),
                 hops,
             })
         };
@@ -243,6 +244,7 @@ impl Wants {
             tos: 0,
             source: None,
             hops: Hops::new(),
+            object: None,
         })
     }
 
@@ -352,6 +354,15 @@ pub(crate) fn key_of(prefix: IpNet, target: Option<&Target>, config: &FibConfig)
         (_, metric) => metric,
     };
     RouteKey { prefix, table: config.table, metric }
+}
+
+/// The nexthop object that a route to `hops` goes through; [`crate::objects::UNMADE`]: one that is
+/// not there yet.
+fn object_of(kind: Kind, hops: &Hops, context: Context<'_>) -> Option<u32> {
+    if kind != Kind::Unicast || !context.config.nexthop_objects {
+        return None;
+    }
+    context.world.objects.of(hops)
 }
 
 /// Whether a prefix must not be left to the default route.

@@ -166,6 +166,12 @@ fn log(report: &Report) {
             prefix = %key.prefix, protocol,
             "a route that is not ours sits under our key; it is left alone, and ours is not there"
         ),
+        Report::NoObjects(why) => tracing::warn!("[kernel] nexthop-objects: {why}"),
+        Report::ObjectDrift { id, routes, what } => tracing::warn!(
+            id,
+            routes,
+            "somebody else {what} a nexthop object of ours; another takes its place"
+        ),
         Report::Tunnel(error) => tracing::error!("no tunnel: {error}"),
         Report::TunnelDrift { device, what } => {
             tracing::warn!(device, "somebody else changed the tunnel, put right: {what}");

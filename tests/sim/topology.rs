@@ -203,6 +203,7 @@ pub fn boot(node: NodeIx, kernel: &mut Kernel) {
             tos: 0,
             source: None,
             hops: [Hop { gateway: Some(gateway), device: NIC, onlink: false, weight: 1 }].into(),
+            object: None,
         });
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn kernel(raw: &Raw, problems: &mut Problems) -> Kernel {
     }
     kernel.netns = table.netns.value().map(|netns| netns.0.clone());
     kernel.hold = table.hold_pools.value().copied().unwrap_or_default();
+    kernel.nexthop_objects = table.nexthop_objects.value().copied().unwrap_or_default();
     if let Some(audit) = table.audit.value() {
         kernel.audit = (!audit.is_zero()).then_some(*audit);
     }

@@ -129,6 +129,7 @@ const KERNEL: Keys = &[
     "metric-from-local-pref",
     "audit",
     "hold-pools",
+    "nexthop-objects",
     "netns",
 ];
 const TUNNEL: Keys = &["device", "mtu", "manage"];
@@ -267,6 +268,7 @@ pub(crate) struct Kernel {
     pub(crate) metric_from_local_pref: Field<bool>,
     pub(crate) audit: Field<Duration>,
     pub(crate) hold_pools: Field<Hold>,
+    pub(crate) nexthop_objects: Field<bool>,
     pub(crate) netns: Field<Netns>,
 }
 
@@ -399,6 +401,7 @@ impl Raw {
                     metric_from_local_pref: s.one("metric-from-local-pref"),
                     audit: s.one("audit"),
                     hold_pools: s.one("hold-pools"),
+                    nexthop_objects: s.one("nexthop-objects"),
                     netns: s.one("netns"),
                 };
                 self.kernel.replace(kernel).map(|b| b.at)

@@ -23,6 +23,7 @@ impl Fib {
         self.auditor.spoil();
         let first = !self.world.read;
         let before = self.world.replace(dump);
+        self.objects.tidy = true;
         let mut news = News::default();
         for event in &since {
             self.world.learn(event, &mut news);
@@ -36,6 +37,7 @@ impl Fib {
         if self.sure && !news.doubt && self.world.is_former_gone() {
             self.world.forget_former();
         }
+        self.tell_of_objects(out);
         self.ways_due = true;
         if let Some(config) = &self.config {
             self.world.remember(config);
@@ -131,6 +133,10 @@ impl Fib {
                 if self.settled && self.world.is_ours(route) && !self.wants.contains(prefix) {
                     strays.insert(prefix);
                 }
+            }
+            if self.object_drift(&event, out) {
+                // What is being written may lead through it.
+                news.lost |= matches!(self.work, Work::Applying(_));
             }
             self.world.learn(&event, &mut news);
             if let Work::Dumping(since) = &mut self.work {

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use self::objects::{ObjectDeed, object_deed};
 use super::*;
 use crate::learn::MAIN;
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, ip, net, pool, route};
 use crate::types::*;
 use crate::view::KernelState;
+
+mod objects;
 
 const PREFIXES: [&str; 7] = [
     "10.240.1.0/26",
@@ -73,6 +76,7 @@ enum Deed {
     Ipip(bool),
     Couple(Coupling),
     Audit,
+    Object(ObjectDeed),
     /// Something happens of which no news ever comes.
     Unheard(usize, u8),
     Pass(u64),
@@ -136,6 +140,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         ]
         .prop_map(Deed::Couple),
         1 => Just(Deed::Audit),
+        4 => object_deed().prop_map(Deed::Object),
         1 => (0..PREFIXES.len(), 0..4_u8).prop_map(|(p, what)| Deed::Unheard(p, what)),
         3 => (1..3000_u64).prop_map(Deed::Pass),
         12 => Just(Deed::Serve),
@@ -273,6 +278,7 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
         Deed::Ipip(has) => kernel.set_ipip(has),
         Deed::Couple(coupling) => rig.tell(FibIn::Couple(coupling)),
         Deed::Audit => rig.tell(FibIn::Audit),
+        Deed::Object(deed) => objects::act(rig, deed),
         Deed::Unheard(..) if table != MAIN => {}
         Deed::Unheard(prefix, what) => {
             let heard = kernel.take_events();
@@ -304,7 +310,9 @@ fn act(rig: &mut Rig, wanted: &mut Wanted, deed: Deed) {
 
 /// The mode table, asked of the kernel's state as a person would.
 fn oracle(rig: &mut Rig, wanted: &Wanted) -> Vec<KernelRoute> {
-    let dump = rig.kernel.dump().unwrap();
+    let mut dump = rig.kernel.dump().unwrap();
+    // As it is, however it is shown.
+    dump.routes = rig.kernel.routes().cloned().collect();
     let config = &rig.config;
     let alive = |device: u32| dump.links.iter().any(|l| l.index == device && l.up && l.running);
     let ours = |r: &&KernelRoute| matches!(r.protocol, 12 | 80);
@@ -506,6 +514,7 @@ proptest! {
         for route in &mut held {
             route.hops.sort();
         }
+        objects::check(&rig, &mut held);
         prop_assert_eq!(&held, &expected);
 
         // What is known is what is there, and a second look finds nothing to do.

@@ -23,6 +23,7 @@ pub(super) const BATCH: usize = 4 * 1024;
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
+const EINVAL: i32 = 22;
 
 impl Fib {
     pub(super) fn applied(
@@ -46,6 +47,9 @@ impl Fib {
             if let Some(failure) = failure {
                 self.refused(prefix, failure, now, out);
                 continue;
+            }
+            if let RouteOp::Replace { old, .. } | RouteOp::Delete(old) = op {
+                self.objects.tidy |= old.object.is_some();
             }
             match op {
                 RouteOp::Add(new) => self.world.wrote(None, Some(new)),
@@ -85,7 +89,13 @@ impl Fib {
         // What is there was not what we knew of: the dump will tell.
         self.sure = false;
         self.reading.soon(now);
-        let is_race = match failure.op {
+        let is_race = match &failure.op {
+            // Its object was removed a moment ago.
+            RouteOp::Add(new) | RouteOp::Replace { new, .. }
+                if new.object.is_some() && failure.errno == EINVAL =>
+            {
+                true
+            }
             RouteOp::Add(_) => failure.errno == EEXIST,
             RouteOp::Replace { .. } | RouteOp::Delete(_) => {
                 matches!(failure.errno, ENOENT | ESRCH | EEXIST)
@@ -112,7 +122,8 @@ impl Fib {
     /// takes it minutes (`update_suffix`), and from the other seconds.
     pub(super) fn apply(&mut self, out: &mut Vec<FibOut>) {
         let mut batch = Batch::default();
-        while batch.len() < BATCH {
+        let mut waiting = 0;
+        while batch.len().max(waiting) < BATCH {
             let Some(prefix) = self.dirty.pop_last() else { break };
             if self.retry.waits(prefix) {
                 continue;
@@ -123,7 +134,9 @@ impl Fib {
             }
             let before = batch.len();
             let verdict = self.plan(prefix, &mut batch, out);
-            if batch.len() > before {
+            if verdict == Verdict::Waits {
+                waiting += 1;
+            } else if batch.len() > before {
                 self.touch(prefix);
                 self.flying.insert(prefix, verdict != Verdict::Ops);
             } else {
@@ -131,10 +144,10 @@ impl Fib {
                 self.sweeping.remove(prefix);
             }
         }
-        if batch.is_empty() {
-            return;
+        self.make_objects(out);
+        if !batch.is_empty() {
+            self.hand_out(batch, out);
         }
-        self.hand_out(batch, out);
     }
 
     /// Asks the kernel for a batch that is not empty.
@@ -152,12 +165,15 @@ impl Fib {
                 devices.insert(last);
             }
         }
-        let writing = Writing { ops: ops.clone(), devices };
+        self.under_way(Writing { ops: ops.clone(), devices, ..Writing::default() });
+        out.push(FibOut::Apply(ops));
+    }
+
+    pub(super) fn under_way(&mut self, writing: Writing) {
         match &mut self.work {
             Work::Applying(writings) => writings.push_back(writing),
             Work::Idle | Work::Dumping(_) => self.work = Work::Applying([writing].into()),
         }
-        out.push(FibOut::Apply(ops));
     }
 
     pub(super) fn plan(
@@ -183,6 +199,13 @@ impl Fib {
             other => other,
         };
         let key = key_of(prefix, target, context.config);
+        let desired = match self.with_object(desired, key) {
+            Ok(desired) => desired,
+            Err(coming) => {
+                self.await_object(coming);
+                return Verdict::Waits;
+            }
+        };
         let other = self.world.others_at(key).next();
         let verdict = plan(desired, ours, other, batch);
         let reported = self.occupied.get(&prefix).copied();

@@ -18,6 +18,8 @@ pub struct Others {
     routes: JointPrefixMap<IpNet, Vec<KernelRoute>>,
     /// The destinations that are reached by way of each interface.
     out_of: BTreeMap<u32, BTreeSet<IpNet>>,
+    /// How many go through each nexthop object.
+    objects: BTreeMap<u32, usize>,
 }
 
 impl Others {
@@ -46,9 +48,24 @@ impl Others {
         self.out_of.get(&device).into_iter().flatten().copied()
     }
 
+    /// How many go through a nexthop object.
+    pub fn users_of(&self, object: u32) -> usize {
+        self.objects.get(&object).copied().unwrap_or(0)
+    }
+
+    /// The destinations of those that go through a nexthop object. Slow: all are looked at.
+    pub fn through(&self, object: u32) -> impl Iterator<Item = IpNet> {
+        let through = move |route: &KernelRoute| route.object == Some(object);
+        let routes = self.routes.iter();
+        routes.filter(move |(_, routes)| routes.iter().any(through)).map(|(prefix, _)| prefix)
+    }
+
     /// One more.
     pub fn add(&mut self, route: &KernelRoute) {
         let prefix = route.key.prefix;
+        if let Some(object) = route.object {
+            *self.objects.entry(object).or_default() += 1;
+        }
         match self.routes.get_mut(&prefix) {
             Some(routes) => routes.push(route.clone()),
             None => {
@@ -82,6 +99,14 @@ impl Others {
                 prefixes.remove(&prefix);
                 if prefixes.is_empty() {
                     self.out_of.remove(&device);
+                }
+            }
+        }
+        for object in go.iter().filter_map(|route| route.object) {
+            if let Some(users) = self.objects.get_mut(&object) {
+                *users -= 1;
+                if *users == 0 {
+                    self.objects.remove(&object);
                 }
             }
         }

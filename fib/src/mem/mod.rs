@@ -7,6 +7,7 @@
 //! takes the first route of its key whosever it is, an IPv6 route without metric gets 1024, a
 //! gateway must be on a connected network unless the route says `onlink`.
 
+mod objects;
 mod scene;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +19,12 @@ use prefix_trie::joint::JointPrefixMap;
 use crate::have::same;
 use crate::learn::MAIN;
 use crate::types::{
-    Address, Dump, Hop, KernelEvent, KernelRoute, Link, OpFailure, RouteOp, TunnelError, TunnelSpec,
+    Address, Dump, Hop, KernelEvent, KernelRoute, Link, Object, OpFailure, RouteOp, TunnelError,
+    TunnelSpec,
 };
 use crate::underlay::{host, is_link_local};
+
+pub use self::objects::EOPNOTSUPP;
 
 /// No such entry: nothing to replace.
 pub const ENOENT: i32 = 2;
@@ -48,6 +52,10 @@ pub struct Kernel {
     addresses: BTreeSet<Address>,
     /// Per table; the routes of a prefix in the order of their metrics, then of their coming.
     tables: BTreeMap<u32, JointPrefixMap<IpNet, Vec<KernelRoute>>>,
+    objects: BTreeMap<u32, Object>,
+    has_objects: bool,
+    /// Routes through objects are shown with their next hops.
+    spelled: bool,
     events: Vec<KernelEvent>,
     /// What happens now is our own doing.
     silent: bool,
@@ -66,6 +74,9 @@ impl Default for Kernel {
             last_index: 0,
             addresses: BTreeSet::new(),
             tables: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            has_objects: true,
+            spelled: true,
             events: Vec::new(),
             silent: false,
             ops: 0,
@@ -128,7 +139,8 @@ impl Kernel {
         Ok(Dump {
             links: self.links.values().cloned().collect(),
             addresses: self.addresses.iter().copied().collect(),
-            routes: self.routes().cloned().collect(),
+            routes: self.routes().map(|route| self.shown(route)).collect(),
+            objects: self.has_objects.then(|| self.objects.values().cloned().collect()),
         })
     }
 
@@ -275,19 +287,23 @@ impl Kernel {
         if let (IpNet::V6(_), 0) = (route.key.prefix, route.key.metric) {
             route.key.metric = 1024;
         }
+        if let Some(object) = route.object {
+            route.hops = self.through(&route, object)?;
+            return Ok(route);
+        }
+        let is_v6 = matches!(route.key.prefix, IpNet::V6(_));
         for hop in &route.hops {
-            self.check(&route, hop)?;
+            self.check(is_v6, hop)?;
         }
         Ok(route)
     }
 
-    fn check(&self, route: &KernelRoute, hop: &Hop) -> Result<(), i32> {
+    fn check(&self, is_v6: bool, hop: &Hop) -> Result<(), i32> {
         let link = self.links.get(&hop.device).ok_or(ENODEV)?;
         if !link.up {
             return Err(ENETDOWN);
         }
         let Some(gateway) = hop.gateway else { return Ok(()) };
-        let is_v6 = matches!(route.key.prefix, IpNet::V6(_));
         // A link-local address is ours on its own interface only.
         let is_own = |own: &Address| {
             own.address.addr() == gateway && (own.device == hop.device || !is_link_local(gateway))
@@ -315,6 +331,11 @@ impl Kernel {
     }
 
     fn say(&mut self, event: KernelEvent) {
+        let event = match event {
+            KernelEvent::Route(route) => KernelEvent::Route(self.shown(&route)),
+            KernelEvent::RouteGone(route) => KernelEvent::RouteGone(self.shown(&route)),
+            other => other,
+        };
         if !self.silent {
             self.events.push(event);
         }

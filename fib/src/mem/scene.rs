@@ -44,6 +44,9 @@ impl Kernel {
         if before == after {
             return;
         }
+        if before.up && before.running && !(after.up && after.running) {
+            self.flush_objects(index);
+        }
         if before.up && !after.up {
             self.flush(index, |_, is_dead| is_dead);
             let v6 =
@@ -67,6 +70,7 @@ impl Kernel {
         if self.links.remove(&index).is_none() {
             return;
         }
+        self.flush_objects(index);
         // IPv4 gives up a whole route with the interface of one of its next hops.
         self.flush(index, |route, is_dead| is_dead || matches!(route.key.prefix, IpNet::V4(_)));
         self.unhook(index);
@@ -183,6 +187,10 @@ impl Kernel {
             for routes in table.values_mut() {
                 routes.retain(|route| {
                     let others = route.hops.iter().filter(|hop| hop.device != device);
+                    // What goes through an object went with that, or goes with its source.
+                    if route.object.is_some() && !lost(route, false) {
+                        return true;
+                    }
                     let is_dead = !others.clone().any(|hop| is_up(hop.device));
                     let dies = others.count() < route.hops.len() && lost(route, is_dead);
                     if dies && matches!(route.key.prefix, IpNet::V6(_)) {
@@ -199,7 +207,8 @@ impl Kernel {
     /// of each as of a route, which `netlink` cannot trust.
     fn unhook(&mut self, device: u32) {
         let mut unhooked = false;
-        for route in self.tables.values_mut().flat_map(|table| table.values_mut()).flatten() {
+        let routes = self.tables.values_mut().flat_map(|table| table.values_mut()).flatten();
+        for route in routes.filter(|route| route.object.is_none()) {
             let before = route.hops.len();
             route.hops.retain(|hop| hop.device != device);
             unhooked |= route.hops.len() < before;
@@ -227,5 +236,6 @@ fn connected(address: &Address) -> KernelRoute {
         tos: 0,
         source,
         hops: [Hop { gateway: None, device: address.device, onlink: false, weight: 1 }].into(),
+        object: None,
     }
 }

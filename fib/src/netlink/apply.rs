@@ -23,11 +23,14 @@ use std::time::Duration;
 use netlink_packet_core::NLM_F_ACK;
 
 use super::encode::{self, TooLong};
+use super::objects;
 use super::socket::{RouteSocket, Verdict, is_overrun};
-use crate::types::{OpFailure, RouteOp};
+use crate::types::{ObjectFailure, ObjectOp, OpFailure, RouteOp};
 
 /// Requests of one chunk, at most; the kernel holds this thread as long as it takes.
 const MOST_REQUESTS: usize = 1024;
+/// Nexthop objects of one chunk, at most: a group has 64 next hops of 8 octets.
+const MOST_OBJECTS: usize = 128;
 /// Bytes of one chunk, at most: well below the least send buffer (net.core.wmem_default).
 const MOST_BYTES: usize = 96 * 1024;
 /// What an error message with words takes of the receive buffer, bookkeeping included, at most.
@@ -82,6 +85,30 @@ impl Writer {
             }));
             rest = later;
             tokio::task::yield_now().await;
+        }
+        failures
+    }
+
+    /// Carries out `ops` in order, each acknowledged; returns those that failed, in order.
+    pub(super) async fn apply_objects(&mut self, ops: &[ObjectOp]) -> Vec<ObjectFailure> {
+        let mut failures = Vec::new();
+        for ops in ops.chunks(self.most_requests.min(MOST_OBJECTS)) {
+            self.chunk.clear();
+            let first = self.socket.take_sequence(ops.len() as u32);
+            let mut last = first;
+            for (at, op) in ops.iter().enumerate() {
+                last = first.wrapping_add(at as u32);
+                objects::request(op, last, &mut self.chunk);
+            }
+            let mut verdicts = Vec::new();
+            let chunk = Chunk { ops: ops.len(), first, last: Some(last) };
+            if let Err(verdict) = self.exchange(&chunk, &mut verdicts).await {
+                verdicts = (0..chunk.ops).map(|at| (at, verdict.clone())).collect();
+            }
+            failures.extend(verdicts.into_iter().filter_map(|(at, verdict)| {
+                let op = ops.get(at)?.clone();
+                Some(ObjectFailure { op, errno: verdict.errno, reason: verdict.reason })
+            }));
         }
         failures
     }

@@ -19,6 +19,7 @@ fn ops(n: u8) -> Vec<RouteOp> {
                 tos: 0,
                 source: None,
                 hops: Hops::new(),
+                object: None,
             })
         })
         .collect()

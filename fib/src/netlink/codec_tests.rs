@@ -52,7 +52,16 @@ fn kernel_route() -> impl Strategy<Value = KernelRoute> {
                     only.weight = 1;
                 }
                 let key = RouteKey { prefix, table, metric };
-                KernelRoute { key, protocol, kind, scope, tos, source, hops: hops.into() }
+                KernelRoute {
+                    key,
+                    protocol,
+                    kind,
+                    scope,
+                    tos,
+                    source,
+                    hops: hops.into(),
+                    object: None,
+                }
             },
         )
     })
@@ -190,6 +199,7 @@ fn an_ipv6_route_dumped_hop_by_hop_is_one_route() {
             weight: 1,
         }]
         .into(),
+        object: None,
     };
     let mut routes = Vec::new();
     for (gateway, protocol) in [("fe80::1", 12), ("fe80::2", 12), ("fe80::3", 4)] {

@@ -9,7 +9,7 @@
 //! route with an attribute that no library knows yet must not make a whole dump unreadable.
 //!
 //! Routes through nexthop objects (RTA_NH_ID) carry their hops spelled out as well, unless
-//! net.ipv4.nexthop_compat_mode is 0: then their hops are empty here.
+//! net.ipv4.nexthop_compat_mode is 0: then their hops are empty here, and [`crate::learn`] knows them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,8 +23,9 @@ const AF_INET: u8 = libc::AF_INET as u8;
 const AF_INET6: u8 = libc::AF_INET6 as u8;
 const IFF_UP: u32 = libc::IFF_UP as u32;
 const IFF_RUNNING: u32 = libc::IFF_RUNNING as u32;
-const RTNH_F_ONLINK: u32 = 4;
+pub(super) const RTNH_F_ONLINK: u32 = 4;
 const RTA_VIA: u16 = 18;
+const RTA_NH_ID: u16 = 30;
 const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_IPTUN_REMOTE: u16 = 3;
 const IFLA_IPTUN_PMTUDISC: u16 = 10;
@@ -86,6 +87,7 @@ pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeErr
     let mut key_table = u32::from(table);
     let mut metric = 0;
     let mut source = None;
+    let mut object = None;
     let mut single = Hop { gateway: None, device: 0, onlink: onlink(flags), weight: 1 };
     let mut hops = Hops::new();
     for attribute in NlasIterator::new(attributes) {
@@ -98,6 +100,7 @@ pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeErr
             libc::RTA_OIF => single.device = number(&attribute)?,
             libc::RTA_GATEWAY => single.gateway = Some(address(&attribute)?),
             RTA_VIA => single.gateway = Some(via(&attribute)?),
+            RTA_NH_ID => object = Some(number(&attribute)?),
             libc::RTA_MULTIPATH => multipath(attribute.value(), &mut hops)?,
             _ => {}
         }
@@ -110,14 +113,15 @@ pub(super) fn any_route(payload: &[u8]) -> Result<Option<KernelRoute>, DecodeErr
     }
     let prefix = IpNet::new(destination, length).map_err(|_| malformed("prefix length"))?;
     let key = RouteKey { prefix, table: key_table, metric };
-    Ok(Some(KernelRoute { key, protocol, kind, scope, tos, source, hops }))
+    Ok(Some(KernelRoute { key, protocol, kind, scope, tos, source, hops, object }))
 }
 
 /// Appends `route` to a dump. Kernels before 4.11 dump an IPv6 route of several hops as a message
 /// each, one after the other; here they become one route again.
 pub(super) fn collect(routes: &mut Vec<KernelRoute>, route: KernelRoute) {
-    let has_gateways =
-        |r: &KernelRoute| !r.hops.is_empty() && r.hops.iter().all(|h| h.gateway.is_some());
+    let has_gateways = |r: &KernelRoute| {
+        r.object.is_none() && !r.hops.is_empty() && r.hops.iter().all(|h| h.gateway.is_some())
+    };
     match routes.last_mut() {
         Some(last)
             if matches!(route.key.prefix, IpNet::V6(_))
@@ -269,7 +273,7 @@ pub(super) fn split<const N: usize>(payload: &[u8]) -> Result<(&[u8; N], &[u8]),
     payload.split_first_chunk().ok_or_else(|| malformed("header"))
 }
 
-fn number(attribute: &NlaBuffer<&[u8]>) -> Result<u32, DecodeError> {
+pub(super) fn number(attribute: &NlaBuffer<&[u8]>) -> Result<u32, DecodeError> {
     let value = attribute.value().try_into().map_err(|_| malformed("number"))?;
     Ok(u32::from_ne_bytes(value))
 }
@@ -295,6 +299,6 @@ fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).trim_end_matches('\0').to_owned()
 }
 
-fn malformed(what: &str) -> DecodeError {
+pub(super) fn malformed(what: &str) -> DecodeError {
     DecodeError::from(format!("bad {what} in a message of the kernel"))
 }

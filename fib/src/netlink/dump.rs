@@ -1,4 +1,4 @@
-//! Reading everything the kernel has: links, addresses, routes.
+//! Reading everything the kernel has: links, addresses, nexthop objects, routes.
 //!
 //! In: nothing but which tables. Out: a [`Dump`]. The kernel lets itself be asked in parts while
 //! others change things; a part during which it noticed that (NLM_F_DUMP_INTR) is read again, a
@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 
 use super::NetlinkError;
 use super::decode::{self, Tables};
+use super::objects;
 use super::socket::RouteSocket;
-use crate::types::Dump;
+use crate::types::{Dump, Object};
 
 /// How often an interrupted part is read before giving up.
 const ATTEMPTS: usize = 8;
@@ -56,9 +57,34 @@ impl Reader {
         Ok(dump)
     }
 
+    /// Reads all nexthop objects; `None`: this kernel knows of none.
+    async fn objects(&mut self) -> Result<Option<Vec<Object>>, NetlinkError> {
+        let what = "nexthop objects";
+        for _ in 0..ATTEMPTS {
+            let sequence = self.socket.take_sequence(1);
+            let sent = self.socket.send(&objects::dump(sequence));
+            sent.map_err(|source| NetlinkError::Socket { what, source })?;
+            let mut answer = Answer { what, sequence, interrupted: false };
+            let mut found = Vec::new();
+            loop {
+                match self.more(&mut answer, objects::object, Vec::push, &mut found).await {
+                    Ok(true) => return Ok(Some(found)),
+                    Ok(false) => {}
+                    Err(NetlinkError::Interrupted { .. }) => break,
+                    Err(NetlinkError::Refused { errno: libc::EOPNOTSUPP, .. }) => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        Err(NetlinkError::Interrupted { what, attempts: ATTEMPTS })
+    }
+
     /// Reads everything, routes of `tables` only.
     pub(super) async fn dump(&mut self, tables: Tables) -> Result<Dump, NetlinkError> {
         let mut dump = self.interfaces().await?;
+        // Before the routes: what they lead through is known then, or its news is on its way.
+        dump.objects = self.objects().await?;
         for (family, request) in self.route_parts(tables) {
             let decode = of_family(family, |payload| decode::route(payload, tables));
             match self.part("routes", request, decode, decode::collect).await {
@@ -80,6 +106,7 @@ impl Reader {
         sink: &mpsc::Sender<Dump>,
     ) -> Result<(), NetlinkError> {
         let mut part = self.interfaces().await?;
+        part.objects = self.objects().await?;
         for (family, request) in self.route_parts(tables) {
             let decode = of_family(family, |payload| decode::route(payload, tables));
             let mut request = NetlinkMessage::from(request);

@@ -17,7 +17,8 @@
 //!   in some 200 000 replaces of IPv6 routes under constant lookups, 400 000 of IPv4 (Linux 6.18),
 //!   whatever replaces what, and none that asked again. No order of requests avoids that.
 //! * *Delete*: the kernel matches every part that is given, so protocol and type are, always: a
-//!   foreign route under our key does not match. For an IPv6 route of several hops none is named,
+//!   foreign route under our key does not match. Of a route through a nexthop object that is the
+//!   object in place of the type, which the kernel shows otherwise than it keeps it. For an IPv6 route of several hops none is named,
 //!   because naming hops deletes them one by one.
 
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ use crate::types::{Hop, KernelRoute, Kind, RouteOp};
 /// More next hops than this do not fit RTA_MULTIPATH, whose length is 16 bits wide.
 const MOST_HOPS: usize = 1024;
 const RTNH_F_ONLINK: u8 = 4;
+const RTA_NH_ID: u16 = 30;
 const RTA_VIA: u16 = 18;
 const RT_TABLE_UNSPEC: u8 = 0;
 
@@ -57,7 +59,8 @@ pub fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Result<(), T
     let is_whole = kind == libc::RTM_NEWROUTE
         || route.hops.len() < 2
         || matches!(route.key.prefix, IpNet::V4(_));
-    let hops = if is_whole { route.hops.as_slice() } else { &[] };
+    // Those of an object are the object's.
+    let hops = if is_whole && route.object.is_none() { route.hops.as_slice() } else { &[] };
     if hops.len() > MOST_HOPS {
         return Err(TooLong);
     }
@@ -68,7 +71,8 @@ pub fn request(op: &RouteOp, sequence: u32, batch: &mut Vec<u8>) -> Result<(), T
     batch.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
     batch.extend_from_slice(&sequence.to_ne_bytes());
     batch.extend_from_slice(&[0; 4]);
-    header(route, hops, batch);
+    let is_delete = kind == libc::RTM_DELROUTE;
+    header(route, hops, is_delete && route.object.is_some(), batch);
     attributes(route, hops, is_whole, batch);
     let length = (batch.len() - start) as u32;
     patch(batch, start, length.to_ne_bytes());
@@ -82,13 +86,14 @@ pub(super) fn is_exact(op: &RouteOp) -> bool {
 }
 
 /// struct rtmsg.
-fn header(route: &KernelRoute, hops: &[Hop], batch: &mut Vec<u8>) {
+fn header(route: &KernelRoute, hops: &[Hop], any_kind: bool, batch: &mut Vec<u8>) {
     let prefix = route.key.prefix;
     let family = match prefix {
         IpNet::V4(_) => libc::AF_INET,
         IpNet::V6(_) => libc::AF_INET6,
     };
     let kind = match route.kind {
+        _ if any_kind => libc::RTN_UNSPEC,
         Kind::Unicast => libc::RTN_UNICAST,
         Kind::Blackhole => libc::RTN_BLACKHOLE,
         Kind::Unreachable => libc::RTN_UNREACHABLE,
@@ -113,6 +118,9 @@ fn attributes(route: &KernelRoute, hops: &[Hop], is_whole: bool, batch: &mut Vec
     attribute(libc::RTA_PRIORITY, &route.key.metric.to_ne_bytes(), batch);
     if let Some(source) = route.source.filter(|_| is_whole) {
         address(libc::RTA_PREFSRC, source, batch);
+    }
+    if let Some(object) = route.object {
+        attribute(RTA_NH_ID, &object.to_ne_bytes(), batch);
     }
     match hops {
         [] => {}
@@ -161,7 +169,7 @@ fn gateway(hop: &Hop, is_v4: bool, batch: &mut Vec<u8>) {
     }
 }
 
-fn address(kind: u16, address: IpAddr, batch: &mut Vec<u8>) {
+pub(super) fn address(kind: u16, address: IpAddr, batch: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => attribute(kind, &address.octets(), batch),
         IpAddr::V6(address) => attribute(kind, &address.octets(), batch),
@@ -176,7 +184,7 @@ fn extend(address: IpAddr, batch: &mut Vec<u8>) {
 }
 
 /// struct rtattr and its value, filled up to a multiple of four.
-fn attribute(kind: u16, value: &[u8], batch: &mut Vec<u8>) {
+pub(super) fn attribute(kind: u16, value: &[u8], batch: &mut Vec<u8>) {
     let length = 4 + value.len();
     batch.extend_from_slice(&(length as u16).to_ne_bytes());
     batch.extend_from_slice(&kind.to_ne_bytes());
@@ -185,7 +193,7 @@ fn attribute(kind: u16, value: &[u8], batch: &mut Vec<u8>) {
 }
 
 /// Writes over what is at `at`.
-fn patch<const N: usize>(batch: &mut [u8], at: usize, value: [u8; N]) {
+pub(super) fn patch<const N: usize>(batch: &mut [u8], at: usize, value: [u8; N]) {
     if let Some(place) = batch.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
         *place = value;
     }

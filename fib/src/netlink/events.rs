@@ -11,6 +11,8 @@
 //!   not said: lost.
 //! * IPv6 takes hops away from a route one at a time, and reports each as if it had been a route
 //!   of its own: somebody's removal of a route with one gateway may leave others: lost.
+//! * IPv4 drops the routes of a nexthop object with it, and says only that the object is gone; with
+//!   an interface that goes down or loses its carrier not even that.
 //! * IPv4 drops routes without any news when their device goes down, or when the last address of
 //!   the device or their own source address goes. Only the device's or the address's news comes
 //!   ([`KernelEvent::Link`], `LinkGone`, `AddressGone`): whoever keeps a route that leans on it
@@ -24,6 +26,7 @@ use netlink_packet_core::{DecodeError, NLM_F_APPEND};
 use super::NetlinkError;
 use super::decode::{self, Tables};
 use super::neighbours::Neighbours;
+use super::objects::{self, RTM_DELNEXTHOP, RTM_NEWNEXTHOP};
 use super::socket::{Message, Messages, RouteSocket, is_overrun};
 use crate::types::{KernelEvent, KernelRoute};
 
@@ -35,7 +38,8 @@ const GROUPS: u32 = (libc::RTMGRP_LINK
     | libc::RTMGRP_IPV4_IFADDR
     | libc::RTMGRP_IPV6_IFADDR
     | libc::RTMGRP_IPV4_ROUTE
-    | libc::RTMGRP_IPV6_ROUTE) as u32;
+    | libc::RTMGRP_IPV6_ROUTE) as u32
+    | objects::GROUP;
 
 /// The socket that news arrives at.
 pub struct Events {
@@ -154,6 +158,11 @@ impl Batch {
                 self.lost |= route.as_ref().is_some_and(may_leave_siblings);
                 route.map(KernelEvent::RouteGone)
             }
+            RTM_NEWNEXTHOP | RTM_DELNEXTHOP if message.port == self.own_port => None,
+            RTM_NEWNEXTHOP => objects::object(message.payload)?.map(KernelEvent::Object),
+            RTM_DELNEXTHOP => {
+                objects::object(message.payload)?.map(|object| KernelEvent::ObjectGone(object.id))
+            }
             _ => None,
         };
         self.events.extend(event);
@@ -163,5 +172,6 @@ impl Batch {
 
 fn may_leave_siblings(route: &KernelRoute) -> bool {
     matches!(route.key.prefix, IpNet::V6(_))
+        && route.object.is_none()
         && matches!(route.hops.as_slice(), [hop] if hop.gateway.is_some())
 }

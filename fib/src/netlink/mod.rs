@@ -24,6 +24,7 @@ pub mod encode;
 mod events;
 mod forwarding;
 mod neighbours;
+mod objects;
 mod socket;
 mod task;
 mod tunnel;
@@ -34,7 +35,7 @@ pub use ask::Asker;
 pub use events::Events;
 pub use task::{Command, News, run};
 
-use crate::types::{Dump, OpFailure, RouteOp, TunnelError, TunnelSpec};
+use crate::types::{Dump, ObjectFailure, ObjectOp, OpFailure, RouteOp, TunnelError, TunnelSpec};
 use decode::Tables;
 use tokio::sync::mpsc;
 
@@ -144,6 +145,12 @@ impl Netlink {
     /// errno ENOBUFS and ETIMEDOUT mean "unknown": the op may have been done.
     pub async fn apply(&mut self, ops: &[RouteOp]) -> Vec<OpFailure> {
         self.writer.apply(ops).await
+    }
+
+    /// Makes and removes nexthop objects, in order; returns those ops that failed. The others are
+    /// done, and acknowledged.
+    pub async fn apply_objects(&mut self, ops: &[ObjectOp]) -> Vec<ObjectFailure> {
+        self.writer.apply_objects(ops).await
     }
 
     /// Makes and sets up the tunnel device.

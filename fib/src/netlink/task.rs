@@ -16,8 +16,8 @@ use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
 use crate::audit::Audit;
 use crate::types::{
-    Cost, Dump, Ends, FibIn, FibOut, NextHop, OpFailure, PodNews, Report, RouteChange, RouteOp,
-    TunnelSpec, Way,
+    Cost, Dump, Ends, FibIn, FibOut, NextHop, ObjectOp, OpFailure, PodNews, Report, RouteChange,
+    RouteOp, TunnelSpec, Way,
 };
 
 /// Commands taken from the channel before the Fib is told.
@@ -121,6 +121,7 @@ pub async fn run(
 /// A request to the kernel.
 enum Request {
     Apply(Arc<Vec<RouteOp>>),
+    Objects(Arc<Vec<ObjectOp>>),
     /// With the routes of this table.
     Dump(u32),
     Tunnel(TunnelSpec),
@@ -148,6 +149,7 @@ async fn serve(
                 carried_out = Some(ops);
                 FibIn::Applied(failures)
             }
+            Request::Objects(ops) => FibIn::ObjectsDone(kernel.apply_objects(&ops).await),
             Request::Dump(table) => match kernel.dump(table).await {
                 Ok(dump) => FibIn::Dumped(Box::new(dump)),
                 Err(error) => FibIn::DumpFailed(error.to_string()),
@@ -261,6 +263,7 @@ impl Pump {
         for wanted in out {
             match wanted {
                 FibOut::Apply(ops) => self.request(Request::Apply(ops)),
+                FibOut::Objects(ops) => self.request(Request::Objects(ops)),
                 FibOut::Dump => self.request(Request::Dump(self.table)),
                 FibOut::Read => {
                     // The reader is gone when the daemon goes down.

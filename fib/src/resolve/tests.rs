@@ -267,7 +267,7 @@ fn a_vrfs_next_hops_are_sought_in_its_own_table() {
     let reach = |links: Vec<Link>| {
         let routes = vec![way("10.1.5.1", 2, 254), way("10.1.6.1", 3, 100)];
         let addresses = vec![Address { device: 3, address: net("10.1.6.10/24") }];
-        let world = World::of(Dump { links, addresses, routes }, &config);
+        let world = World::of(Dump { links, addresses, routes, objects: None }, &config);
         match world.reach(ip("10.9.9.9").into(), &config) {
             crate::underlay::Reach::Via { gateway, .. } => gateway,
             other => panic!("{other:?}"),

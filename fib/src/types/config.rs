@@ -66,6 +66,8 @@ pub struct FibConfig {
     pub audit: Option<Duration>,
     /// What of the pools must not fall to the default route.
     pub hold: Hold,
+    /// Write routes through nexthop objects, where the kernel has them.
+    pub nexthop_objects: bool,
 }
 
 impl Default for FibConfig {
@@ -85,6 +87,7 @@ impl Default for FibConfig {
             pods: PodConfig::default(),
             audit: None,
             hold: Hold::Nothing,
+            nexthop_objects: false,
         }
     }
 }

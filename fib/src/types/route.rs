@@ -63,8 +63,11 @@ pub struct KernelRoute {
     pub tos: u8,
     /// RTA_PREFSRC.
     pub source: Option<IpAddr>,
-    /// Next hops, in the kernel's order; empty for all but `Kind::Unicast`.
+    /// Next hops, in the kernel's order; empty for all but `Kind::Unicast`. Of a route through a
+    /// nexthop object: what that comes to, as far as it is known.
     pub hops: Hops,
+    /// RTA_NH_ID: the nexthop object that it goes through.
+    pub object: Option<u32>,
 }
 
 /// A BGP next hop.

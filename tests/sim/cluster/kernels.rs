@@ -14,7 +14,7 @@ use starling::daemon::bridge;
 use starling_bgp::msg::{PeerIn, RibIn};
 use starling_bgp::types::Time;
 use starling_fib::types::{
-    Ends, FibIn, FibOut, KernelEvent, KernelRoute, OpFailure, PodNews, RouteKey, RouteOp,
+    Ends, FibIn, FibOut, KernelEvent, KernelRoute, ObjectOp, OpFailure, PodNews, RouteKey, RouteOp,
     TunnelSpec,
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Asked {
 
 enum Request {
     Apply(Arc<Vec<RouteOp>>),
+    Objects(Arc<Vec<ObjectOp>>),
     Dump,
     Read,
     Tunnel(TunnelSpec),
@@ -48,6 +49,7 @@ impl Cluster {
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
         let request = match message {
             FibOut::Apply(ops) => Request::Apply(ops),
+            FibOut::Objects(ops) => Request::Objects(ops),
             FibOut::Dump => Request::Dump,
             FibOut::Read => Request::Read,
             FibOut::Audited(_) => return,
@@ -103,6 +105,7 @@ impl Cluster {
         }
         let input = match request {
             Request::Apply(ops) => FibIn::Applied(self.write(node, &ops, at)),
+            Request::Objects(ops) => FibIn::ObjectsDone(host.kernel.apply_objects(&ops)),
             Request::Dump => match host.kernel.dump() {
                 Ok(dump) => FibIn::Dumped(Box::new(dump)),
                 Err(reason) => FibIn::DumpFailed(reason),
@@ -127,11 +130,19 @@ impl Cluster {
     /// A daemon dies while the kernel works for it: some of the ops were still carried out.
     pub(super) fn carry_out_some(&mut self, node: NodeIx) {
         let Some(daemon) = &mut self.nodes[node].daemon else { return };
-        let Some(Asked { at, request: Request::Apply(ops) }) = daemon.asked.pop_front() else {
-            return;
-        };
-        let some = self.rng.below(ops.len() as u64 + 1);
-        self.write(node, &ops[..usize::try_from(some).expect("an index")], at);
+        let Some(Asked { at, request }) = daemon.asked.pop_front() else { return };
+        match request {
+            Request::Apply(ops) => {
+                let some = self.rng.below(ops.len() as u64 + 1);
+                self.write(node, &ops[..usize::try_from(some).expect("an index")], at);
+            }
+            Request::Objects(ops) => {
+                let some = self.rng.below(ops.len() as u64 + 1);
+                let some = &ops[..usize::try_from(some).expect("an index")];
+                self.nodes[node].kernel.apply_objects(some);
+            }
+            Request::Dump | Request::Read | Request::Tunnel(_) => {}
+        }
     }
 
     fn write(&mut self, node: NodeIx, ops: &[RouteOp], asked: Time) -> Vec<OpFailure> {

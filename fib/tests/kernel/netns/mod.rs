@@ -115,6 +115,7 @@ pub fn route(prefix: &str, hops: &[Hop]) -> KernelRoute {
         tos: 0,
         source: None,
         hops: hops.into(),
+        object: None,
     }
 }
 
