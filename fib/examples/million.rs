@@ -2,8 +2,9 @@
 //!
 //! Run by hand as root (`make million`); it makes a network namespace of its own and leaves nothing
 //! behind. What is measured is the daemon's kernel side whole: the Fib, its mirror of the kernel,
-//! netlink. Arguments: how many routes (1048576), and `via` for some fifty next hops (the default)
-//! or `one` for a single one.
+//! netlink. Arguments: how many routes (1048576), `via` for some fifty next hops (the default) or
+//! `one` for a single one, and `objects` to have the routes go through nexthop objects. The CPU time
+//! is this process's, with what the kernel does for it.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program for people")]
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -28,6 +29,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let count = arguments.next().map_or(1 << 20, |n| n.parse().expect("a number of routes"));
     let next_hops = if arguments.next().as_deref() == Some("one") { 1 } else { 50 };
+    let objects = arguments.next().as_deref() == Some("objects");
     if std::env::var_os(INNER).is_none() {
         let status = Process::new("unshare")
             .arg("--net")
@@ -51,7 +53,7 @@ fn main() {
     mirror(count);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build();
-    runtime.expect("a runtime").block_on(program(count, next_hops));
+    runtime.expect("a runtime").block_on(program(count, next_hops, objects));
 }
 
 /// A /28 of 10.0.0.0/8.
@@ -85,7 +87,7 @@ fn mirror(count: u32) {
     println!("mirror: {} routes, {bytes} B a route", have.len());
 }
 
-async fn program(count: u32, next_hops: u32) {
+async fn program(count: u32, next_hops: u32, nexthop_objects: bool) {
     let (commands, inbox) = mpsc::channel(64);
     let (say, mut news) = mpsc::unbounded_channel();
     let pump = tokio::spawn(run(Options::default(), inbox, say));
@@ -93,6 +95,7 @@ async fn program(count: u32, next_hops: u32) {
     let fib = Pump(commands);
     fib.tell(FibIn::Configure(Box::new(FibConfig {
         addresses: vec![Ipv4Addr::new(192, 168, 5, 10).into()],
+        nexthop_objects,
         ..FibConfig::default()
     })))
     .await;
@@ -101,7 +104,7 @@ async fn program(count: u32, next_hops: u32) {
     let before = resident();
     println!("before: {} MB resident", before / 1024);
     for (what, shift) in [("programmed", Some(0)), ("moved", Some(1)), ("removed", None)] {
-        let begun = Instant::now();
+        let (begun, cpu_before) = (Instant::now(), cpu());
         let mut n = 0;
         while n < count {
             let change = |n: u32| {
@@ -114,12 +117,13 @@ async fn program(count: u32, next_hops: u32) {
         }
         fib.calm().await;
         let took = begun.elapsed();
+        let (user, system) = (cpu().0 - cpu_before.0, cpu().1 - cpu_before.1);
         let each = took.as_secs_f64() * 1e6 / f64::from(count);
         let (now, peak) = (resident(), peak());
         let share = now.saturating_sub(before) * 1024 / u64::from(count);
         println!(
-            "{what}: {count} routes in {:.1} s ({each:.1} us each); {} MB resident ({share} B a route), \
-             at most {} MB",
+            "{what}: {count} routes in {:.1} s ({each:.1} us each; CPU {user:.2} s + {system:.2} s in \
+             the kernel); {} MB resident ({share} B a route), at most {} MB",
             took.as_secs_f64(),
             now / 1024,
             peak / 1024
@@ -169,6 +173,15 @@ impl Pump {
         assert!(self.0.send(Command::Audit(answer)).await.is_ok(), "the pump stopped");
         answered.await.expect("an answer").expect("an audit")
     }
+}
+
+/// CPU time of this process so far, its own and the kernel's for it, in seconds.
+fn cpu() -> (f64, f64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc");
+    let fields = stat.rsplit(')').next().expect("the fields behind the name");
+    let mut ticks = fields.split_whitespace().skip(11).map(|n| n.parse::<f64>().expect("ticks"));
+    // USER_HZ is 100 wherever Linux runs.
+    (ticks.next().expect("utime") / 100.0, ticks.next().expect("stime") / 100.0)
 }
 
 /// This process's memory, in kB.

@@ -178,6 +178,8 @@ pub struct Words {
     pub line: String,
     /// Several next hops, a line each.
     pub hops: Vec<String>,
+    /// The nexthop object that it goes through, which `line` names too.
+    pub object: Option<u32>,
 }
 
 impl Words {
@@ -208,7 +210,7 @@ impl Words {
             }
         }
         line.push(format!("proto {} metric {}", route.protocol, route.key.metric));
-        Words { line: line.join(" "), hops }
+        Words { line: line.join(" "), hops, object }
     }
 }
 

@@ -326,6 +326,9 @@ pub struct FibEntry {
     /// Likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub have_hops: Vec<String>,
+    /// The kernel's nexthop object (NHA_ID) that what is there goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
     /// The BGP next hops and how each is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next_hops: Vec<UsedHop>,

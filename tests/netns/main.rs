@@ -23,6 +23,7 @@ mod log;
 mod mesh;
 mod monitor;
 mod networks;
+mod objects;
 mod places;
 mod pods;
 mod refused;

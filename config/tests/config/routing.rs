@@ -46,7 +46,7 @@ fn the_keys_arrive() {
         "networks = [\"10.50.0.0/16\", { prefix = \"10.51.0.0/16\", blackhole = true }]",
         "max-prefixes = { ipv4 = 9, action = \"close\", restart = \"5m\" }\n\
          blackhole-community = true",
-        "[kernel]\nmetric-from-local-pref = true",
+        "[kernel]\nmetric-from-local-pref = true\nnexthop-objects = true",
     );
     let plans = plans(&text);
     let rib1 = rib(&plans[0]);
@@ -135,6 +135,7 @@ fn a_reload_says_what_changes() {
         "~ peer gw0: blackhole-community: false -> true",
         "~ max-paths: 1 -> 2",
         "~ [kernel] metric-from-local-pref: false -> true",
+        "~ [kernel] nexthop-objects: false -> true",
         "~ networks: none -> 10.50.0.0/16",
         "~ aggregate: false -> true",
     ] {

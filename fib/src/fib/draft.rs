@@ -181,7 +181,9 @@ fn shifted(
         (Some(_), None) => return Some(Shifted::Removed),
         (Some(old), Some(new)) => (old, new),
     };
-    if old == new {
+    // By an object or not, it leads the same.
+    let is_same = KernelRoute { object: old.object, ..new.clone() } == *old;
+    if is_same {
         return None;
     }
     if old.kind != new.kind {

@@ -6,6 +6,7 @@ mod events;
 mod faults;
 mod hold;
 mod hops;
+mod objects;
 mod packet;
 mod places;
 mod pump;

@@ -387,10 +387,17 @@ fn routes_through_nexthop_objects_show_their_hops() {
         ip("-6 route add fd00:244:1::/122 nhid 6 proto bird metric 1024");
         let (mut kernel, _events) = open();
         let expected = [
-            route("10.244.1.0/26", &[via("10.1.5.11", left)]),
-            route("10.244.2.0/26", &[via("10.1.5.11", left), via("10.1.6.11", right)]),
-            route("fd00:244:1::/122", &[via("fd00:5::11", left)]),
+            (1, route("10.244.1.0/26", &[via("10.1.5.11", left)])),
+            (3, route("10.244.2.0/26", &[via("10.1.5.11", left), via("10.1.6.11", right)])),
+            (6, route("fd00:244:1::/122", &[via("fd00:5::11", left)])),
         ];
+        let expected = expected.map(|(id, route)| KernelRoute { object: Some(id), ..route });
         assert_eq!(ours(&mut kernel).await, expected);
+        // Each is deleted exactly, and not a route that leads alike without the object.
+        let plain = expected.clone().map(|route| KernelRoute { object: None, ..route });
+        let failures = kernel.apply(&delete(&plain[..2])).await;
+        assert_eq!(errnos(&failures), [ESRCH, ESRCH]);
+        assert_eq!(kernel.apply(&delete(&expected)).await, []);
+        assert_eq!(ours(&mut kernel).await, []);
     });
 }

@@ -251,6 +251,7 @@ fn entry(entry: Entry) -> FibEntry {
         .collect();
     let why = why.or_else(|| (!whys.is_empty()).then(|| whys.join("; ")));
     let (want, want_hops) = entry.want.map(|want| (want.line, want.hops)).unzip();
+    let object = entry.have.iter().find_map(|have| have.object);
     let (have, have_hops): (Vec<_>, Vec<_>) =
         entry.have.into_iter().map(|have| (have.line, have.hops)).unzip();
     FibEntry {
@@ -259,6 +260,7 @@ fn entry(entry: Entry) -> FibEntry {
         want_hops: want_hops.unwrap_or_default(),
         have: (!have.is_empty()).then(|| have.join(", ")),
         have_hops: have_hops.concat(),
+        object,
         next_hops: entry.resolutions.iter().map(|hop| used(hop, &[])).collect(),
         state,
         why,

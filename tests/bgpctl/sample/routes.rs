@@ -308,6 +308,7 @@ pub(crate) fn fib() -> Vec<FibEntry> {
         have: (!have.is_empty()).then(|| have.to_owned()),
         want_hops: Vec::new(),
         have_hops: Vec::new(),
+        object: None,
         next_hops: Vec::new(),
         state,
         why: (!why.is_empty()).then(|| why.to_owned()),
