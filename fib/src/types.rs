@@ -377,7 +377,8 @@ pub enum Report {
         /// The next hop that was off-subnet.
         next_hop: NextHop,
     },
-    /// A route could not be written.
+    /// A route could not be written; or was not tried, for its nexthop object
+    /// ([`crate::objects::UNMADE`] then) could not be made.
     Refused(OpFailure),
     /// A route of ours was changed or removed by somebody else and was put back.
     Drift {

@@ -147,7 +147,7 @@ impl Fib {
                 continue;
             };
             if self.retry.refused(prefix, *errno, reason, *errno == EEXIST, now) {
-                let op = RouteOp::Add(want);
+                let op = RouteOp::Add(KernelRoute { object: Some(UNMADE), ..want });
                 let failure = OpFailure { op, errno: *errno, reason: reason.clone() };
                 out.push(FibOut::Report(Report::Refused(failure)));
             }

@@ -1,6 +1,7 @@
 //! The kernel's side as events: what was written, and what the Fib reports.
 
 use starling_fib::Fib;
+use starling_fib::objects::UNMADE;
 use starling_fib::types::{Coupling, KernelRoute, OpFailure, Report, RouteOp};
 
 use super::{About, Broadcast};
@@ -48,7 +49,19 @@ fn prefix(op: &RouteOp) -> ipnet::IpNet {
 fn event(report: &Report) -> Option<FibEvent> {
     let note = FibAction::Note;
     let (action, prefix, text) = match report {
+        // What was tried is told already.
+        Report::Refused(OpFailure { op: RouteOp::Add(new), reason, .. })
+            if new.object == Some(UNMADE) =>
+        {
+            (FibAction::Refused, Some(new.key.prefix), format!("its nexthop object: {reason}"))
+        }
         Report::Refused(_) => return None,
+        Report::NoObjects(why) => (note, None, why.clone()),
+        Report::ObjectDrift { id, routes, what } => (
+            FibAction::Drift,
+            None,
+            format!("somebody else {what} nexthop object {id}, which {routes} of our routes used"),
+        ),
         Report::Disease { prefix, why, .. } => {
             (note, Some(*prefix), format!("pods there may not be reachable: {why}"))
         }
