@@ -29,6 +29,7 @@
 //! | `GET /v1/doctor` | [`Diagnosis`], what breaks such networks, looked for on this node |
 //! | `GET /v1/pods` | NDJSON, one [`Pod`] a line |
 //! | `GET /v1/events` with [`EventQuery`] | NDJSON without an end, one [`Event`] a line; `Accept: text/event-stream`: server-sent events of the same |
+//! | `GET /` (where nothing may be changed) | the node's page for a browser |
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `GET /v1/log`; `POST /v1/log` with `filter` (Unix socket only) | [`LogFilter`], what is logged (then) |

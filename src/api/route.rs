@@ -1,5 +1,6 @@
 //! Routes, nodes and the kernel's table in the control API.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -357,6 +358,9 @@ pub struct Node {
     pub since_s: Option<u64>,
     /// Why the session is not up.
     pub reason: Option<String>,
+    /// Its labels, as configured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Its blocks: own ones as configured, those of others as announced and in use.
     pub blocks: Vec<IpNet>,
     /// What is wrong and what to do: its pods may not be reached.

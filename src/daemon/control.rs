@@ -16,6 +16,7 @@ mod fib;
 pub mod listen;
 mod log;
 mod networks;
+mod page;
 pub mod rows;
 mod steer;
 pub(crate) mod unix;
@@ -183,6 +184,7 @@ pub fn read_only_router<B: Backend>(backend: B) -> Router {
     let two = || [refused(), refused()];
     let three = [refused(), refused(), refused()];
     routes(refused(), three, two(), two(), false)
+        .route("/", get(page::page))
         .route("/v1/why", get(why::one_way::<B>))
         .route("/v1/log", get(log::shown::<B>).post(only_on_the_unix_socket))
         .with_state(backend)

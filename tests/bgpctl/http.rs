@@ -99,6 +99,7 @@ async fn every_document_is_what_the_backend_said() {
 async fn a_refusal_says_why_in_json() {
     let daemon = Daemon::start().await;
     for (method, path, status, says) in [
+        // Only where nothing may be changed.
         ("GET", "/", 404, "there is no `/` here"),
         ("GET", "/v2/summary", 404, "/v2/summary"),
         ("GET", "/v1/neighbors/gw9", 404, "gw9"),
@@ -224,13 +225,13 @@ async fn tcp_reads_and_never_writes() {
     for path in others.into_iter().chain(steered.iter().map(String::as_str)) {
         let (status, body) = ask("POST", path).await;
         assert_eq!(status, 403, "{path}");
-        assert!(body.contains("Unix socket"), "{body}");
+        assert!(body.contains("control socket"), "{body}");
     }
     assert_eq!(ask("GET", "/v1/why?address=10.244.3.7").await.0, 200);
     // Nobody from outside makes this daemon call others.
     let (status, body) = ask("GET", "/v1/why?address=10.244.3.7&both=true").await;
     assert_eq!(status, 403);
-    assert!(body.contains("Unix socket"), "{body}");
+    assert!(body.contains("control socket"), "{body}");
     for path in ["/v1/why", "/v1/why?prefix=10.0.0.0/8", "/v1/why?address=x"] {
         assert_eq!(ask("GET", path).await.0, 400, "{path}");
     }

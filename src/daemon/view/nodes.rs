@@ -46,6 +46,12 @@ impl View {
             }
             nodes.push(node);
         }
+        for node in &mut nodes {
+            let mut configured = roster.config.nodes.iter();
+            if let Some(known) = configured.find(|known| known.name == node.name) {
+                node.labels.clone_from(&known.labels);
+            }
+        }
         nodes.sort_by_key(|node| node.address);
         Ok(nodes)
     }
@@ -61,6 +67,7 @@ impl View {
             session: None,
             since_s: None,
             reason: None,
+            labels: BTreeMap::new(),
             blocks: plan.blocks.clone(),
             warning: None,
         }
@@ -123,6 +130,7 @@ fn node(fib: &Fib, plan: &PeerPlan, blocks: &[(IpNet, NextHop)], pools: &[IpNet]
         session: None,
         since_s: None,
         reason: None,
+        labels: BTreeMap::new(),
         blocks: blocks.iter().map(|(prefix, _)| *prefix).collect(),
         warning: ways.iter().find_map(|way| way.warning.clone()),
     }

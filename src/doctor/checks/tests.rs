@@ -81,6 +81,7 @@ fn node(name: &str, address: &str, reach: Reach) -> Node {
         session: None,
         since_s: None,
         reason: None,
+        labels: std::collections::BTreeMap::new(),
         blocks: Vec::new(),
         warning: None,
     }

@@ -271,6 +271,7 @@ pub(crate) fn nodes() -> Vec<Node> {
         session: Some(SessionState::Established),
         since_s: Some(192),
         reason: None,
+        labels: std::collections::BTreeMap::new(),
         blocks: vec!["10.244.1.64/26".parse().unwrap()],
         warning: None,
     };
