@@ -47,7 +47,7 @@ pub use error::{Errors, Problem, Severity};
 pub use explain::Report;
 pub use identity::{Chosen, Identity, IdentityError};
 pub use model::{Config, Node};
-pub use plan::{NodePlan, PeerKey, PeerPlan};
+pub use plan::{NodePlan, PeerKey, PeerPlan, readers_socket};
 pub use range::RangePlan;
 
 /// The name that a text without a file has in errors.

@@ -5,7 +5,7 @@
 //! nobody our own blocks; to everybody own blocks, and more only where `export = "all"`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,11 @@ pub struct PeerKey {
     pub address: IpAddr,
     /// The interface of a link-local one; `None` for all others.
     pub interface: Option<String>,
+}
+
+/// Where those may look who may not steer: beside the control socket.
+pub fn readers_socket(control: &Path) -> PathBuf {
+    control.with_file_name("read.sock")
 }
 
 /// One neighbour of a node.

@@ -15,11 +15,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use starling_config::readers_socket;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::api::ApiError;
-use crate::daemon::control::listen::beside;
 
 /// To connect: the socket is on this machine.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -124,7 +124,7 @@ impl Client {
     async fn connect(&self) -> io::Result<UnixStream> {
         match UnixStream::connect(&self.socket).await {
             Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => {
-                UnixStream::connect(beside(&self.socket)).await.map_err(|_| refused)
+                UnixStream::connect(readers_socket(&self.socket)).await.map_err(|_| refused)
             }
             other => other,
         }

@@ -130,6 +130,9 @@ pub(super) fn readers(raw: &Raw) -> Option<String> {
 pub(super) fn bird(raw: &Raw, problems: &mut Problems) -> [Option<PathBuf>; 2] {
     let Some(table) = &raw.control else { return [None, None] };
     let mut taken = vec![control(raw)];
+    if table.readers.value().is_some() {
+        taken.push(crate::plan::readers_socket(&control(raw)));
+    }
     table.bird.each_ref().map(|field| {
         let path = field.get()?;
         if taken.contains(&path.value) {

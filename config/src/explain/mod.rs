@@ -61,6 +61,9 @@ pub struct Report {
     pub listen: Option<Vec<IpAddr>>,
     /// The control socket.
     pub control: PathBuf,
+    /// The group that may look, over the socket beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers: Option<String>,
     /// Its HTTP listeners.
     pub http: Vec<SocketAddr>,
     /// Its neighbours.
@@ -206,6 +209,7 @@ impl Report {
             files: config.files.clone(),
             node: plan.name,
             control: plan.control,
+            readers: plan.readers,
             http: plan.http,
         }
     }

@@ -43,7 +43,11 @@ impl Display for Report {
         };
         let (port, hold) = (self.port, self.hold);
         writeln!(f, "  bgp       port {port} {listen}, hold {hold}s")?;
-        writeln!(f, "  control   {}", self.control.display())?;
+        write!(f, "  control   {}", self.control.display())?;
+        match &self.readers {
+            Some(group) => writeln!(f, ", to look read.sock beside it for the group {group}")?,
+            None => writeln!(f)?,
+        }
         if !self.http.is_empty() {
             writeln!(f, "  http      {}", joined(&self.http, ""))?;
         }

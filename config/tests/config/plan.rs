@@ -69,6 +69,7 @@ fn every_key_arrives() {
     assert_eq!(plan.timers.settle, Duration::from_secs(30));
     assert_eq!(strings(&plan.http), ["127.0.0.1:9179", "[::1]:9179"]);
     assert_eq!(plan.control.to_str(), Some("/run/starling/other.sock"));
+    assert_eq!(plan.readers.as_deref(), Some("staff"));
     assert_eq!(
         (plan.port, plan.listen.clone()),
         (1790, Some(vec![address("10.1.5.10"), address("fd00:5::10")]))

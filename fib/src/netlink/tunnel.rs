@@ -189,7 +189,8 @@ fn without_pmtudisc(link: &LinkMessage) -> Option<LinkMessage> {
     Some(change.set_info_data(InfoData::IpTunnel(data)).build())
 }
 
-/// Creates the device, loading the module first.
+/// Creates the device, loading the module first. Without the right to do that (CAP_SYS_MODULE) the
+/// kernel is the one that loads it, because a device of its kind is wanted.
 async fn make(handle: &Handle, spec: &TunnelSpec) -> Result<LinkMessage, TunnelError> {
     let loaded = tokio::task::spawn_blocking(load_module)
         .await
@@ -205,13 +206,11 @@ async fn make(handle: &Handle, spec: &TunnelSpec) -> Result<LinkMessage, TunnelE
             let reason = format!("{loading}; the kernel: {}", words(&error));
             return Err(TunnelError::NoModule { reason });
         }
-        // Not of this name, or it would have been found.
+        // The module brought one when it was loaded for ours: of this name, or of another.
         Err(error) if errno(&error) == libc::EEXIST => {
-            let reason =
-                "a network namespace has one ipip device without remote, and this one has \
-                          it under another name (mostly tunl0): configure that name"
-                    .to_owned();
-            return Err(failed(spec, reason));
+            let reason = "a network namespace has one ipip device without remote, and this one has \
+                          it under another name (mostly tunl0): configure that name";
+            return find(handle, spec).await?.ok_or_else(|| failed(spec, reason.to_owned()));
         }
         Err(error) => return Err(failed(spec, words(&error))),
     }

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use starling_config::readers_socket;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -68,7 +69,7 @@ impl Listener {
         let Some(known) = known else {
             return Err(ListenError::NoGroup { group: group.to_owned() });
         };
-        let (listener, file) = unix::bind(&beside(path), Some(known.gid.as_raw())).await?;
+        let (listener, file) = unix::bind(&readers_socket(path), Some(known.gid.as_raw())).await?;
         Ok(Listener(Socket::Readers(listener, file)))
     }
 
@@ -111,11 +112,6 @@ impl Listener {
             }
         }
     }
-}
-
-/// The readers' socket of the control socket `path`.
-pub fn beside(path: &Path) -> PathBuf {
-    path.with_file_name("read.sock")
 }
 
 async fn serve_http<S>(
