@@ -164,6 +164,14 @@ impl<T> Default for Sparse<T> {
     }
 }
 
+impl<T> Sparse<T> {
+    /// The octets of the pages.
+    pub(crate) fn bytes(&self) -> usize {
+        let facts: usize = self.pages.iter().flatten().map(|page| page.len()).sum();
+        facts * size_of::<T>() + self.pages.capacity() * size_of::<Option<Box<[T]>>>()
+    }
+}
+
 impl<T: Copy + Default + PartialEq> Sparse<T> {
     /// The fact about `id`; the default where none was set.
     #[inline]
@@ -240,6 +248,7 @@ mod tests {
         sparse.set(700_000, 0);
         assert!(sparse.pages.is_empty());
         sparse.set(500_000, 3);
+        assert!((4 * PAGE..12 * PAGE).contains(&sparse.bytes()), "{}", sparse.bytes());
         assert_eq!((sparse.get(500_000), sparse.get(500_001), sparse.get(9_999_999)), (3, 0, 0));
         assert_eq!(sparse.pages.iter().flatten().count(), 1);
         sparse.set(500_000, 4);

@@ -201,6 +201,11 @@ impl Have {
             + self.several.iter().map(|(prefix, all)| distinct(prefix, all)).sum::<usize>()
     }
 
+    /// How many prefixes, and about how many octets of memory they take; all else is shared.
+    pub fn size(&self) -> (usize, usize) {
+        (self.routes.len(), self.routes.bytes() + self.several.bytes())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()

@@ -66,6 +66,14 @@ impl<T> PrefixMap<T> {
         self.v4.len() + self.v6.len()
     }
 
+    /// About how many octets of memory it takes: a node of a B-tree has room for eleven, of which
+    /// two thirds are taken when keys come in no order.
+    pub fn bytes(&self) -> usize {
+        let v4 = self.v4.len() * (size_of::<V4>() + size_of::<T>());
+        let v6 = self.v6.len() * (size_of::<V6>() + size_of::<T>());
+        (v4 + v6) * 3 / 2
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()

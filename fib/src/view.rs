@@ -61,6 +61,12 @@ impl Fib {
         Some(self.show(prefix, target))
     }
 
+    /// How many routes are wanted, and how many of ours there are; and about how many octets of
+    /// memory each take. Several to one prefix count as one.
+    pub fn kept(&self) -> [(usize, usize); 2] {
+        [(self.wants.len(), self.wants.bytes()), self.world.have().size()]
+    }
+
     /// Routes of ours in the kernel that nobody wants: a predecessor's, until `Settled`.
     pub fn leftovers(&self) -> impl Iterator<Item = KernelRoute> {
         self.world.have().iter().filter(|route| !self.wants.contains(route.key.prefix))

@@ -98,6 +98,11 @@ impl Wants {
         self.routes.len()
     }
 
+    /// About how many octets of memory the prefixes take; what they lead by is shared.
+    pub fn bytes(&self) -> usize {
+        self.routes.bytes()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.routes.is_empty()

@@ -22,6 +22,8 @@
 //! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
+//! | `GET /v1/mesh` (over TCP this node's own row alone) | array of [`MeshRow`], a row and a column for each node |
+//! | `GET /v1/memory` | [`Memory`] |
 //! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
 //! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
 //! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
@@ -46,6 +48,8 @@ mod bfd;
 mod doctor;
 mod event;
 mod fib;
+mod memory;
+mod mesh;
 pub mod network;
 mod peer;
 mod pod;
@@ -62,6 +66,8 @@ pub use event::{
     SessionEvent,
 };
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
+pub use memory::{Memory, MemoryKind};
+pub use mesh::{MeshRow, Sight};
 pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,

@@ -352,7 +352,8 @@ pub struct Node {
     pub through: Option<String>,
     /// Why it is reached that way.
     pub why: String,
-    /// Where the session with it stands; none for this node itself, or without a mesh.
+    /// Where the session with it stands; none for this node itself, and where a reflector speaks
+    /// for it.
     pub session: Option<SessionState>,
     /// For how long.
     pub since_s: Option<u64>,

@@ -163,6 +163,10 @@ pub enum Show {
     Bfd,
     /// The nodes of the cluster: rack mate or tunnelled, and why.
     Nodes,
+    /// Who sees whom: each node's word on all others, as far as they answer over [http] listen.
+    Mesh,
+    /// What the daemon's memory is used for.
+    Memory,
     /// What the kernel should hold against what it holds.
     Fib,
 }

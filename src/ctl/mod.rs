@@ -36,8 +36,8 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    ApiError, BfdSession, FibEntry, LogFilter, Neighbor, Network, Node, Pod, Policy, PolicyTest,
-    ReloadResult, Summary, Version,
+    ApiError, BfdSession, FibEntry, LogFilter, Memory, MeshRow, Neighbor, Network, Node, Pod,
+    Policy, PolicyTest, ReloadResult, Summary, Version,
 };
 use cli::{Cli, Command, Show, Steering};
 use client::{Client, Failure, Rows};
@@ -134,6 +134,18 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         Show::Nodes => {
             document::<Vec<Node>, _>(cli, &client, "/v1/nodes", out, |nodes, out| {
                 render::nodes(page, nodes, out)
+            })
+            .await?;
+        }
+        Show::Mesh => {
+            document::<Vec<MeshRow>, _>(cli, &client, "/v1/mesh", out, |rows, out| {
+                render::mesh(page, rows, out)
+            })
+            .await?;
+        }
+        Show::Memory => {
+            document::<Memory, _>(cli, &client, "/v1/memory", out, |memory, out| {
+                render::memory(page, memory, out)
             })
             .await?;
         }

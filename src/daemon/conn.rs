@@ -45,6 +45,11 @@ impl Conn {
         self.queued
     }
 
+    /// Octets of memory of both buffers.
+    pub fn held(&self) -> usize {
+        self.input.capacity() + self.queued
+    }
+
     /// How long what is queued has waited without the kernel taking any of it (RFC 9687).
     pub fn stalled(&self) -> Duration {
         self.waiting.map(|since| since.elapsed()).unwrap_or_default()

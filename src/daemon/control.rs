@@ -15,6 +15,7 @@ mod events;
 mod fib;
 pub mod listen;
 mod log;
+mod mesh;
 mod networks;
 mod page;
 pub mod rows;
@@ -38,8 +39,8 @@ use starling_fib::types::Coupling;
 pub use super::broadcast::Listener as Listening;
 use crate::api::{
     ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, Live, LogFilter,
-    Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready, ReloadResult, Route,
-    RouteQuery, Steer, Summary, Version, Why, WhyQuery,
+    Memory, MeshRow, Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready,
+    ReloadResult, Route, RouteQuery, Steer, Summary, Version, Why, WhyQuery,
 };
 pub use listen::Listener;
 pub use rows::{Rows, RowsSender};
@@ -93,6 +94,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Rows<Route>, Refusal>> + Send;
     /// The nodes of the cluster, this one included.
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
+    /// What each of them sees of the others; `ask`: they are asked.
+    fn mesh(&self, ask: bool) -> impl Future<Output = Result<Vec<MeshRow>, Refusal>> + Send;
+    /// What memory is used for.
+    fn memory(&self) -> impl Future<Output = Result<Memory, Refusal>> + Send;
     /// Wanted against present, in order of prefix.
     fn fib(&self) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
     /// Listens to what happens from now on; `query.peers` are names or addresses.
@@ -213,6 +218,8 @@ fn routes<B: Backend>(
         .route("/v1/networks/delete", delete)
         .route("/v1/routes", get(routes_table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
+        .route("/v1/mesh", mesh::route::<B>(may_change))
+        .route("/v1/memory", mesh::memory::<B>())
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
         .route("/v1/events", get(events::stream::<B>))
@@ -322,8 +329,9 @@ async fn only_on_the_unix_socket() -> Refusal {
 
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
-        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,fib,\
-         events,why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and /metrics",
+        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,mesh,\
+         memory,fib,events,why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and \
+         /metrics",
     ))
 }
 

@@ -82,6 +82,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// He has ended the session himself (`bgpctl neighbor NAME down`).
     pub held: bool,
+    /// Octets of memory of what was received and not read yet, and of what waits to be sent.
+    pub buffered: usize,
 }
 
 /// The way to a neighbour's pump.
@@ -249,7 +251,9 @@ impl Pump {
                 status.sent.octets += self.octets_sent;
                 // Whoever asked may have gone away.
                 let notes = self.notes.iter().cloned().collect();
-                let _ = answer.send(Report { status, notes, held: self.held });
+                let connections = [&self.dialled, &self.accepted, &self.calling];
+                let buffered = connections.into_iter().flatten().map(Conn::held).sum();
+                let _ = answer.send(Report { status, notes, held: self.held, buffered });
             }
             Command::Leave(notification) => {
                 self.handle(PeerIn::Leave(notification), out);

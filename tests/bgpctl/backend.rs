@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use starling::api::{
     ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
-    Neighbor, Network, Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready,
+    MeshRow, Neighbor, Network, Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready,
     ReloadResult, Route, RouteQuery, SentState, Steer, Summary, Why, WhyQuery, Wish,
 };
 use starling::daemon::broadcast::Broadcast;
@@ -168,6 +168,14 @@ impl Backend for Memory {
 
     async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
         Ok(sample::nodes())
+    }
+
+    async fn mesh(&self, ask: bool) -> Result<Vec<MeshRow>, Refusal> {
+        Ok(if ask { sample::mesh() } else { sample::mesh()[..1].to_vec() })
+    }
+
+    async fn memory(&self) -> Result<starling::api::Memory, Refusal> {
+        Ok(sample::memory())
     }
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use starling::api::{
-    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Network, Pod, Policy, PolicyTest, Route,
-    Summary, Version, Wish,
+    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Memory, MeshRow, Network, Pod, Policy,
+    PolicyTest, Route, Summary, Version, Wish,
 };
 use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -75,6 +75,20 @@ async fn what_a_neighbour_is_told() {
     let (code, _, err) = run(&daemon.socket, "sh ro --to server2").await;
     assert_eq!(code, 1);
     assert!(err.contains("the session is not up"), "{err}");
+}
+
+#[tokio::test]
+async fn the_mesh_and_memory_are_shown() {
+    let daemon = Daemon::start().await;
+    let (code, out, err) = run(&daemon.socket, "show mesh").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("1 server1") && out.contains(" .=#!-#"), "{out}");
+    let (_, out, _) = run(&daemon.socket, "show mesh -j").await;
+    assert_eq!(serde_json::from_str::<Vec<MeshRow>>(&out).unwrap(), sample::mesh());
+    let (code, out, _) = run(&daemon.socket, "show mem").await;
+    assert!(code == 0 && out.contains("117.7 MiB resident"), "{out}");
+    let (_, out, _) = run(&daemon.socket, "--json show memory").await;
+    assert_eq!(serde_json::from_str::<Memory>(&out).unwrap(), sample::memory());
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 use std::io::{self, Write};
 
 use starling::api::{
-    ApiError, Diagnosis, FibAudit, FibCoupling, FibEntry, Level, ReloadResult, Route, Version,
+    ApiError, Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Memory, ReloadResult, Route,
+    Version,
 };
 use starling::ctl::render::{self, Listing, Page};
 use starling_fib::types::Coupling;
@@ -71,6 +72,30 @@ fn bfd() {
 #[test]
 fn nodes() {
     looks("nodes", |page, out| render::nodes(page, &sample::nodes(), out));
+}
+
+#[test]
+fn mesh() {
+    looks("mesh", |page, out| {
+        render::mesh(page, &sample::mesh(), out)?;
+        writeln!(out)?;
+        render::mesh(page, &[], out)
+    });
+}
+
+/// A hundred nodes fit the page, in as many blocks of columns as it takes.
+#[test]
+fn mesh_of_a_hundred() {
+    looks("mesh-100", |page, out| render::mesh(page, &sample::hundred(), out));
+}
+
+#[test]
+fn memory() {
+    looks("memory", |page, out| {
+        render::memory(page, &sample::memory(), out)?;
+        let untold = Memory { used_bytes: None, free_bytes: None, ..sample::memory() };
+        render::memory(page, &untold, out)
+    });
 }
 
 #[test]

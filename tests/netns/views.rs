@@ -2,10 +2,10 @@
 //! why not more, and any choice among them. One network serves all of it.
 
 use anyhow::ensure;
-use starling::api::{Route, SentState};
+use starling::api::{Memory, MeshRow, Reach, Route, SentState};
 use starling_lab::{Cluster, Result, wait_for};
 
-use crate::support::{SOON, cluster, established};
+use crate::support::{SOON, cluster, established, get};
 
 const KEPT: &str = "10.244.200.0/24";
 const DROPPED: &str = "10.244.201.0/24";
@@ -99,10 +99,47 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
         assert_eq!(prefixes(&mut cluster, 1, words)?, wanted, "{words:?}");
     }
 
+    // Memory: what is kept is counted where it is kept.
+    let memory: Memory = cluster.node(1)?.daemon()?.read(&["show", "memory"])?;
+    let of = |kind: &str| memory.kinds.iter().find(|k| k.kind == kind).unwrap().clone();
+    assert_eq!((of("destinations_ipv4").count, of("destinations_ipv6").count), (5, 3));
+    // What import dropped is no route; what node 1 tells the others is its own.
+    assert_eq!((of("fib_wanted").count, of("fib_present").count), (7, 7));
+    assert_eq!(of("adj_rib_out").count, 2);
+    let counted: u64 = memory.kinds.iter().map(|kind| kind.bytes).sum();
+    let used = memory.used_bytes.unwrap();
+    ensure!(counted < used && used < 2 * memory.resident_bytes, "{counted} of {memory:#?}");
+
+    // The mesh: all say what they see.
+    let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
+    let signs = |row: &MeshRow| -> Vec<(String, Reach)> {
+        row.sees.iter().map(|sight| (sight.name.clone(), sight.reach)).collect()
+    };
+    let sees = |name: &str, reach| (name.to_owned(), reach);
+    assert_eq!(signs(&rows[0]), [sees("n2", Reach::Direct), sees("n3", Reach::Gateway)]);
+    assert_eq!(signs(&rows[1]), [sees("n1", Reach::Direct), sees("n3", Reach::Gateway)]);
+    assert_eq!(signs(&rows[2]), [sees("n1", Reach::Gateway), sees("n2", Reach::Gateway)]);
+    // Over TCP nobody is asked for others.
+    let alone = get(cluster.node(1)?.netns(), "127.0.0.1:9179", "/v1/mesh")?;
+    ensure!(alone.matches("is asked over the Unix socket only").count() == 2, "{alone}");
+
     // Without a session there is nothing to tell.
     cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n3", "down"])?;
     let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
     ensure!(refused.status.code() == Some(1), "{refused:?}");
     ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
+
+    // Nor does a node answer that is not there.
+    drop(cluster.node(2)?.take_daemon()?);
+    wait_for("what is left of the mesh", SOON, || {
+        let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
+        let unknown = rows[1].unknown.clone().unwrap_or_default();
+        ensure!(unknown.contains("connection refused"), "{rows:#?}");
+        let down = rows[0].sees.iter().filter(|sight| sight.reason.is_some()).count();
+        ensure!(down == 2, "{rows:#?}");
+        Ok(())
+    })?;
+    let table = cluster.node(1)?.daemon()?.bgpctl(&["show", "mesh"])?;
+    ensure!(table.contains("1 n1  .!!\n2 n2  ?.?\n3 n3  !!.\n"), "{table}");
     Ok(())
 }

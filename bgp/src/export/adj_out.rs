@@ -334,6 +334,12 @@ impl AdjOut {
         is_told.then_some((entry.attr, entry.source, place >= next))
     }
 
+    /// How many entries there are, and the octets that they and their order take.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let tombs = self.tombs.capacity() * size_of::<u64>();
+        (self.announced + self.withdrawn, self.entries.bytes() + self.log.bytes() + tombs)
+    }
+
     /// How many routes a reader has been told and not withdrawn.
     pub(crate) fn sent(&self, peer: PeerId) -> u32 {
         let Some(reader) = self.readers.get(&peer) else { return 0 };

@@ -55,6 +55,11 @@ impl ChunkCache {
         self.chunks = VecDeque::new();
     }
 
+    /// How many there are, and their octets.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.chunks.len(), self.chunks.iter().map(|chunk| chunk.frames.len()).sum())
+    }
+
     fn at(&self, start: u64, fresh: u64) -> Option<&Chunk> {
         self.chunks.iter().find(|c| c.start == start && c.made >= fresh)
     }

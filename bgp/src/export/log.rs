@@ -28,6 +28,11 @@ impl Log {
         self.base + self.order.len() as u64
     }
 
+    /// Octets of memory held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.order.capacity() * size_of::<u32>()
+    }
+
     /// Appends a slot; returns its place.
     #[inline]
     pub(crate) fn push(&mut self, slot: u32) -> u64 {

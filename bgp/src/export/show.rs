@@ -86,6 +86,29 @@ impl Exports {
         }
     }
 
+    /// The Adj-RIBs-Out of all groups, then what of them is encoded for readers: entries and
+    /// messages, and their octets.
+    pub(crate) fn size(&self) -> [(usize, usize); 2] {
+        let mut sizes = [(0, 0); 2];
+        let [entries, encoded] = &mut sizes;
+        for group in &self.groups {
+            for family in Family::ALL {
+                let channel = group.channel(family);
+                let (count, bytes) = channel.adj.size();
+                entries.0 += count;
+                entries.1 += bytes + channel.slots.bytes();
+                let (count, bytes) = channel.adj.cache.size();
+                encoded.0 += count;
+                encoded.1 += bytes;
+            }
+        }
+        for frame in self.members.values().flat_map(|member| &member.owed) {
+            encoded.0 += 1;
+            encoded.1 += frame.len();
+        }
+        sizes
+    }
+
     /// How many paths for a prefix go to `to` at most, and whether another one goes where the best
     /// may not.
     pub(crate) fn choice(&self, to: PeerId, family: Family) -> (u16, bool) {

@@ -79,6 +79,14 @@ impl Slots {
         if with_path_ids { Slots::Paths(Paths::default()) } else { Slots::Destinations }
     }
 
+    /// Octets of memory held.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Slots::Destinations => 0,
+            Slots::Paths(paths) => paths.slab.bytes() + paths.first.bytes(),
+        }
+    }
+
     /// The slot of a path, if it has one.
     pub(crate) fn find(&self, dest: u32, source: SourceId) -> Option<u32> {
         match self {

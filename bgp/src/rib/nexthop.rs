@@ -71,6 +71,12 @@ pub(crate) struct Nexthops {
 }
 
 impl Nexthops {
+    /// How many there are, and the octets of memory that they take.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let index = self.by_address.allocation_size();
+        (self.hops.len(), self.hops.bytes() + index + self.of_attr.bytes())
+    }
+
     /// The hop of an attribute set that accepted paths are about to use.
     pub(crate) fn resolve(&mut self, attr: AttrId, address: NextHop) -> HopId {
         let id = match self.by_address.get(&address) {

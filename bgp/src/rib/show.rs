@@ -5,10 +5,12 @@
 //!
 //! * `filter`, `mask`: what is asked for; `views`: the shapes of what is shown;
 //! * `paths`: a destination's paths and the reason for each choice;
-//! * `sent`: what a neighbour is told of them, and why not more.
+//! * `sent`: what a neighbour is told of them, and why not more;
+//! * `memory`: how much of everything there is.
 
 mod filter;
 mod mask;
+mod memory;
 mod paths;
 mod sent;
 mod views;
@@ -19,6 +21,7 @@ use ipnet::IpNet;
 
 pub use filter::{Outward, PathState, RouteFilter};
 pub use mask::{NotMask, PathMask};
+pub use memory::{Kept, What};
 pub use views::{
     Cursor, GroupView, PathView, PeerCounts, RouteView, SentView, StaleView, Waits, Wish,
 };

@@ -57,6 +57,14 @@ impl<P: Prefix> Table<P> {
         self.dests.len()
     }
 
+    /// Octets of memory held, but for the paths of destinations that have several.
+    pub(crate) fn bytes(&self) -> usize {
+        self.dests.bytes()
+            + self.index.allocation_size()
+            + self.more.bytes()
+            + self.touched.capacity() * size_of::<u32>()
+    }
+
     /// One more than the highest number of a destination: `0..end()` walks them all.
     pub(crate) fn end(&self) -> u32 {
         self.dests.end()

@@ -76,6 +76,11 @@ impl Default for Sources {
 }
 
 impl Sources {
+    /// Octets of memory held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slab.bytes() + self.ids.allocation_size()
+    }
+
     /// The source that `path_id` of `peer` is, known or new.
     pub(crate) fn of(&mut self, peer: PeerId, path_id: u32) -> SourceId {
         let Sources { slab, ids, idle } = self;
@@ -136,7 +141,6 @@ impl Sources {
     }
 
     /// How many there are, our own left out.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }

@@ -27,6 +27,8 @@ fn every_unambiguous_prefix_is_the_command() {
         ("policies", 3, Show::Policies),
         ("pods", 3, Show::Pods),
         ("bfd", 1, Show::Bfd),
+        ("mesh", 3, Show::Mesh),
+        ("memory", 3, Show::Memory),
     ] {
         for n in shortest..=full.len() {
             for show in ["s", "sh", "sho", "show"] {

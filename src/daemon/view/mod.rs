@@ -10,6 +10,8 @@ mod doctor;
 mod events;
 mod fib;
 mod filter;
+mod memory;
+mod mesh;
 mod neighbors;
 mod networks;
 mod nodes;
@@ -39,8 +41,8 @@ use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
-    Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary, Ready,
-    ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
+    Memory, MeshRow, Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary,
+    Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -207,6 +209,14 @@ impl Backend for View {
 
     async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
         self.all_nodes().await
+    }
+
+    async fn mesh(&self, ask: bool) -> Result<Vec<MeshRow>, Refusal> {
+        self.meshed(ask).await
+    }
+
+    async fn memory(&self) -> Result<Memory, Refusal> {
+        self.memory_used().await
     }
 
     async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {

@@ -97,8 +97,8 @@ impl View {
         let counts = counts.await.ok_or_else(stopping)?;
         let mut reports = Vec::new();
         for ((plan, id, answer), counts) in asked.into_iter().zip(counts) {
-            if let Ok(peer::Report { status, notes, held }) = answer.await {
-                reports.push(Report { held, plan, id, status, notes, counts });
+            if let Ok(peer::Report { status, notes, held, buffered }) = answer.await {
+                reports.push(Report { held, plan, id, status, notes, counts, buffered });
             }
         }
         Ok(reports)
@@ -224,6 +224,8 @@ pub(super) struct Report<'a> {
     pub(super) status: PeerStatus,
     notes: Vec<String>,
     counts: PeerCounts,
+    /// Octets in the buffers of its connections.
+    pub(super) buffered: usize,
 }
 
 /// Whether a neighbour can be asked for its routes again.

@@ -273,3 +273,43 @@ fn of_several_paths_each_that_goes_has_its_identifier() {
     ids.sort_unstable();
     assert_eq!(ids, heard);
 }
+
+#[test]
+fn what_is_kept_is_counted_by_kind() {
+    let of = |rib: &Rib, what| *rib.kept().iter().find(|kept| kept.what == what).unwrap();
+    let empty = Rib::new();
+    assert_eq!(of(&empty, What::Destinations(Family::Ipv4)).count, 0);
+    let mut world = world();
+    let counts = |world: &World| {
+        let whats = [
+            What::Attributes,
+            What::Destinations(Family::Ipv4),
+            What::Destinations(Family::Ipv6),
+            What::FurtherPaths,
+            What::Nexthops,
+            What::AdjOut,
+        ];
+        whats.map(|what| of(&world.rib, what).count)
+    };
+    // Six destinations, three of them with two paths; 3 is told all of them (and has nothing of
+    // its own to hear back), 4 and the mesh our own.
+    let [attributes, v4, v6, further, hops, adj_out] = counts(&world);
+    assert_eq!((v4, v6, further), (5, 1, 3));
+    assert_eq!(attributes, world.rib.attribute_sets().0);
+    assert_eq!(hops, 4, "10.0.0.1, 10.0.0.2, 10.77.0.3, 2001:db8::1");
+    assert_eq!(adj_out, 6 + 1 + 1);
+    let small = of(&world.rib, What::Destinations(Family::Ipv4)).bytes;
+    let nets: Vec<_> = (0..5000)
+        .map(|n: u16| {
+            let [high, low] = n.to_be_bytes();
+            net(&format!("100.{high}.{low}.0/24"))
+        })
+        .collect();
+    world.learn(1, &Attrs::new("10.0.0.1", &[]), &nets);
+    let large = of(&world.rib, What::Destinations(Family::Ipv4));
+    assert_eq!(large.count, 5005);
+    assert!(large.bytes >= small + 4000 * 32 && large.bytes < 5005 * 100, "{large:?}");
+    world.drain(3);
+    let encoded = of(&world.rib, What::Encoded);
+    assert!(of(&world.rib, What::AdjOut).bytes > 5000 * 16, "{encoded:?}");
+}
