@@ -134,7 +134,7 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
     wait_for("what is left of the mesh", SOON, || {
         let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
         let unknown = rows[1].unknown.clone().unwrap_or_default();
-        ensure!(unknown.contains("connection refused"), "{rows:#?}");
+        ensure!(unknown.contains("Connection refused"), "{rows:#?}");
         let down = rows[0].sees.iter().filter(|sight| sight.reason.is_some()).count();
         ensure!(down == 2, "{rows:#?}");
         Ok(())
