@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use starling::api::{PeerSummary, SessionState, Summary};
-use starling_lab::{Binaries, Cluster, Netns, Node, Result, wait_for};
+use starling_lab::{Binaries, Cluster, Node, Result, wait_for};
 
 /// Long enough on a busy machine, and soon enough that a hung test does not hold up the others.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -49,17 +49,4 @@ pub fn logged(node: &mut Node, words: &str) -> Result {
         }
         bail!("{words:?} is not in the log:\n{log}")
     })
-}
-
-/// A GET without a client: what came back, whole.
-pub fn get(netns: &Netns, address: &str, path: &str) -> Result<String> {
-    use std::io::{Read, Write};
-    Ok(netns.inside(|| -> std::io::Result<String> {
-        let mut stream = std::net::TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(SOON))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    })??)
 }

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use starling::api::{Neighbor, Reach, Summary};
 use starling_lab::{Family, Netns, Result, has_ipip, wait_for};
 
-use crate::support::{SOON, cluster, established, get, logged};
+use crate::support::{SOON, cluster, established, logged};
 
 const CROSS: [&str; 3] = [
     "blackhole 10.244.1.0/26 proto bird",
@@ -140,4 +140,17 @@ fn a_device_in_the_way() -> Result {
     ensure!(!summary.ready.ready, "{:?}", summary.ready);
     ensure!(summary.ready.reasons.iter().any(|r| r.code == "no_tunnel"), "{:?}", summary.ready);
     Ok(())
+}
+
+/// A GET without a client: what came back, whole.
+pub fn get(netns: &Netns, address: &str, path: &str) -> Result<String> {
+    use std::io::{Read, Write};
+    Ok(netns.inside(|| -> std::io::Result<String> {
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(SOON))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    })??)
 }

@@ -5,7 +5,8 @@ use anyhow::ensure;
 use starling::api::{Memory, MeshRow, Reach, Route, SentState};
 use starling_lab::{Cluster, Result, wait_for};
 
-use crate::support::{SOON, cluster, established, get};
+use crate::support::{SOON, cluster, established};
+use crate::tunnel::get;
 
 const KEPT: &str = "10.244.200.0/24";
 const DROPPED: &str = "10.244.201.0/24";
