@@ -135,6 +135,9 @@ pub struct Summary {
     /// The kernel still holds routes of before the daemon's start that no neighbour has said again.
     #[serde(default)]
     pub recovering: bool,
+    /// The memory that the daemon has in use (VmRSS), in bytes; none: the kernel does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident: Option<u64>,
     /// Whether the node does its job, and if not why.
     pub ready: Ready,
     /// All neighbours, in the order of their addresses.

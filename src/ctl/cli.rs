@@ -64,6 +64,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Tell what happens, a line an event: sessions, best paths, the kernel's routes.
     Monitor(Monitor),
+    /// A live view of neighbours and rates that fills the terminal; its keys are in its last line.
+    Top,
     /// End the session with a neighbour, let it begin again, take traffic off it, or ask it for
     /// its routes again.
     #[command(alias = "neighbour", arg_required_else_help = true)]

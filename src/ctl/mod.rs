@@ -23,6 +23,7 @@ pub mod fib;
 pub mod monitor;
 pub mod render;
 pub mod routes;
+pub mod top;
 pub mod why;
 
 use std::ffi::OsString;
@@ -98,6 +99,7 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         }
         Command::Doctor(what) => return doctor::run(cli, &client, page, what, out).await,
         Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
+        Command::Top => return top::run(cli, &client).await,
         Command::Monitor(what) => return monitor::run(cli, &client, what, out).await,
         Command::Why(args) => return why::run(cli, &client, page, args, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,

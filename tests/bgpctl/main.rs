@@ -13,4 +13,5 @@ mod http;
 mod look;
 mod sample;
 mod socket;
+mod top;
 mod why;

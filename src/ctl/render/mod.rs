@@ -46,7 +46,8 @@ pub use routes::{RouteBlocks, RouteTable};
 pub use sent::SentTable;
 pub use summary::summary;
 pub use text::age;
-use text::{clean, paragraph};
+pub(crate) use text::clean;
+use text::paragraph;
 pub use why::why;
 
 const PLAIN: Style = Style::new();

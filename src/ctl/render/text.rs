@@ -10,7 +10,7 @@ pub use crate::api::age;
 
 /// `text` without characters that a terminal would obey: a neighbour's shutdown message or a name
 /// in a file must not move the cursor.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }

@@ -65,6 +65,7 @@ fn every_series_is_there_and_labels_are_escaped() {
             generation: 3,
             reloaded_s: 60,
             recovering: false,
+            resident: None,
             ready: Ready {
                 ready: false,
                 reasons: vec![Reason {

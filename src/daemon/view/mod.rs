@@ -162,6 +162,7 @@ impl Backend for View {
             generation: roster.generation,
             reloaded_s: self.seconds_since(roster.since),
             recovering: self.fib.ask(|fib| fib.leftovers().next().is_some()).await.unwrap_or(false),
+            resident: Some(crate::daemon::memory::resident()),
             ready: self.readiness(&roster, &peers).await?,
             ranges: ranges(&roster),
             peers,

@@ -40,6 +40,7 @@ pub(crate) fn summary() -> Summary {
         generation: 3,
         reloaded_s: 7_200,
         recovering: false,
+        resident: Some(12_582_912),
         ready: Ready {
             ready: false,
             reasons: vec![Reason {
