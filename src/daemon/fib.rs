@@ -1,4 +1,4 @@
-//! The Fib's thread, and its words for operators in the log.
+//! The Fib's task, and its words for operators in the log.
 
 use starling_bgp::msg::RibIn;
 use starling_fib::Fib;
@@ -6,9 +6,9 @@ use starling_fib::netlink::{self, Command, News, Options};
 use starling_fib::types::{Coupling, Ends, FibIn, OpFailure, PodNews, Report, RouteOp, Way};
 use tokio::sync::{mpsc, oneshot};
 
+use super::bridge;
 use super::broadcast::Broadcast;
 use super::rib::Control;
-use super::{bridge, privilege};
 
 /// The way into the Fib.
 #[derive(Clone, Debug)]
@@ -47,18 +47,13 @@ impl FibHandle {
     }
 }
 
-/// Starts the Fib on a thread of its own, and the kernel's side of it on another: writing a thousand
-/// routes must not hold up keepalives, nor the Rib and the planning of what is written next.
-/// `failed` gets the words if it ends because the kernel cannot be talked to; `broadcast` what is
-/// written.
-///
-/// # Errors
-/// No thread or runtime can be had.
+/// Starts the Fib. `failed` gets the words if it ends because the kernel cannot be talked to;
+/// `broadcast` what is written.
 pub fn spawn(
     tunnel_stand_in: bool,
     failed: oneshot::Sender<String>,
     broadcast: Broadcast,
-) -> std::io::Result<(FibHandle, mpsc::UnboundedReceiver<News>)> {
+) -> (FibHandle, mpsc::UnboundedReceiver<News>) {
     let (commands, inbox) = mpsc::channel(64);
     let watch = move |fib: &Fib, ops: &[RouteOp], failures: &[OpFailure]| {
         broadcast.tell_writes(fib, ops, failures);
@@ -66,20 +61,14 @@ pub fn spawn(
     // A new channel has room.
     let _ = commands.try_send(Command::Watch(Box::new(watch)));
     let (news, news_in) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("kernel")
-        .enable_all()
-        .on_thread_start(privilege::shed)
-        .build()?;
     let options = Options { accept_any_tunnel_kind: tunnel_stand_in, ..Options::default() };
-    privilege::thread("fib", move || {
-        if let Err(error) = runtime.block_on(netlink::run(options, inbox, news)) {
+    tokio::spawn(async move {
+        if let Err(error) = netlink::run(options, inbox, news).await {
             // Nobody listens when the daemon is stopping anyway.
             let _ = failed.send(error.to_string());
         }
-    })?;
-    Ok((FibHandle { commands }, news_in))
+    });
+    (FibHandle { commands }, news_in)
 }
 
 /// What the sessions should know of the kernel.

@@ -5,21 +5,39 @@
 //! tenth less time and 40 % more memory. What the C library does not do by itself is to return what
 //! is free between things in use: it is told to, when a table has become half of what it was.
 
+use std::time::Duration;
+
+use starling_bgp::types::Time;
+
 /// A table that never had more destinations holds nothing that is worth the work.
 const SMALL: usize = 1 << 14;
+/// Where half of a table goes, more of it is likely to: the work is done once, after so long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How large the table has been.
 #[derive(Debug, Default)]
-pub(super) struct HighWater(usize);
+pub(super) struct HighWater {
+    most: usize,
+    due: Option<Time>,
+}
 
 impl HighWater {
-    /// The table has so many destinations now. Says whether it is time to give memory back.
-    pub(super) fn has_fallen(&mut self, destinations: usize) -> bool {
-        let fallen = self.0 > SMALL && destinations < self.0 / 2;
-        if fallen || destinations > self.0 {
-            self.0 = destinations;
+    /// The table has so many destinations now.
+    pub(super) fn see(&mut self, destinations: usize, now: Time) {
+        self.most = self.most.max(destinations);
+        if self.due.is_none() && self.most > SMALL && destinations < self.most / 2 {
+            self.due = Some(now.after(PATIENCE));
         }
-        fallen
+    }
+
+    /// When memory is to be given back; `None`: there is none to give.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// It is given back now; the table has so many destinations.
+    pub(super) fn begin_again(&mut self, destinations: usize) {
+        *self = HighWater { most: destinations, due: None };
     }
 }
 
@@ -64,16 +82,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_goes_back_whenever_a_table_has_halved() {
+    fn memory_goes_back_once_a_table_has_halved() {
         let mut water = HighWater::default();
-        assert!(!water.has_fallen(1_000_000));
-        assert!(!water.has_fallen(500_000));
-        assert!(water.has_fallen(499_999));
-        assert!(!water.has_fallen(499_999));
-        assert!(!water.has_fallen(600_000), "it grows");
-        assert!(water.has_fallen(17_000));
-        assert!(water.has_fallen(0));
-        assert!(!water.has_fallen(10_000) && !water.has_fallen(0), "too small to matter");
+        water.see(1_000_000, Time(1));
+        water.see(500_000, Time(2));
+        assert_eq!(water.next_deadline(), None);
+        water.see(499_999, Time(3));
+        let due = Time(3).after(PATIENCE);
+        water.see(200_000, Time(4));
+        assert_eq!(water.next_deadline(), Some(due), "of the first fall");
+        water.begin_again(17_000);
+        assert_eq!(water.next_deadline(), None);
+        water.see(0, Time(5));
+        assert_eq!(water.next_deadline(), Some(Time(5).after(PATIENCE)));
+        water.begin_again(0);
+        water.see(10_000, Time(6));
+        water.see(0, Time(7));
+        assert_eq!(water.next_deadline(), None, "too small to matter");
     }
 
     /// Pieces that are freed but for every hundredth: the allocator keeps all of that by itself.

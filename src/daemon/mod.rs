@@ -68,6 +68,12 @@ pub struct Options {
     pub tunnel_stand_in: bool,
 }
 
+/// Threads for tasks: two at least, so that none of them keeps all the others waiting, and no more
+/// than the sessions of one Rib can use.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8))
+}
+
 /// Runs until a signal ends it.
 pub fn main(options: Options) -> ExitCode {
     privilege::confine();
@@ -77,6 +83,7 @@ pub fn main(options: Options) -> ExitCode {
         return check::fail(&error);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .on_thread_start(privilege::shed)
         .build();

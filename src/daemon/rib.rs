@@ -1,4 +1,4 @@
-//! The Rib's pump: one OS thread that owns the Rib and moves its messages.
+//! The Rib's pump: the one task that owns the Rib and moves its messages.
 //!
 //! ```text
 //!   peers ──routes (bounded)──►┐
@@ -14,8 +14,14 @@
 //! Two inboxes keep it free of deadlock: while the Fib's inbox is full, `routes` rests (so peers
 //! stop reading and TCP pushes back) but `control` is still served, and the Fib, which only ever
 //! waits for `control`, can go on.
+//!
+//! A single route is handled where it was read: the session's task, this one and the next session's
+//! follow each other on one thread, and no other has to be woken, which takes longer than all that
+//! they do. Much at once has a thread of its own, so that sessions go on reading, writing and
+//! keeping their neighbours' time meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut};
@@ -24,13 +30,15 @@ use starling_bgp::session::Forwarding;
 use starling_bgp::types::{Family, PeerId};
 use starling_fib::netlink::Command;
 use starling_fib::types::FibIn;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
 
 use super::bridge;
 use super::broadcast::Broadcast;
 use super::clock::Clock;
 use super::memory::{self, HighWater};
-use super::privilege;
 use super::pulls::Pulls;
 use super::questions::{Question, Questions};
 
@@ -39,6 +47,12 @@ const FIB_BACKLOG: usize = 16;
 /// Messages of peers that wait for the Rib. One may have ten thousand routes and what they came
 /// with: a longer queue only takes memory, and holds what the caches of the processor had.
 const INBOX: usize = 8;
+/// A message with more routes begins a busy time, …
+const MANY: usize = 256;
+/// … and so does one that caused more octets for neighbours, …
+const MUCH: usize = 16 * 1024;
+/// … which ends when there was nothing to do for so long.
+const CALM: Duration = Duration::from_millis(5);
 
 /// What the Rib tells a session's pump.
 #[derive(Debug)]
@@ -76,7 +90,7 @@ pub struct RibHandle {
 }
 
 impl RibHandle {
-    /// Asks the Rib; `None` if its thread is gone (the daemon is stopping).
+    /// Asks the Rib; `None` if its task is gone (the daemon is stopping).
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Rib) -> T + Send + 'static,
@@ -91,31 +105,46 @@ impl RibHandle {
     }
 }
 
-/// Starts the thread. It ends when every `RibHandle` is gone.
+/// Starts the task. It ends when every `RibHandle` is gone. The runtime must be one of several
+/// threads.
 pub fn spawn(
     clock: Clock,
     fib: mpsc::Sender<Command>,
     forwarding: watch::Sender<Forwarding>,
-    broadcast: Broadcast,
-) -> std::io::Result<RibHandle> {
+) -> RibHandle {
     let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    privilege::thread("rib", move || {
-        let pump = Pump {
-            rib: Rib::new(),
-            clock,
-            sessions: BTreeMap::new(),
-            pulls: Pulls::default(),
-            questions: Questions::default(),
-            table: HighWater::default(),
-            to_fib: VecDeque::new(),
-            forwarding,
-            broadcast,
-        };
-        runtime.block_on(pump.run(routes_in, control_in, fib));
-    })?;
-    Ok(RibHandle { routes, control })
+    let ways = Ways { routes: routes_in, control: control_in, fib };
+    let pump = Pump {
+        rib: Rib::new(),
+        clock,
+        sessions: BTreeMap::new(),
+        pulls: Pulls::default(),
+        questions: Questions::default(),
+        table: HighWater::default(),
+        octets: 0,
+        out: Vec::new(),
+        to_fib: VecDeque::new(),
+        forwarding,
+        broadcast,
+    };
+    tokio::spawn(pump.run(ways));
+    RibHandle { routes, control }
+}
+
+/// What a turn of the pump was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Light,
+    /// There may be more of it, or it took long: nobody should have to wait behind it.
+    Heavy,
+}
+
+/// The channels' ends at the pump.
+struct Ways {
+    routes: mpsc::Receiver<FromPeer>,
+    control: mpsc::Receiver<Control>,
+    fib: mpsc::Sender<Command>,
 }
 
 struct Pump {
@@ -125,6 +154,10 @@ struct Pump {
     pulls: Pulls,
     questions: Questions,
     table: HighWater,
+    /// For neighbours, in this turn.
+    octets: usize,
+    /// What the Rib said, on its way; empty between turns.
+    out: Vec<RibOut>,
     to_fib: VecDeque<FibIn>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
@@ -133,75 +166,108 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(
-        mut self,
-        mut routes: mpsc::Receiver<FromPeer>,
-        mut control: mpsc::Receiver<Control>,
-        fib: mpsc::Sender<Command>,
-    ) {
-        let mut out = Vec::new();
+    async fn run(mut self, mut ways: Ways) {
         loop {
-            tokio::select! {
-                biased;
-                message = control.recv() => match message {
-                    Some(Control::In(input)) => self.rib.handle(self.clock.now(), input, &mut out),
-                    Some(Control::Ask(question)) => self.questions.push(question),
-                    None => return,
-                },
-                () = std::future::ready(()), if self.questions.are_due(self.clock.now()) => {
-                    self.questions.answer(self.clock, &self.rib);
-                }
-                () = self.clock.sleep_until(self.questions.next_deadline()) => {}
-                permit = fib.reserve(), if !self.to_fib.is_empty() => match permit {
-                    Ok(permit) => if let Some(message) = self.to_fib.pop_front() {
-                        permit.send(Command::Fib(message));
-                    },
-                    Err(_) => return,
-                },
-                message = routes.recv(), if self.to_fib.len() < FIB_BACKLOG => match message {
-                    Some(FromPeer::Up(up, session)) => {
-                        self.sessions.insert(up.peer, session);
-                        self.rib.handle(self.clock.now(), RibIn::PeerUp(up), &mut out);
-                    }
-                    Some(FromPeer::In(RibIn::Pull { peer, room })) => self.pulls.ask(peer, room),
-                    Some(FromPeer::In(input)) => {
-                        match &input {
-                            RibIn::PeerDown { peer, .. } => {
-                                self.sessions.remove(peer);
-                                self.pulls.forget(*peer);
-                            }
-                            RibIn::Routes(batch) => {
-                                self.pulls.delay(batch.v4.len() + batch.v6.len());
-                                self.questions.busy(self.clock.now());
-                            }
-                            _ => {}
-                        }
-                        self.rib.handle(self.clock.now(), input, &mut out);
-                    }
-                    None => return,
-                },
-                () = self.clock.sleep_until(self.rib.next_deadline()) => {
-                    self.rib.handle(self.clock.now(), RibIn::Tick, &mut out);
-                }
-            }
-            self.deliver_all(&mut out);
-            let resting = routes.is_empty() || self.to_fib.len() >= FIB_BACKLOG;
-            if resting || self.pulls.are_late() {
-                while let Some((peer, room)) = self.pulls.next() {
-                    self.rib.handle(self.clock.now(), RibIn::Pull { peer, room }, &mut out);
-                    self.deliver_all(&mut out);
-                }
-            }
-            if resting && self.table.has_fallen(self.rib.destinations().iter().sum()) {
-                memory::give_back();
+            let Some(turn) = self.turn(&mut ways).await else { return };
+            let busy = || Handle::current().block_on(self.busy(&mut ways));
+            if turn == Turn::Heavy && block_in_place(busy).is_none() {
+                return;
             }
         }
     }
 
-    fn deliver_all(&mut self, out: &mut Vec<RibOut>) {
+    /// Turns until there is nothing to do for a moment; `None`: nobody is left to do it for.
+    async fn busy(&mut self, ways: &mut Ways) -> Option<()> {
+        while let Ok(turn) = timeout(CALM, self.turn(ways)).await {
+            turn?;
+        }
+        Some(())
+    }
+
+    /// Takes one thing that there is to do and does it. Dropped before it is ready, it has done
+    /// nothing. `None`: nobody is left to do it for.
+    async fn turn(&mut self, ways: &mut Ways) -> Option<Turn> {
+        let mut turn = Turn::Light;
+        tokio::select! {
+            biased;
+            message = ways.control.recv() => match message? {
+                Control::In(input) => self.handle(input),
+                Control::Ask(question) => self.questions.push(question),
+            },
+            () = std::future::ready(()), if self.questions.are_due(self.clock.now()) => {
+                self.questions.answer(self.clock, &self.rib);
+                turn = Turn::Heavy;
+            }
+            () = self.clock.sleep_until(self.questions.next_deadline()) => {}
+            permit = ways.fib.reserve(), if !self.to_fib.is_empty() => {
+                let permit = permit.ok()?;
+                if let Some(message) = self.to_fib.pop_front() {
+                    permit.send(Command::Fib(message));
+                }
+            }
+            message = ways.routes.recv(), if self.to_fib.len() < FIB_BACKLOG => {
+                turn = self.hear(message?);
+            }
+            () = self.clock.sleep_until(self.rib.next_deadline()) => self.handle(RibIn::Tick),
+            () = self.clock.sleep_until(self.table.next_deadline()) => {
+                block_in_place(memory::give_back);
+                self.table.begin_again(self.destinations());
+            }
+        }
+        let resting = ways.routes.is_empty() || self.to_fib.len() >= FIB_BACKLOG;
+        if resting || self.pulls.are_late() {
+            while let Some((peer, room)) = self.pulls.next() {
+                self.handle(RibIn::Pull { peer, room });
+            }
+        }
+        self.table.see(self.destinations(), self.clock.now());
+        let much = std::mem::take(&mut self.octets) > MUCH;
+        Some(if much { Turn::Heavy } else { turn })
+    }
+
+    fn destinations(&self) -> usize {
+        self.rib.destinations().iter().sum()
+    }
+
+    fn hear(&mut self, message: FromPeer) -> Turn {
+        let input = match message {
+            FromPeer::Up(up, session) => {
+                self.sessions.insert(up.peer, session);
+                RibIn::PeerUp(up)
+            }
+            FromPeer::In(RibIn::Pull { peer, room }) => {
+                self.pulls.ask(peer, room);
+                return Turn::Light;
+            }
+            FromPeer::In(input) => input,
+        };
+        let mut turn = Turn::Light;
+        match &input {
+            RibIn::PeerDown { peer, .. } => {
+                self.sessions.remove(peer);
+                self.pulls.forget(*peer);
+            }
+            RibIn::Routes(batch) => {
+                let routes = batch.v4.len() + batch.v6.len();
+                self.pulls.delay(routes);
+                self.questions.busy(self.clock.now());
+                if routes > MANY {
+                    turn = Turn::Heavy;
+                }
+            }
+            _ => {}
+        }
+        self.handle(input);
+        turn
+    }
+
+    fn handle(&mut self, input: RibIn) {
+        let mut out = std::mem::take(&mut self.out);
+        self.rib.handle(self.clock.now(), input, &mut out);
         for message in out.drain(..) {
             self.deliver(message);
         }
+        self.out = out;
     }
 
     fn deliver(&mut self, message: RibOut) {
@@ -211,6 +277,7 @@ impl Pump {
                 if frames.is_empty() && drained {
                     self.pulls.park(peer);
                 } else {
+                    self.octets += frames.iter().map(Bytes::len).sum::<usize>();
                     self.tell(peer, ToPeer::Frames(frames));
                 }
             }
@@ -226,9 +293,7 @@ impl Pump {
             RibOut::Best(changes) => {
                 if !self.broadcast.tell_routes(&changes) {
                     // The last one has gone. What follows is delivered as all else is.
-                    let mut out = Vec::new();
-                    self.rib.handle(self.clock.now(), RibIn::Watch(false), &mut out);
-                    self.deliver_all(&mut out);
+                    self.handle(RibIn::Watch(false));
                 }
             }
             RibOut::OverLimit { peer, family, limit } => {

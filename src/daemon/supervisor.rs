@@ -57,11 +57,9 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let (kernel_lost, mut lost_kernel) = oneshot::channel();
     let broadcast = Broadcast::default();
-    let (fib, news) = fib::spawn(options.tunnel_stand_in, kernel_lost, broadcast.clone())
-        .map_err(|error| error.to_string())?;
+    let (fib, news) = fib::spawn(options.tunnel_stand_in, kernel_lost, broadcast.clone());
     let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
-    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone(), broadcast.clone())
-        .map_err(|error| error.to_string())?;
+    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone(), broadcast.clone());
     let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
     tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions, broadcast.clone()));
 

@@ -3,12 +3,15 @@
 //! In: [`Command`]s through a bounded channel (a full one makes the sender wait). Out: [`News`].
 //! The Fib decides, this carries out; it holds no opinion and no state of its own. The kernel works
 //! in a task beside it, one request after the other, so that queries and news are answered while a
-//! large batch is written.
+//! large batch is written. What takes long has a thread of its own for that time; the little that a
+//! single route needs is done where it arrives, for waking a thread takes longer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 use super::forwarding::Forwarding;
@@ -22,6 +25,8 @@ use crate::types::{
 
 /// Commands taken from the channel before the Fib is told.
 const INBOX: usize = 1024;
+/// More routes than this take long.
+const MANY: usize = 256;
 /// The main table, until a configuration names another.
 const RT_TABLE_MAIN: u32 = 254;
 
@@ -65,9 +70,8 @@ pub enum News {
 /// `news` is unbounded: the Rib must never wait for the Fib while the Fib waits for the Rib. It is
 /// bounded by the tracked next hops and by the Fib, which says a thing once.
 ///
-/// The kernel works on the runtime's threads (a thousand routes at a time): give this one of its own
-/// where others must not notice. With a worker thread, what comes next is planned while the kernel
-/// writes.
+/// Where the runtime has several threads, other tasks do not notice how long the kernel works, and
+/// what comes next is planned while it writes.
 ///
 /// # Errors
 ///
@@ -93,6 +97,7 @@ pub async fn run(
         auditing: Vec::new(),
         watch: None,
         under_way: 0,
+        writes_many: false,
         frozen: false,
         news,
         forwarding: Forwarding::new(),
@@ -145,7 +150,10 @@ async fn serve(
         let mut carried_out = None;
         let told = match request {
             Request::Apply(ops) => {
-                let failures = kernel.apply(&ops).await;
+                let failures = match ops.len() > MANY && others_can_go_on() {
+                    true => block_in_place(|| Handle::current().block_on(kernel.apply(&ops))),
+                    false => kernel.apply(&ops).await,
+                };
                 carried_out = Some(ops);
                 FibIn::Applied(failures)
             }
@@ -200,6 +208,8 @@ struct Pump {
     watch: Option<Watch>,
     /// Requests not yet answered.
     under_way: usize,
+    /// The last batch of routes for the kernel was a large one; its answer brings on the next.
+    writes_many: bool,
     /// Nothing is asked of the kernel any more.
     frozen: bool,
     news: mpsc::UnboundedSender<News>,
@@ -259,7 +269,11 @@ impl Pump {
             self.table = config.table;
         }
         let mut out = Vec::new();
-        self.fib.handle(input, self.begun.elapsed(), &mut out);
+        let now = self.begun.elapsed();
+        match self.is_long(&input) && others_can_go_on() {
+            true => block_in_place(|| self.fib.handle(input, now, &mut out)),
+            false => self.fib.handle(input, now, &mut out),
+        }
         for wanted in out {
             match wanted {
                 FibOut::Apply(ops) => self.request(Request::Apply(ops)),
@@ -285,7 +299,21 @@ impl Pump {
         }
     }
 
+    /// Whether the Fib will have much to do.
+    fn is_long(&self, input: &FibIn) -> bool {
+        match input {
+            FibIn::Routes(changes) => changes.len() > MANY,
+            FibIn::Events(events) => events.len() > MANY,
+            FibIn::Applied(_) => self.writes_many,
+            FibIn::Configure(_) | FibIn::Dumped(_) | FibIn::Part(_) | FibIn::PartsDone(_) => true,
+            _ => false,
+        }
+    }
+
     fn request(&mut self, request: Request) {
+        if let Request::Apply(ops) = &request {
+            self.writes_many = ops.len() > MANY;
+        }
         if !self.frozen && self.requests.send(request).is_ok() {
             self.under_way += 1;
         }
@@ -295,6 +323,11 @@ impl Pump {
     fn say(&self, news: News) {
         let _ = self.news.send(news);
     }
+}
+
+/// Whether there is another thread for other tasks while this one is busy.
+fn others_can_go_on() -> bool {
+    Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
 }
 
 /// Until `deadline` after `begun`; for ever without one.
