@@ -12,13 +12,10 @@
 //! and the old iptables to print its rules.
 //!
 //! Capabilities belong to threads; a thread is born with those of the one that starts it. So each
-//! gives up its own: those of the runtime when they start, those of the actors before their work,
-//! the first one when its ports are open. There is no filter of system calls in here: what the C
+//! gives up its own: those of the runtime when they start, that of BFD before its work, the first one
+//! when its ports are open. There is no filter of system calls in here: what the C
 //! library and the tools of the packet filter call differs from host to host, and the unit file has
 //! one that can be seen and changed.
-
-use std::io;
-use std::thread::JoinHandle;
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{
@@ -57,15 +54,4 @@ pub fn shed() {
     if let Err(error) = shed {
         tracing::warn!(%error, "cannot give up capabilities that are not needed");
     }
-}
-
-/// Starts a thread that gives them up before its work.
-///
-/// # Errors
-/// The system gives no thread.
-pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        shed();
-        work();
-    })
 }

@@ -111,6 +111,7 @@ pub fn spawn(
     clock: Clock,
     fib: mpsc::Sender<Command>,
     forwarding: watch::Sender<Forwarding>,
+    broadcast: Broadcast,
 ) -> RibHandle {
     let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
