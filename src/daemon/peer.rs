@@ -208,6 +208,8 @@ impl Pump {
                 permit = rib.reserve(), if !self.to_rib.is_empty() => match permit {
                     Ok(permit) => if let Some(message) = self.to_rib.pop_front() {
                         permit.send(message);
+                        // The Rib begins with what is there: what is read next comes while it works.
+                        tokio::task::yield_now().await;
                     },
                     Err(_) => return,
                 },
