@@ -197,7 +197,7 @@ impl Writer {
         let Some(last) = chunk.last else { return Ok(()) };
         self.socket.send(&self.chunk).map_err(|error| Verdict::of_io(&error))?;
         loop {
-            let answers = match tokio::time::timeout(PATIENCE, self.socket.receive()).await {
+            let answers = match tokio::time::timeout(PATIENCE, self.socket.receive_answer()).await {
                 Ok(Ok(answers)) => answers,
                 Ok(Err(error)) => {
                     if is_overrun(&error) {

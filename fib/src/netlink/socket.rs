@@ -131,6 +131,17 @@ impl RouteSocket {
         Ok(Messages(&self.datagram))
     }
 
+    /// [`RouteSocket::receive`] of what is there as a rule: the kernel answers before `send` returns.
+    pub(super) async fn receive_answer(&mut self) -> io::Result<Messages<'_>> {
+        use io::ErrorKind::{Interrupted, WouldBlock};
+        self.datagram.clear();
+        match self.socket.socket_ref().recv_from(&mut self.datagram, 0) {
+            Ok((_, sender)) if is_kernel(sender) => Ok(Messages(&self.datagram)),
+            Err(error) if !matches!(error.kind(), WouldBlock | Interrupted) => Err(error),
+            _ => self.receive().await,
+        }
+    }
+
     /// A datagram that is already there, or `None`.
     pub(super) fn receive_waiting(&mut self) -> io::Result<Option<Messages<'_>>> {
         loop {
