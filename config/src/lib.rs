@@ -17,6 +17,7 @@
 //! * `check`: whether it fits together · [`model`]: the result · [`identity`]: which node am I
 //! * [`policy`]: what may pass, so changed · [`session`]: what OPEN offers
 //! * [`transport`], [`secret`]: how connections are made
+//! * [`texts`]: what the files said, word for word
 //! * [`plan`]: for one node · [`diff`]: for a reload · [`explain`]: for `starlingd check`
 #![forbid(unsafe_code)]
 
@@ -39,6 +40,7 @@ pub mod routing;
 pub mod secret;
 pub mod session;
 mod source;
+pub mod texts;
 pub mod transport;
 mod value;
 
@@ -49,6 +51,7 @@ pub use identity::{Chosen, Identity, IdentityError};
 pub use model::{Config, Node};
 pub use plan::{NodePlan, PeerKey, PeerPlan, readers_socket};
 pub use range::RangePlan;
+pub use texts::{Digest, Over, Texts};
 
 /// The name that a text without a file has in errors.
 const UNNAMED: &str = "cluster.toml";
@@ -83,7 +86,7 @@ impl Config {
 }
 
 fn finish(loaded: load::Loaded) -> Result<Config, Errors> {
-    let load::Loaded { raw, mut problems, files, mut folders, root, incomplete } = loaded;
+    let load::Loaded { raw, mut problems, files, texts, mut folders, root, incomplete } = loaded;
     folders.extend(files.iter().map(|file| file.parent().unwrap_or(Path::new("")).to_owned()));
     let config = match incomplete {
         // What is missing may stand in what could not be read.
@@ -94,7 +97,7 @@ fn finish(loaded: load::Loaded) -> Result<Config, Errors> {
     match config.filter(|_| errors.is_empty()) {
         Some(config) => {
             let folders: Vec<PathBuf> = folders.into_iter().collect();
-            Ok(Config { warnings, files, folders, ..config })
+            Ok(Config { warnings, texts: Texts::of(texts), files, folders, ..config })
         }
         None => Err(Errors { errors, warnings, files }),
     }

@@ -73,12 +73,7 @@ impl Files for Memory<'_> {
     }
 
     fn matching(&self, folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
-        let full = self.identity(&folder.join(pattern));
-        let full = full.to_str().unwrap_or(pattern);
-        let pattern = glob::Pattern::new(full).map_err(|e| e.msg.to_owned())?;
-        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
-        let names = self.0.keys().filter(|path| pattern.matches_path_with(path, options));
-        Ok(names.map(|path| path.to_path_buf()).collect())
+        matching(self.0.keys().copied(), &self.identity(&folder.join(pattern)))
     }
 
     fn identity(&self, path: &Path) -> PathBuf {
@@ -94,6 +89,18 @@ impl Files for Memory<'_> {
     }
 }
 
+/// Those of `names` that match a pattern with its folder.
+pub(crate) fn matching<'a>(
+    names: impl Iterator<Item = &'a Path>,
+    full: &Path,
+) -> Result<Vec<PathBuf>, String> {
+    let pattern = full.to_str().ok_or("the folder's name is not UTF-8")?;
+    let pattern = glob::Pattern::new(pattern).map_err(|e| e.msg.to_owned())?;
+    let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+    let names = names.filter(|path| pattern.matches_path_with(path, options));
+    Ok(names.map(Path::to_path_buf).collect())
+}
+
 /// What was read.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
@@ -101,6 +108,8 @@ pub(crate) struct Loaded {
     pub(crate) problems: Problems,
     /// Every file that was read or that could not be.
     pub(crate) files: Vec<PathBuf>,
+    /// What those that could be read say, keys aside.
+    pub(crate) texts: Vec<(PathBuf, String)>,
     /// Folders in which a new file may become part of the configuration.
     pub(crate) folders: BTreeSet<PathBuf>,
     /// The number of the first file.
@@ -158,6 +167,7 @@ impl Walk<'_> {
             }
         };
         let file = problems.add_source(name, text.clone());
+        loaded.texts.push((path.to_owned(), text.clone()));
         if self.open.len() == 1 {
             loaded.root = file;
         }

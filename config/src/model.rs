@@ -20,6 +20,7 @@ use crate::policy::{Names, Policy};
 use crate::range::Range;
 use crate::routing::{Allowance, Choice};
 use crate::session::Session;
+use crate::texts::Texts;
 use crate::transport::{Key, Transport};
 
 /// A checked configuration.
@@ -77,6 +78,8 @@ pub struct Config {
     pub reflectors: Option<Reflectors>,
     /// What is allowed but probably not meant.
     pub warnings: Vec<Problem>,
+    /// What the files say, word for word.
+    pub texts: Texts,
     /// Every file that was read, the first one first: a change of one is a change of this.
     pub files: Vec<PathBuf>,
     /// Folders in which a new file may become part of this (`include` patterns).

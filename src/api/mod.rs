@@ -17,7 +17,7 @@
 //! | `GET /v1/summary` | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
-//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain`, `…/refresh` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
+//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain`, `…/refresh`, `…/resend`, `…/clear` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
 //! | `GET /v1/networks` | array of [`Network`], what this node originates |
 //! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
@@ -36,6 +36,10 @@
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `GET /v1/log`; `POST /v1/log` with `filter` (Unix socket only) | [`LogFilter`], what is logged (then) |
 //! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
+//! | `POST /v1/plan` with a file for a body, `name` and `all` (Unix socket only) | [`Plan`], what that file would do; status 422 when it has `errors` |
+//! | `POST /v1/apply`, likewise, and with `confirm_s` and `runtime` | [`Applied`]; status 422 likewise, 409 while another change waits to be confirmed. The files are for the caller to write |
+//! | `POST /v1/confirm` with `dry`; `POST /v1/rollback` with `to`, `runtime`, `all`, `dry` (Unix socket only) | [`Applied`]; status 409 when there is nothing to confirm, 404 nothing to go back to |
+//! | `GET /v1/generations` | array of [`Generation`], the configurations that were in force, the newest first |
 //! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
 //! | `GET /metrics` | OpenMetrics text |
 //! | anything not understood | [`ApiError`] with 400, 403, 404 or 405; with 503 when the daemon cannot answer now |
@@ -45,6 +49,7 @@
 
 mod attributes;
 mod bfd;
+pub mod change;
 mod doctor;
 mod event;
 mod fib;
@@ -60,6 +65,10 @@ mod why;
 
 pub use attributes::Attributes;
 pub use bfd::{BfdSession, BfdState};
+pub use change::{
+    Applied, ChangeQuery, ConfigFile, Generation, Plan, Prefixes, Proposal, RouteFate, RoutePlan,
+    RouteShift, SessionFate, SessionPlan, Terms,
+};
 pub use doctor::{Diagnosis, Finding, Level, Unchecked};
 pub use event::{
     BestPath, Event, EventKind, EventQuery, FibAction, FibEvent, Happening, RouteEvent,
@@ -132,6 +141,15 @@ pub struct Summary {
     /// How long ago it came into force.
     #[serde(default)]
     pub reloaded_s: u64,
+    /// SHA-256 of its files, one after the other.
+    #[serde(default)]
+    pub digest: String,
+    /// The first of them.
+    #[serde(default)]
+    pub config_file: std::path::PathBuf,
+    /// It is undone in so many seconds, unless it is confirmed.
+    #[serde(default)]
+    pub confirm_s: Option<u64>,
     /// The kernel still holds routes of before the daemon's start that no neighbour has said again.
     #[serde(default)]
     pub recovering: bool,

@@ -418,6 +418,11 @@ pub enum Steer {
     },
     /// It is asked for its routes again (RFC 2918).
     Refresh,
+    /// It is sent ours again.
+    Resend,
+    /// It ends and begins again (Cease, Administrative Reset), with graceful restart where both
+    /// ends have it.
+    Clear,
 }
 
 /// Messages by kind.

@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::ArgValueCompleter;
 use ipnet::IpNet;
 
+use super::change::Change;
 use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
@@ -34,7 +35,8 @@ pub const DEFAULT_SOCKET: &str = "/run/starling/control.sock";
     after_help = "Commands may be shortened as long as they stay unambiguous: `bgpctl sh ro`.\n\
                   Exit codes: 0 done, 1 the daemon answered with an error, 2 usage, 3 no daemon; of \
                   `why` also 4 not reached, 5 it goes another way than it should, 6 the other \
-                  end could not be asked; of `doctor` 4 a warning, 5 a problem."
+                  end could not be asked; of `doctor` 4 a warning, 5 a problem; of `plan` 4 \
+                  something would change."
 )]
 pub struct Cli {
     /// The daemon's control socket.
@@ -94,6 +96,9 @@ pub enum Command {
         /// A level (error, warn, info, debug, trace), or levels of modules: info,starling_fib=debug.
         filter: Option<String>,
     },
+    /// Changes of the configuration.
+    #[command(flatten)]
+    Change(Change),
     /// Read the configuration again; a bad file leaves the running one in force.
     Reload,
     /// The versions of bgpctl and of the daemon.
@@ -119,7 +124,13 @@ pub enum Steering {
         off: bool,
     },
     /// It is asked for its routes again while the session stays (ROUTE-REFRESH, RFC 2918).
-    Refresh,
+    Refresh {
+        /// It is sent ours again instead.
+        #[arg(long)]
+        out: bool,
+    },
+    /// It ends and begins again, with graceful restart where both ends have it.
+    Clear,
 }
 
 /// What is done about networks.
@@ -171,6 +182,8 @@ pub enum Show {
     Memory,
     /// What the kernel should hold against what it holds.
     Fib,
+    /// The configurations that were in force, the newest first: since when, by whom, their digests.
+    Generations,
 }
 
 /// What to ask of policies.

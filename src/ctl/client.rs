@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -59,7 +59,7 @@ impl Client {
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
     pub async fn document(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        let answer = self.request(Method::GET, path, ANSWER).await?;
+        let answer = self.request(Method::GET, path, Bytes::new(), ANSWER).await?;
         let succeeded = answer.status().is_success();
         let body = self.whole(answer).await?;
         if succeeded { Ok(body) } else { Err(refusal(&body)) }
@@ -78,7 +78,7 @@ impl Client {
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
     pub async fn post_within(&self, path: &str, patience: Duration) -> Result<Vec<u8>, Failure> {
-        let answer = self.request(Method::POST, path, patience).await?;
+        let answer = self.request(Method::POST, path, Bytes::new(), patience).await?;
         let succeeded = answer.status().is_success();
         let body = self.whole(answer).await?;
         if succeeded { Ok(body) } else { Err(refusal(&body)) }
@@ -89,7 +89,20 @@ impl Client {
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
     pub async fn reload(&self) -> Result<Vec<u8>, Failure> {
-        let answer = self.request(Method::POST, "/v1/reload", RELOAD).await?;
+        self.change("/v1/reload", String::new(), RELOAD).await
+    }
+
+    /// The answer to `POST path` with a file: also where that had errors, which it says.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn change(
+        &self,
+        path: &str,
+        file: String,
+        patience: Duration,
+    ) -> Result<Vec<u8>, Failure> {
+        let answer = self.request(Method::POST, path, file.into(), patience).await?;
         let status = answer.status();
         let body = self.whole(answer).await?;
         if status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY {
@@ -103,7 +116,7 @@ impl Client {
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
     pub async fn rows(&self, path: &str) -> Result<Rows, Failure> {
-        let answer = self.request(Method::GET, path, ANSWER).await?;
+        let answer = self.request(Method::GET, path, Bytes::new(), ANSWER).await?;
         if !answer.status().is_success() {
             return Err(refusal(&self.whole(answer).await?));
         }
@@ -134,6 +147,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        body: Bytes,
         patience: Duration,
     ) -> Result<Response<Incoming>, Failure> {
         let stream = match timeout(CONNECT, self.connect()).await {
@@ -142,7 +156,7 @@ impl Client {
             Err(_elapsed) => return Err(self.silent("does not accept the connection")),
         };
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
                 .await
                 .map_err(|e| self.broken(&e))?;
         // Its errors reach us through the answer or its body.
@@ -151,7 +165,7 @@ impl Client {
             .method(method)
             .uri(path)
             .header(hyper::header::HOST, "starlingd")
-            .body(Empty::new())
+            .body(Full::new(body))
             .map_err(|e| Failure::Refused(ApiError::new(format!("cannot ask `{path}`: {e}"))))?;
         match timeout(patience, sender.send_request(request)).await {
             Ok(answer) => answer.map_err(|e| self.broken(&e)),

@@ -14,13 +14,16 @@
 //! | 5 | `why`: packets go another way than they should, or where nobody need know them |
 //! | 6 | `why --both`: there is a way there, and the other end could not be asked for one back |
 //! | 4, 5 | [`doctor`]: a warning, a problem |
+//! | 4 | [`change`], `plan`: something would change |
 
+pub mod change;
 pub mod cli;
 pub mod client;
 mod complete;
 pub mod doctor;
 pub mod fib;
 pub mod monitor;
+mod place;
 pub mod render;
 pub mod routes;
 pub mod top;
@@ -102,12 +105,14 @@ pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Fai
         Command::Top => return top::run(cli, &client).await,
         Command::Monitor(what) => return monitor::run(cli, &client, what, out).await,
         Command::Why(args) => return why::run(cli, &client, page, args, out).await,
+        Command::Change(what) => return change::run(cli, &client, page, what, out).await,
         Command::Network(what) => return network(cli, &client, page, what, out).await,
         Command::Log { filter } => return log(cli, &client, filter.as_deref(), out).await,
         Command::Reload => return reload(cli, &client, page, out).await,
         Command::Version => return version(cli, &client, out).await,
     };
     match show {
+        Show::Generations => return change::generations(cli, &client, page, out).await,
         Show::Summary => {
             document::<Summary, _>(cli, &client, "/v1/summary", out, |summary, out| {
                 render::summary(page, summary, out)
@@ -186,7 +191,9 @@ async fn steer(
         Steering::Up => format!("{path}/up"),
         Steering::Drain { off: false } => format!("{path}/drain"),
         Steering::Drain { off: true } => format!("{path}/undrain"),
-        Steering::Refresh => format!("{path}/refresh"),
+        Steering::Refresh { out: false } => format!("{path}/refresh"),
+        Steering::Refresh { out: true } => format!("{path}/resend"),
+        Steering::Clear => format!("{path}/clear"),
     };
     let body = client.post(&path).await?;
     let neighbor: Neighbor = client::read(&body)?;

@@ -34,9 +34,10 @@ struct Run {
     /// The control socket; overrides [control] socket.
     #[arg(long)]
     control: Option<PathBuf>,
-    /// How the log is written.
-    #[arg(long, value_enum, default_value = "text")]
-    log_format: log::Format,
+    /// How the log is written; without it text, or to the journal where systemd has standard error
+    /// lead there.
+    #[arg(long, value_enum)]
+    log_format: Option<log::Format>,
     /// What is logged: error, warn, info, debug, trace, or per module as in
     /// "info,starling_fib=debug".
     #[arg(long, env = "STARLING_LOG", default_value = "info")]

@@ -10,6 +10,7 @@
 //! that a probe notices a stuck daemon instead of hanging on it.
 
 pub(crate) mod accept;
+mod change;
 mod doctor;
 mod events;
 mod fib;
@@ -38,9 +39,10 @@ use starling_fib::types::Coupling;
 
 pub use super::broadcast::Listener as Listening;
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, Live, LogFilter,
-    Memory, MeshRow, Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, Ready,
-    ReloadResult, Route, RouteQuery, Steer, Summary, Version, Why, WhyQuery,
+    ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
+    FibEntry, Generation, Live, LogFilter, Memory, MeshRow, Neighbor, Network, Node, Plan, Pod,
+    Policy, PolicyQuery, PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Terms, Version, Why, WhyQuery,
 };
 pub use listen::Listener;
 pub use rows::{Rows, RowsSender};
@@ -125,6 +127,23 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn log(&self) -> LogFilter;
     /// Has this logged from now on; [`Refusal::bad_request`] where it cannot be understood.
     fn set_log(&self, filter: &str) -> Result<LogFilter, Refusal>;
+    /// What a file would do in the place of the configuration's.
+    fn plan(&self, proposal: Proposal) -> impl Future<Output = Result<Plan, Refusal>> + Send;
+    /// Applies it. [`Refusal::conflict`] while another change waits to be confirmed.
+    fn apply(
+        &self,
+        proposal: Proposal,
+        terms: Terms,
+    ) -> impl Future<Output = Result<Applied, Refusal>> + Send;
+    /// Keeps what waits to be confirmed, or (`dry`) only says which files will have to be written;
+    /// [`Refusal::conflict`] where nothing waits.
+    fn confirm(&self, dry: bool) -> impl Future<Output = Result<Applied, Refusal>> + Send;
+    /// Goes back to what was before what waits to be confirmed, or in force before, or to `query.to`, or (`query.dry`) only says what that would do;
+    /// [`Refusal::not_found`] where there is no such configuration.
+    fn rollback(&self, query: ChangeQuery)
+    -> impl Future<Output = Result<Applied, Refusal>> + Send;
+    /// The configurations that were in force, the newest first.
+    fn generations(&self) -> Vec<Generation>;
     /// Reads the configuration again.
     fn reload(&self) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
     /// Whether the node does its job.
@@ -223,6 +242,8 @@ fn routes<B: Backend>(
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
         .route("/v1/events", get(events::stream::<B>))
+        .merge(change::routes(may_change))
+        .merge(steer::routes(may_change))
         .route("/v1/doctor", doctor::route::<B>(may_change))
         .route("/v1/pods", get(pods::<B>))
         .route("/v1/policies", get(policies::<B>))
@@ -330,18 +351,22 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nodes,mesh,\
-         memory,fib,events,why,doctor,pods,policies,policy/test,log,reload}, /livez, /readyz and \
-         /metrics",
+         memory,fib,events,why,doctor,pods,policies,policy/test,log,reload,plan,apply,confirm,\
+         rollback,generations}, /livez, /readyz and /metrics",
     ))
 }
 
 async fn wrong_method(uri: Uri) -> Refusal {
     let path = uri.path();
-    let steers = path == "/v1/reload"
+    let changes = ["/v1/reload", "/v1/plan", "/v1/apply", "/v1/confirm", "/v1/rollback"];
+    let steers = changes.contains(&path)
         || path.starts_with("/v1/fib/")
-        || ["/down", "/up", "/refresh", "/drain", "/undrain", "/add", "/delete"]
-            .iter()
-            .any(|verb| path.ends_with(verb));
+        || [
+            "/down", "/up", "/clear", "/refresh", "/resend", "/drain", "/undrain", "/add",
+            "/delete",
+        ]
+        .iter()
+        .any(|verb| path.ends_with(verb));
     let hint = if steers { "use POST" } else { "use GET" };
     Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,

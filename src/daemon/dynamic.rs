@@ -18,7 +18,7 @@ pub const LINGER: Duration = Duration::from_secs(20);
 pub const REVIEW: Duration = Duration::from_secs(5);
 
 /// Those that called.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Dynamic {
     by_key: BTreeMap<PeerKey, Asn>,
     /// Who was refused and why, as far as that was said.

@@ -27,6 +27,12 @@ impl Endpoint {
         Endpoint { port: plan.port, transport: plan.transport.clone() }
     }
 
+    /// Whether a session over this one ends for the other: the kernel gives a connection no other
+    /// key, nor hears it by other rules, once it stands.
+    pub fn is_left_for(&self, other: &Endpoint) -> bool {
+        self.transport != other.transport
+    }
+
     /// Opens a connection to the neighbour of `config`, from its local address if it has one.
     /// What is to be known is taken along: the future outlives settings.
     pub fn dial(

@@ -1,13 +1,18 @@
-//! Where the log goes: standard error, for people or as JSON lines. The supervisor of the
-//! process (systemd, a container runtime) keeps it and adds the time where it wants one.
+//! Where the log goes: standard error, for people or as JSON lines, or systemd's journal with
+//! fields and priorities. The supervisor of the process (systemd, a container runtime) keeps it and
+//! adds the time where it wants one. What is said again and again is counted ([`repeats`]).
 //!
 //! What is logged can be changed while the daemon runs ([`Log::set`]), until its restart.
 
-use std::fmt;
+mod repeats;
+
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use tracing_subscriber::{EnvFilter, reload};
+use repeats::Repeats;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 /// How lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -16,6 +21,23 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// To systemd's journal, by its own protocol: fields stay fields (PEER=, ADDRESS=), levels are
+    /// priorities.
+    Journal,
+}
+
+impl Format {
+    /// What fits standard error: the journal where that is what it leads to.
+    pub fn fitting() -> Format {
+        // systemd says so: the device and inode of what it gave us.
+        let journal = std::env::var("JOURNAL_STREAM").ok();
+        let journal = journal.as_deref().and_then(|stream| stream.split_once(':'));
+        let error = rustix::fs::fstat(std::io::stderr()).ok();
+        let leads_there = journal.zip(error).is_some_and(|((device, inode), error)| {
+            (device.parse(), inode.parse()) == (Ok(error.st_dev), Ok(error.st_ino))
+        });
+        if leads_there { Format::Journal } else { Format::Text }
+    }
 }
 
 /// The running log's filter.
@@ -38,8 +60,8 @@ impl<S: 'static> Filtered for reload::Handle<EnvFilter, S> {
     }
 }
 
-impl fmt::Debug for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Log").field(&self.filter()).finish()
     }
 }
@@ -60,25 +82,34 @@ impl Log {
     }
 }
 
-/// Starts logging.
+/// Starts logging; without a format, in the one that fits.
 ///
 /// # Errors
-/// A filter that cannot be understood, with the words of the parser.
-pub fn start(format: Format, filter: &str) -> Result<Log, String> {
+/// A filter that cannot be understood, with the words of the parser; no journal where there is to be
+/// one.
+pub fn start(format: Option<Format>, filter: &str) -> Result<Log, String> {
     let filter = parse(filter).map_err(|error| format!("--log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let (log, started): (Arc<dyn Filtered>, _) = match format {
-        Format::Text => {
-            let log = log.with_ansi(std::io::stderr().is_terminal()).with_target(false);
-            let log = log.with_filter_reloading();
-            (Arc::new(log.reload_handle()), log.try_init())
-        }
-        Format::Json => {
-            let log = log.json().flatten_event(true).with_filter_reloading();
-            (Arc::new(log.reload_handle()), log.try_init())
-        }
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Repeats::default());
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let text = || {
+        let colour = std::io::stderr().is_terminal();
+        fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false)
     };
-    started.map(|()| Log(log)).map_err(|error| error.to_string())
+    let started = match format.unwrap_or_else(Format::fitting) {
+        Format::Text => registry.with(text()).try_init(),
+        Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        Format::Journal => match tracing_journald::layer() {
+            Ok(journal) => {
+                let journal = journal.with_field_prefix(None);
+                registry.with(journal.with_syslog_identifier("starlingd".to_owned())).try_init()
+            }
+            Err(error) if format.is_some() => return Err(format!("no journal: {error}")),
+            // What it leads to takes lines as well.
+            Err(_) => registry.with(text()).try_init(),
+        },
+    };
+    started.map(|()| Log(Arc::new(handle))).map_err(|error| error.to_string())
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, String> {

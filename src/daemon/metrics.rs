@@ -81,6 +81,12 @@ struct ByReason {
     subject: String,
 }
 
+/// SHA-256 of the configuration's files, one after the other.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Files {
+    digest: String,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Build {
     version: String,
@@ -114,6 +120,13 @@ impl Scrape {
             "config_generation",
             "The configuration in force: 1 at the start, one more at every successful reload",
             gauge(self.summary.generation),
+        );
+        let config = Files { digest: self.summary.digest.clone() };
+        registry.register("config", "The configuration in force", Info::new(config));
+        registry.register(
+            "config_unconfirmed",
+            "1 while the configuration in force is undone unless it is confirmed",
+            gauge(u64::from(self.summary.confirm_s.is_some())),
         );
         registry.register(
             "ready",

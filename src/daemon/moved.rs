@@ -12,12 +12,12 @@ use starling_bgp::types::Time;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
 
 /// The former neighbours.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Moved {
     former: BTreeMap<PeerKey, Former>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Former {
     /// What it is called in the configuration.
     name: String,

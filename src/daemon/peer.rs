@@ -67,6 +67,8 @@ pub enum Command {
     Up,
     /// The operator wants its routes again.
     Refresh,
+    /// End the session and begin it again.
+    Clear,
     /// Say this to the neighbour, which shall forget us, then end the task.
     Retire(Notification),
     /// The daemon stops and shall be back: say what does not cost our routes, then end the task.
@@ -241,6 +243,11 @@ impl Pump {
                 self.handle(PeerIn::Start, out);
             }
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
+            Command::Clear => {
+                self.handle(PeerIn::Leave(Notification::CEASE_RESET), out);
+                self.carry_out(out);
+                self.start(out);
+            }
             Command::Configure(config, endpoint) => self.configure(config, endpoint, out),
             Command::Way(way) => self.way_is(way, out),
             // One answer is enough.
@@ -268,11 +275,10 @@ impl Pump {
         }
     }
 
-    /// The kernel gives a connection no other key, nor hears it by other rules, once it stands: a
-    /// new transport takes a new session. What OPEN says may be the same as before, so the actor
+    /// A new transport takes a new session. What OPEN says may be the same as before, so the actor
     /// does not see it by itself.
     fn configure(&mut self, config: Box<PeerConfig>, endpoint: Endpoint, out: &mut Vec<PeerOut>) {
-        let anew = endpoint.transport != self.endpoint.transport;
+        let anew = self.endpoint.is_left_for(&endpoint);
         if anew {
             self.handle(PeerIn::Leave(Notification::CEASE_CONFIG_CHANGE), out);
             self.carry_out(out);

@@ -1,7 +1,11 @@
 //! The supervisor: starts everything in its order, applies configurations, ends it.
 //!
 //! It owns the running configuration and its generation number. Whoever wants to see them reads
-//! the published [`Roster`]; whoever wants them changed sends a [`Request`].
+//! the published [`Roster`]; whoever wants them changed sends a [`Request`]. `reload` reads files
+//! again, `change` makes changes with a way back.
+
+mod change;
+mod reload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +36,8 @@ use super::roster::{Request, Roster};
 use super::view::{Actors, View};
 use super::watch::ConfigWatch;
 use super::{Options, fib, identity, privilege, watchdog};
-use crate::api::ReloadResult;
+use change::Trial;
+use reload::Loaded;
 
 /// How long the start waits for the kernel's table …
 const LOOK: Duration = Duration::from_secs(2);
@@ -46,7 +51,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub async fn run(options: Options) -> Result<(), String> {
     let clock = Clock::start();
     let host = identity::host().await.map_err(|error| error.to_string())?;
-    let (config, plan) = load(&options, &host).map_err(|errors| errors.join("\n"))?;
+    let Loaded { config, plan } =
+        reload::load(&options, &host).map_err(|errors| errors.join("\n"))?;
     tracing::info!(
         node = %plan.name, asn = %plan.asn, router_id = %plan.router_id,
         peers = plan.peers.len(), "starlingd {} starts", env!("CARGO_PKG_VERSION")
@@ -91,6 +97,9 @@ pub async fn run(options: Options) -> Result<(), String> {
         plan: Arc::clone(&plan),
         file: options.config.clone(),
         generation: 0,
+        digest: config.texts.digest(),
+        generations: Arc::default(),
+        unconfirmed: None,
         since: clock.now(),
         peers: Vec::new(),
         rejected: None,
@@ -98,6 +107,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut supervisor = Supervisor {
         options,
         clock,
+        on_disk: Some(Arc::clone(&config)),
+        trial: None,
         config,
         callers: callers.clone(),
         neighbours,
@@ -111,7 +122,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         roster: watch::Sender::new(roster),
         forwarding,
     };
-    supervisor.apply(plan).await;
+    supervisor.apply(plan, "the start", Vec::new()).await;
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
     let actors = Actors { rib, fib, bfd, broadcast: broadcast.clone() };
@@ -129,6 +140,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut review = tokio::time::interval(REVIEW);
     review.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        let due = supervisor.trial.as_ref().map(|trial| trial.until);
         tokio::select! {
             Some(call) = called.recv() => supervisor.answer(call).await,
             Some(news) = to_sessions.recv() => {
@@ -138,16 +150,9 @@ pub async fn run(options: Options) -> Result<(), String> {
             _ = review.tick(), if !supervisor.dynamic.is_empty() || !supervisor.moved.is_empty() => {
                 supervisor.review(LINGER).await;
             }
-            // Whoever asked may have hung up; what was asked is done all the same.
-            Some(request) = inbox.recv() => match request {
-                Request::Reload(answer) => {
-                    let _ = answer.send(supervisor.reload("bgpctl reload").await);
-                }
-                Request::Alive(answer) => {
-                    let _ = answer.send(());
-                }
-            },
-            _ = hangup.recv() => { supervisor.reload("SIGHUP").await; }
+            Some(request) = inbox.recv() => supervisor.serve(request).await,
+            () = clock.sleep_until(due) => supervisor.expire().await,
+            _ = hangup.recv() => supervisor.hung_up().await,
             Some(()) = changes.recv() => supervisor.changed().await,
             Ok(error) = &mut lost_kernel => return Err(error),
             _ = terminate.recv() => break,
@@ -172,7 +177,12 @@ pub async fn run(options: Options) -> Result<(), String> {
 struct Supervisor {
     options: Options,
     clock: Clock,
+    /// In force.
     config: Arc<Config>,
+    /// What the files said when they were read or written last; `None`: never anything.
+    on_disk: Option<Arc<Config>>,
+    /// What waits to be confirmed.
+    trial: Option<Trial>,
     callers: Callers,
     neighbours: Neighbours,
     dynamic: Dynamic,
@@ -188,53 +198,24 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// The files' folders had changes: reload if the contents differ.
-    async fn changed(&mut self) {
-        if Config::load(&self.options.config).is_ok_and(|config| config == *self.config) {
-            return;
+    /// What an operator wants. Whoever asked may have hung up; it is done all the same.
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Alive(answer) => drop(answer.send(())),
+            Request::Reload(answer) => drop(answer.send(self.asked().await)),
+            Request::Plan(proposal, answer) => self.plan(proposal, answer).await,
+            Request::Apply(proposal, terms, answer) => {
+                drop(answer.send(self.make(proposal, terms).await));
+            }
+            Request::Confirm { dry, answer } => drop(answer.send(self.confirm(dry).await)),
+            Request::RollBack { query, answer } => {
+                drop(answer.send(self.roll_back(&query).await));
+            }
         }
-        self.reload("the file changed").await;
     }
 
-    async fn reload(&mut self, why: &str) -> ReloadResult {
-        notify(&[sd_notify::NotifyState::Reloading]);
-        let result = self.try_reload(why).await;
-        notify(&[sd_notify::NotifyState::Ready]);
-        result
-    }
-
-    async fn try_reload(&mut self, why: &str) -> ReloadResult {
-        let host = match identity::host().await {
-            Ok(host) => host,
-            Err(error) => return self.reject(why, vec![error.to_string()]),
-        };
-        let (config, mut plan) = match load(&self.options, &host) {
-            Ok(loaded) => loaded,
-            Err(errors) => return self.reject(why, errors),
-        };
-        plan.keep_policies(&self.roster.borrow().plan);
-        let changes = starling_config::diff(&self.roster.borrow().plan, &plan);
-        let changes = if changes.is_empty() { Vec::new() } else { lines(&changes) };
-        self.config = Arc::new(config);
-        self.apply(Arc::new(plan)).await;
-        let generation = self.roster.borrow().generation;
-        tracing::info!(generation, changes = changes.len(), "reloaded ({why})");
-        for change in &changes {
-            tracing::info!("  {change}");
-        }
-        ReloadResult { ok: true, generation, changes, errors: Vec::new() }
-    }
-
-    fn reject(&mut self, why: &str, errors: Vec<String>) -> ReloadResult {
-        let text = errors.join("\n");
-        tracing::error!("configuration rejected ({why}), the running one stays:\n{text}");
-        self.roster.send_modify(|roster| roster.rejected = Some(text));
-        let generation = self.roster.borrow().generation;
-        ReloadResult { ok: false, generation, changes: Vec::new(), errors }
-    }
-
-    /// Makes `plan` the running one.
-    async fn apply(&mut self, plan: Arc<NodePlan>) {
+    /// Makes `plan` the running one, on the wish of `source`.
+    async fn apply(&mut self, plan: Arc<NodePlan>, source: &str, changes: Vec<String>) {
         self.dynamic.review(&plan);
         self.moved.review(self.clock.now(), &self.roster.borrow().plan, &plan);
         self.keyring.apply(&plan);
@@ -243,22 +224,14 @@ impl Supervisor {
             let config = &self.config;
             watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
         }
-        self.roster.send_modify(|roster| {
-            roster.config = Arc::clone(&self.config);
-            roster.plan = plan;
-            roster.generation += 1;
-            roster.since = self.clock.now();
-            roster.rejected = None;
-        });
+        self.count(plan, source, changes);
     }
 
     /// Tells the actors what is the plan, with the neighbours that called or moved. The kernel's side
     /// first: a route must never be programmed by the old pools once a session runs by the new
     /// ones.
     async fn enact(&mut self, plan: &NodePlan) {
-        let mut plan = plan.with(self.dynamic.iter());
-        self.moved.join(&mut plan);
-        let plan = Arc::new(plan);
+        let plan = Arc::new(change::whole(plan, &self.dynamic, &self.moved));
         self.neighbours.prepare(&plan);
         let neighbours = &self.neighbours;
         let rib = plan.rib_config(|peer| neighbours.id(&peer.key()));
@@ -357,27 +330,6 @@ impl Supervisor {
             self.enact(&plan).await;
         }
     }
-}
-
-/// Reads the configuration and says what this node does by it.
-fn load(options: &Options, host: &identity::Host) -> Result<(Config, NodePlan), Vec<String>> {
-    let config = Config::load(&options.config)
-        .map_err(|errors| errors.errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
-    let identity = host.identity(options.node.clone());
-    let plan = match config.node(&identity) {
-        Ok(node) => config.plan(node),
-        Err(error) => return Err(vec![error.to_string()]),
-    };
-    Ok((config, plan))
-}
-
-/// A text's lines, without empty ones.
-fn lines(text: &impl ToString) -> Vec<String> {
-    let text = text.to_string();
-    text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
 }
 
 /// Tells systemd, where it listens; elsewhere this does nothing.

@@ -1,13 +1,15 @@
 //! A daemon in memory: says what [`crate::sample`] holds, misbehaves on request.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ipnet::IpNet;
 use starling::api::{
-    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
-    MeshRow, Neighbor, Network, Node, PeerSummary, Pod, Policy, PolicyQuery, PolicyTest, Ready,
-    ReloadResult, Route, RouteQuery, SentState, Steer, Summary, Why, WhyQuery, Wish,
+    ApiError, Applied, BfdSession, ChangeQuery, ConfigFile, Diagnosis, EventQuery, FibAudit,
+    FibCoupling, FibEntry, Generation, LogFilter, MeshRow, Neighbor, Network, Node, PeerSummary,
+    Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery,
+    SentState, Steer, Summary, Terms, Why, WhyQuery, Wish,
 };
 use starling::daemon::broadcast::Broadcast;
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
@@ -35,12 +37,27 @@ pub(crate) struct Behaviour {
     pub(crate) added: Mutex<Vec<IpNet>>,
     /// Routes of before the start are still there.
     pub(crate) recovering: AtomicBool,
+    /// Where the configuration is.
+    pub(crate) file: Mutex<Option<PathBuf>>,
+    /// How long what was applied may wait to be confirmed.
+    pub(crate) unconfirmed: Mutex<Option<u64>>,
     /// What is logged.
     pub(crate) logged: Mutex<String>,
     /// What happens.
     pub(crate) broadcast: Broadcast,
     /// An actor is stuck.
     pub(crate) stuck: AtomicBool,
+}
+
+impl Memory {
+    /// The configuration's file is to say this.
+    fn with_file(&self, applied: Applied) -> Applied {
+        let file = |path| ConfigFile { path, text: "as it was".to_owned() };
+        Applied {
+            files: self.0.file.lock().unwrap().clone().map(file).into_iter().collect(),
+            ..applied
+        }
+    }
 }
 
 impl Backend for Memory {
@@ -58,7 +75,10 @@ impl Backend for Memory {
 
     async fn summary(&self) -> Result<Summary, Refusal> {
         let recovering = self.0.recovering.load(Ordering::SeqCst);
-        Ok(Summary { recovering, ..sample::summary() })
+        let summary = sample::summary();
+        let file = self.0.file.lock().unwrap().clone();
+        let config_file = file.unwrap_or(summary.config_file);
+        Ok(Summary { recovering, config_file, ..summary })
     }
 
     async fn bfd(&self) -> Result<Vec<BfdSession>, Refusal> {
@@ -87,7 +107,7 @@ impl Backend for Memory {
             Steer::Drain { on } => return Ok(Neighbor { draining: on, ..neighbor }),
             Steer::Down { reason } => (true, Some(format!("held down: {reason}"))),
             Steer::Up => (false, None),
-            Steer::Refresh => return Ok(neighbor),
+            Steer::Refresh | Steer::Resend | Steer::Clear => return Ok(neighbor),
         };
         Ok(Neighbor { held, summary: PeerSummary { reason, ..neighbor.summary }, ..neighbor })
     }
@@ -226,6 +246,36 @@ impl Backend for Memory {
         }
         filter.clone_into(&mut self.0.logged.lock().unwrap());
         Ok(Backend::log(self))
+    }
+
+    async fn plan(&self, proposal: Proposal) -> Result<Plan, Refusal> {
+        Ok(sample::plan(&proposal.text))
+    }
+
+    async fn apply(&self, proposal: Proposal, terms: Terms) -> Result<Applied, Refusal> {
+        let applied = sample::applied(&proposal.text, terms);
+        *self.0.unconfirmed.lock().unwrap() = applied.confirm_s;
+        Ok(applied)
+    }
+
+    async fn confirm(&self, dry: bool) -> Result<Applied, Refusal> {
+        let mut unconfirmed = self.0.unconfirmed.lock().unwrap();
+        let waits = if dry { *unconfirmed } else { unconfirmed.take() };
+        match waits {
+            Some(_) => Ok(self.with_file(sample::applied("same", Terms::default()))),
+            None => Err(Refusal::conflict(ApiError::new("no change waits to be confirmed"))),
+        }
+    }
+
+    async fn rollback(&self, query: ChangeQuery) -> Result<Applied, Refusal> {
+        match query.to {
+            Some(99) => Err(Refusal::not_found(ApiError::new("there is no such configuration"))),
+            _ => Ok(self.with_file(sample::applied("", query.terms))),
+        }
+    }
+
+    fn generations(&self) -> Vec<Generation> {
+        sample::generations()
     }
 
     async fn reload(&self) -> Result<ReloadResult, Refusal> {

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use starling::api::{
-    Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Memory, MeshRow, Network, Pod, Policy,
-    PolicyTest, Route, Summary, Version, Wish,
+    Applied, Diagnosis, FibAudit, FibCoupling, FibEntry, Generation, Level, Memory, MeshRow,
+    Network, Plan, Pod, Policy, PolicyTest, Route, Summary, Terms, Version, Wish,
 };
 use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -112,6 +112,69 @@ async fn a_policy_is_tested_where_it_is_asked_for() {
         let (code, ..) = run(&daemon.socket, line).await;
         assert_eq!(code, 2, "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_change_is_planned_made_confirmed_and_undone() {
+    let daemon = Daemon::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (new, same, bad) = (file("new", "other"), file("same", "same"), file("bad", "bad"));
+    // As diff(1): 0 the same, another code for a difference, a third for trouble.
+    let (code, out, err) = run(&daemon.socket, &format!("plan {new}")).await;
+    assert_eq!((code, err.as_str()), (4, ""), "{out}");
+    let (code, out, _) = run(&daemon.socket, &format!("plan {new} --json")).await;
+    assert_eq!((code, serde_json::from_str::<Plan>(&out).unwrap()), (4, sample::plan("other")));
+    let (code, out, _) = run(&daemon.socket, &format!("plan {same}")).await;
+    assert!(code == 0 && out.starts_with("nothing would change"), "{code} {out}");
+    let (code, out, _) = run(&daemon.socket, &format!("plan {bad}")).await;
+    assert!(code == 1 && out.contains("= expected: \"always\""), "{code} {out}");
+    let (code, _, err) = run(&daemon.socket, "plan /nowhere/at/all").await;
+    assert!(code == 1 && err.contains("cannot read /nowhere/at/all"), "{code} {err}");
+
+    let config = folder.path().join("cluster.toml");
+    let says = || std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, "before").unwrap();
+    *daemon.backend.0.file.lock().unwrap() = Some(config.clone());
+    let (code, out, err) = run(&daemon.socket, &format!("apply {new} --confirm 1m30s")).await;
+    assert_eq!((code, err.as_str(), says().as_str()), (0, "", "before"));
+    assert!(out.contains("it is undone in 1m30s unless"), "{out}");
+    let (code, out, _) = run(&daemon.socket, "confirm").await;
+    assert_eq!((code, says().as_str()), (0, "as it was"));
+    assert!(out.contains(&format!("written to {}", config.display())), "{out}");
+    let (code, _, err) = run(&daemon.socket, "confirm").await;
+    assert!(code == 1 && err.contains("no change waits"), "{err}");
+    let (code, out, _) = run(&daemon.socket, &format!("apply {new} --runtime -j")).await;
+    let terms = Terms { runtime: true, confirm_s: None };
+    let applied: Applied = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, applied), (0, sample::applied("other", terms)));
+    assert_eq!(says(), "as it was");
+    let (code, ..) = run(&daemon.socket, &format!("apply {new}")).await;
+    assert_eq!((code, says().as_str()), (0, "other"));
+    let (code, out, _) = run(&daemon.socket, &format!("apply {bad}")).await;
+    assert!(code == 1 && out.contains("3 stays in force"), "{out}");
+    assert_eq!(says(), "other");
+    assert_eq!(run(&daemon.socket, &format!("apply {new} --confirm soon")).await.0, 2);
+
+    let (code, ..) = run(&daemon.socket, "rollback 2").await;
+    assert_eq!((code, says().as_str()), (0, "as it was"));
+    assert_eq!(run(&daemon.socket, "rollback 99").await.0, 1);
+    let (code, out, _) = run(&daemon.socket, "show generations --json").await;
+    let all: Vec<Generation> = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, all), (0, sample::generations()));
+
+    // A ConfigMap, as a kubelet mounts it: nothing is asked of the daemon.
+    let data = folder.path().join("..data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::rename(&config, data.join("cluster.toml")).unwrap();
+    std::os::unix::fs::symlink("..data/cluster.toml", &config).unwrap();
+    let (code, out, err) = run(&daemon.socket, &format!("apply {new}")).await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("ConfigMap") && err.contains("--runtime"), "{err}");
 }
 
 #[tokio::test]

@@ -115,6 +115,12 @@ async fn a_refusal_says_why_in_json() {
         ("GET", "/v1/routes?prefix=10.0.0.0/8&address=10.0.0.1", 400, "exclude each other"),
         ("GET", "/v1/routes?detail=perhaps", 400, "perhaps"),
         ("GET", "/v1/fib?prefix=10.0.0.0/8", 400, "takes no query"),
+        ("POST", "/v1/plan?nam=x", 400, "`nam` is not known"),
+        ("POST", "/v1/apply?confirm_s=0", 400, "confirm_s=0 makes no sense"),
+        ("POST", "/v1/rollback?to=first", 400, "to=first makes no sense"),
+        ("POST", "/v1/rollback?to=99", 404, "no such configuration"),
+        ("POST", "/v1/confirm", 409, "no change waits"),
+        ("GET", "/v1/plan", 405, "does not take this method"),
         ("POST", "/v1/networks/add", 400, "no network is named"),
         ("POST", "/v1/networks/add?prefix=10.50.0.0", 400, "no length"),
         ("POST", "/v1/networks/add?prefix=10.50.0.1/16", 400, "bits set"),
@@ -210,7 +216,7 @@ async fn tcp_reads_and_never_writes() {
     assert_eq!(ask("GET", "/v1/networks").await.0, 200);
     assert_eq!(ask("GET", "/v1/log").await.0, 200);
     let networks = "/v1/networks/add?prefix=10.50.0.0/16";
-    let steered = ["down", "up", "refresh", "drain", "undrain"];
+    let steered = ["down", "up", "clear", "refresh", "resend", "drain", "undrain"];
     let steered = steered.map(|verb| format!("/v1/neighbors/gw0/{verb}"));
     let others = [
         "/v1/reload",

@@ -3,10 +3,11 @@
 //! A change of looks shows as a changed file: `cargo insta review`, or read the diff.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use starling::api::{
     ApiError, Diagnosis, FibAudit, FibCoupling, FibEntry, Level, Memory, ReloadResult, Route,
-    Version,
+    Terms, Version,
 };
 use starling::ctl::render::{self, Listing, Page};
 use starling_fib::types::Coupling;
@@ -46,6 +47,32 @@ pub(crate) fn looks(name: &str, render: impl Fn(&Page, &mut Vec<u8>) -> io::Resu
 #[test]
 fn summary() {
     looks("summary", |page, out| render::summary(page, &sample::summary(), out));
+}
+
+#[test]
+fn plans() {
+    looks("plan", |page, out| {
+        for text in ["other", "same", "bad"] {
+            render::plan(page, &sample::plan(text), out)?;
+            writeln!(out, "--")?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn changes() {
+    looks("applied", |page, out| {
+        let waits = Terms { confirm_s: Some(60), runtime: false };
+        for (text, terms) in [("other", waits), ("same", Terms::default()), ("bad", waits)] {
+            let written = [Path::new("/etc/starling/cluster.toml")];
+            let written = if text == "same" { &written[..] } else { &[] };
+            render::applied(page, &sample::applied(text, terms), written, out)?;
+            writeln!(out, "--")?;
+        }
+        Ok(())
+    });
+    looks("generations", |page, out| render::generations(page, &sample::generations(), out));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod bfd;
 mod birdc;
+mod change;
 mod disease;
 mod doctor;
 mod equal;

@@ -149,7 +149,15 @@ impl Network {
     /// `bgpctl …` asking the daemon of `server1`.
     pub fn bgpctl(&self, command: &Command<'_>) -> Result<Output> {
         let server1 = self.daemons.first().context("server1")?;
-        binaries().bgpctl(server1.socket(), &command.words)
+        // A file of the reader's own: what runs, with another metric.
+        let next = self.shown.join("next.toml").display().to_string();
+        let running = std::fs::read_to_string(&self.config)?;
+        std::fs::write(&next, format!("{running}\n[kernel]\nmetric = 1024\n"))?;
+        let word =
+            |word: &&str| if *word == "next.toml" { next.clone() } else { (*word).to_owned() };
+        let words: Vec<String> = command.words.iter().map(word).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        binaries().bgpctl(server1.socket(), &words)
     }
 
     /// `bgpctl …` of a kind that goes on until Ctrl-C, which comes once it has said something.

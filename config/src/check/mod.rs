@@ -24,6 +24,7 @@ use crate::model::Config;
 use crate::policy::{Names, names};
 use crate::raw::Raw;
 use crate::source::{At, Problems};
+use crate::texts::Texts;
 
 /// Checks what was read. `root` is the number of the first file. What is wrong is noted in
 /// `problems`; if an error is, the result is not to be used.
@@ -108,6 +109,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         bfd: bfd::mesh(raw, problems),
         reflectors,
         warnings: Vec::new(),
+        texts: Texts::default(),
         files: Vec::new(),
         folders: Vec::new(),
     }

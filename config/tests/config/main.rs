@@ -14,6 +14,7 @@ mod property;
 mod reload;
 mod routing;
 mod session;
+mod texts;
 mod transport;
 
 use starling_config::{Config, Errors};

@@ -102,6 +102,16 @@ impl Draft {
         out
     }
 
+    /// How many routes the kernel is to have.
+    pub fn len(&self) -> usize {
+        self.fib.wants.iter().filter(|(prefix, _)| self.route(*prefix).is_some()).count()
+    }
+
+    /// Whether it is to have none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What is not as it was in `before`, in order of prefixes.
     pub fn shifts<'a>(&'a self, before: &'a Draft) -> impl Iterator<Item = Shift> + 'a {
         let gone = before.fib.wants.iter().map(|(prefix, _)| prefix);

@@ -29,6 +29,7 @@ fn every_unambiguous_prefix_is_the_command() {
         ("bfd", 1, Show::Bfd),
         ("mesh", 3, Show::Mesh),
         ("memory", 3, Show::Memory),
+        ("generations", 1, Show::Generations),
     ] {
         for n in shortest..=full.len() {
             for show in ["s", "sh", "sho", "show"] {
@@ -41,8 +42,9 @@ fn every_unambiguous_prefix_is_the_command() {
             }
         }
     }
-    assert_eq!(command("r"), Command::Reload);
+    assert_eq!(command("re"), Command::Reload);
     assert_eq!(command("rel"), Command::Reload);
+    assert_eq!(command("c"), Command::Change(Change::Confirm));
     assert_eq!(command("v"), Command::Version);
 }
 

@@ -26,6 +26,8 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
     } else {
         writeln!(out, "{BAD}not ready{BAD:#}")?;
     }
+    let (digest, since) = (clean(&summary.digest), age(summary.reloaded_s));
+    writeln!(out, "  {FAINT}its files are {digest:.12}, in force for {since}{FAINT:#}")?;
     for reason in &summary.ready.reasons {
         let style = if summary.ready.ready { WARN } else { BAD };
         let text = format!("{}: {}", clean(&reason.subject), clean(&reason.text));

@@ -1,12 +1,14 @@
-//! What the operator does to a neighbour: in flows `POST /v1/neighbors/NAME/{down,up,refresh,drain,
-//! undrain}`, out flows the neighbour as it is then.
+//! What the operator does to a neighbour: in flows `POST /v1/neighbors/NAME/{down,up,clear,refresh,
+//! resend,drain,undrain}`, out flows the neighbour as it is then.
 
+use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::post;
 
-use super::{ANSWER, Backend, NoQuery, Refusal, in_time, json};
+use super::{ANSWER, Backend, NoQuery, Refusal, in_time, json, only_on_the_unix_socket};
 use crate::api::{ApiError, Steer};
 
 /// Ends the session, with `reason` for the neighbour, until it is let up again.
@@ -64,6 +66,35 @@ pub(super) async fn refresh<B: Backend>(
     _: NoQuery,
 ) -> Result<Response, Refusal> {
     steer(&backend, name, Steer::Refresh).await
+}
+
+/// `…/clear` and `…/resend`; where nothing may be changed, the refusals.
+pub(super) fn routes<B: Backend>(may_change: bool) -> Router<B> {
+    let verbs = [
+        ("/v1/neighbors/{name}/clear", post(clear::<B>)),
+        ("/v1/neighbors/{name}/resend", post(resend::<B>)),
+    ];
+    verbs.into_iter().fold(Router::new(), |router, (path, handler)| {
+        router.route(path, if may_change { handler } else { post(only_on_the_unix_socket) })
+    })
+}
+
+/// Ends the session and begins it again.
+async fn clear<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    steer(&backend, name, Steer::Clear).await
+}
+
+/// Sends it our routes again.
+async fn resend<B: Backend>(
+    State(backend): State<B>,
+    name: Result<Path<String>, PathRejection>,
+    _: NoQuery,
+) -> Result<Response, Refusal> {
+    steer(&backend, name, Steer::Resend).await
 }
 
 async fn steer<B: Backend>(

@@ -64,6 +64,9 @@ fn every_series_is_there_and_labels_are_escaped() {
             uptime_s: 60,
             generation: 3,
             reloaded_s: 60,
+            digest: "5e2a9d1c".to_owned(),
+            config_file: "/etc/starling/cluster.toml".into(),
+            confirm_s: Some(48),
             recovering: false,
             resident: None,
             ready: Ready {
@@ -103,6 +106,8 @@ fn every_series_is_there_and_labels_are_escaped() {
         "starling_build_info{version=\"1.2.3\",commit=\"abc\"} 1",
         "starling_uptime_seconds 60",
         "starling_config_generation 3",
+        "starling_config_info{digest=\"5e2a9d1c\"} 1",
+        "starling_config_unconfirmed 1",
         "starling_ready 0",
         "starling_trouble{code=\"no_ipip\",subject=\"tunl0\"} 1",
         "starling_sessions{state=\"Established\"} 1",

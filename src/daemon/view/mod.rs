@@ -5,6 +5,7 @@
 //! small that routing does not notice; a slow reader slows its own answer alone.
 
 mod bfd;
+mod change;
 mod changes;
 mod doctor;
 mod events;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use starling_bgp::types::Time;
 use starling_fib::types::Coupling;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::bfd::BfdHandle;
 use super::broadcast::{Broadcast, Listener};
@@ -40,9 +41,10 @@ use super::metrics::{Pods, Scrape};
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
-    ApiError, BfdSession, Diagnosis, EventQuery, FibAudit, FibCoupling, FibEntry, LogFilter,
-    Memory, MeshRow, Neighbor, Network, Node, Pod, Policy, PolicyQuery, PolicyTest, RangeSummary,
-    Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Why, WhyQuery,
+    ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
+    FibEntry, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, Node, Plan, Pod, Policy,
+    PolicyQuery, PolicyTest, Proposal, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Terms, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -161,6 +163,9 @@ impl Backend for View {
             uptime_s: self.seconds_since(Time::ZERO),
             generation: roster.generation,
             reloaded_s: self.seconds_since(roster.since),
+            digest: roster.digest.to_string(),
+            config_file: std::path::absolute(&roster.file).unwrap_or_else(|_| roster.file.clone()),
+            confirm_s: roster.unconfirmed.map(|until| self.seconds_until(until)),
             recovering: self.fib.ask(|fib| fib.leftovers().next().is_some()).await.unwrap_or(false),
             resident: Some(crate::daemon::memory::resident()),
             ready: self.readiness(&roster, &peers).await?,
@@ -269,10 +274,28 @@ impl Backend for View {
         Ok(Backend::log(self))
     }
 
+    async fn plan(&self, proposal: Proposal) -> Result<Plan, Refusal> {
+        self.supervised(|answer| Request::Plan(proposal, answer)).await
+    }
+
+    async fn apply(&self, proposal: Proposal, terms: Terms) -> Result<Applied, Refusal> {
+        self.supervised(|answer| Request::Apply(proposal, terms, answer)).await
+    }
+
+    async fn confirm(&self, dry: bool) -> Result<Applied, Refusal> {
+        self.supervised(|answer| Request::Confirm { dry, answer }).await
+    }
+
+    async fn rollback(&self, query: ChangeQuery) -> Result<Applied, Refusal> {
+        self.supervised(|answer| Request::RollBack { query, answer }).await
+    }
+
+    fn generations(&self) -> Vec<Generation> {
+        self.all_generations()
+    }
+
     async fn reload(&self) -> Result<ReloadResult, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        self.supervisor.send(Request::Reload(answer)).await.map_err(|_| stopping())?;
-        answered.await.map_err(|_| stopping())
+        self.supervised(Request::Reload).await
     }
 
     async fn ready(&self) -> Result<Ready, Refusal> {

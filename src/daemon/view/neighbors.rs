@@ -71,6 +71,19 @@ impl View {
                 tracing::info!(peer = %plan.name, "let up by the operator");
                 Command::Up
             }
+            Steer::Clear => {
+                tracing::info!(peer = %plan.name, "made anew by the operator");
+                Command::Clear
+            }
+            Steer::Resend => {
+                up(&before)?;
+                tracing::info!(peer = %plan.name, "sent our routes again by the operator");
+                for family in Family::ALL {
+                    let again = RibIn::Refresh { peer: handle.id, family };
+                    self.rib.control.send(Control::In(again)).await.map_err(|_| stopping())?;
+                }
+                return self.neighbor(name).await;
+            }
             Steer::Refresh => {
                 refreshable(&before)?;
                 tracing::info!(peer = %plan.name, "asked for its routes again by the operator");
@@ -237,10 +250,17 @@ fn refreshable(neighbor: &Neighbor) -> Result<(), Refusal> {
             ApiError::new(format!("{name} does not offer route refresh (RFC 2918)"))
                 .hint("`bgpctl neighbor … down` and `… up` make the session anew"),
         )),
-        None => Err(Refusal::conflict(ApiError::new(format!(
-            "there is no session with {name}: its state is {}",
-            neighbor.summary.state
-        )))),
+        None => up(neighbor),
+    }
+}
+
+/// Whether there is a session at all.
+fn up(neighbor: &Neighbor) -> Result<(), Refusal> {
+    let (name, state) = (&neighbor.summary.name, neighbor.summary.state);
+    let words = || format!("there is no session with {name}: its state is {state}");
+    match neighbor.agreed {
+        Some(_) => Ok(()),
+        None => Err(Refusal::conflict(ApiError::new(words()))),
     }
 }
 

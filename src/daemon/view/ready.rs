@@ -78,6 +78,14 @@ impl View {
                 Reason { code: "rival".to_owned(), subject, text }
             },
         ));
+        reasons.extend(roster.unconfirmed.map(|until| Reason {
+            code: "unconfirmed".to_owned(),
+            subject: format!("generation {}", roster.generation),
+            text: format!(
+                "the configuration in force is undone in {} s, unless `bgpctl confirm` comes",
+                self.seconds_until(until)
+            ),
+        }));
         if let Some(rejected) = &roster.rejected {
             reasons.push(Reason {
                 code: "config_rejected".to_owned(),

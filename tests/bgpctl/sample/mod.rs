@@ -1,5 +1,6 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
+mod change;
 mod mesh;
 mod peers;
 mod policies;
@@ -11,6 +12,7 @@ use starling::api::{
 };
 use starling_fib::types::Coupling;
 
+pub(crate) use self::change::{applied, generations, plan};
 pub(crate) use self::mesh::{hundred, memory, mesh};
 pub(crate) use self::peers::{bfd, neighbors, summary};
 pub(crate) use self::policies::{policies, policy_tests};

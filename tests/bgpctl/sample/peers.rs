@@ -39,6 +39,9 @@ pub(crate) fn summary() -> Summary {
         uptime_s: 187_200,
         generation: 3,
         reloaded_s: 7_200,
+        digest: "5e2a9d1c0b7f43e6".repeat(4),
+        config_file: "/etc/starling/cluster.toml".into(),
+        confirm_s: None,
         recovering: false,
         resident: Some(12_582_912),
         ready: Ready {
