@@ -61,3 +61,7 @@ async fn round(
     ];
     answers.into_iter().find(|(_, answered)| !answered).map_or(Ok(()), |(who, _)| Err(who))
 }
+
+#[cfg(test)]
+#[path = "watchdog_tests.rs"]
+mod tests;

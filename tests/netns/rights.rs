@@ -192,10 +192,10 @@ fn the_watchdog_hears_of_it_while_everybody_answers() -> Result {
         count
     };
     ensure!(heard(Duration::from_secs(2), "WATCHDOG=1") >= 3, "it is not heard of");
-    // One of them hangs; all others go on, and yet nothing is heard.
+    // One thread hangs; all others go on, and yet nothing is heard. The supervisor has the first.
     let pid = daemon.proc().pid();
     for (name, words) in
-        [("rib", "the Rib has not answered"), ("fib", "the Fib has not"), ("bfd", "BFD has not")]
+        [("starlingd", "the supervisor has not answered"), ("bfd", "BFD has not answered")]
     {
         let hung = Hung::thread(pid, name)?;
         wait_for("words about it", SOON, || {

@@ -1,0 +1,69 @@
+//! Who does not answer is named. A Rib that runs, and stand-ins where the kernel or a whole daemon
+//! would be needed; tests/netns holds the threads of a real one.
+
+use starling_bgp::session::Forwarding;
+use starling_fib::Fib;
+use starling_fib::netlink::Command;
+use tokio::sync::watch;
+
+use super::*;
+use crate::daemon::bfd;
+use crate::daemon::broadcast::Broadcast;
+use crate::daemon::clock::Clock;
+use crate::daemon::fib::FibHandle;
+use crate::daemon::rib::{self, RibHandle};
+
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Answers every question until its handle is gone.
+fn fib() -> FibHandle {
+    let (commands, mut inbox) = mpsc::channel(4);
+    tokio::spawn(async move {
+        let fib = Fib::new();
+        while let Some(command) = inbox.recv().await {
+            if let Command::Query(look) = command {
+                look(&fib);
+            }
+        }
+    });
+    FibHandle { commands }
+}
+
+fn supervisor() -> mpsc::Sender<Request> {
+    let (requests, mut inbox) = mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Some(request) = inbox.recv().await {
+            if let Request::Alive(answer) = request {
+                answer.send(()).unwrap();
+            }
+        }
+    });
+    requests
+}
+
+fn actors() -> Actors {
+    let (clock, forwarding) = (Clock::start(), watch::Sender::new(Forwarding::default()));
+    let fib = fib();
+    let rib = rib::spawn(clock, fib.commands.clone(), forwarding, Broadcast::default());
+    let bfd = bfd::spawn(clock, rib.control.clone()).unwrap();
+    Actors { rib, fib, bfd, broadcast: Broadcast::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_answer_is_named() {
+    let (actors, supervisor) = (actors(), supervisor());
+    assert_eq!(round(&actors, &supervisor, PATIENCE).await, Ok(()));
+
+    // Inboxes that nobody reads.
+    let ((routes, _routes), (control, _control)) = (mpsc::channel(1), mpsc::channel(1));
+    let hung = Actors { rib: RibHandle { routes, control }, ..actors.clone() };
+    assert_eq!(round(&hung, &supervisor, PATIENCE).await, Err("the Rib"));
+
+    let (commands, _commands) = mpsc::channel(1);
+    let hung = Actors { fib: FibHandle { commands }, ..actors.clone() };
+    assert_eq!(round(&hung, &supervisor, PATIENCE).await, Err("the Fib"));
+
+    let (requests, _requests) = mpsc::channel(1);
+    assert_eq!(round(&actors, &requests, PATIENCE).await, Err("the supervisor"));
+    assert_eq!(round(&actors, &supervisor, PATIENCE).await, Ok(()));
+}
