@@ -5,7 +5,7 @@
 //!                (one a neighbour)      │ ▲                    │
 //!                frame, read, judge     │ └──── NexthopNews ◄──┘
 //!                (RFC 7606)             ▼
-//!  socket ◄─frames── pump ◄─pull── Group (one an update-group, inside the Rib's thread:
+//!  socket ◄─frames── pump ◄─pull── Group (one an update-group, inside the Rib's task:
 //!                                         Adj-RIB-Out in order of last change)
 //!
 //!  UDP ◄─Packet─► bfd::Session ──Loss──► Peer: the path is dead, long before the hold time says so

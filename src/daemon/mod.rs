@@ -1,7 +1,7 @@
 //! The daemon: actors, the pumps that move their messages, and the world they meet.
 //!
 //! ```text
-//!   listen ──connection──► peer (a task a neighbour) ──routes──► rib (a thread)
+//!   listen ──connection──► peer (a task a neighbour) ──routes──► rib (a task)
 //!   watch, SIGHUP ─┐            ▲   ▲                    │  ▲        │
 //!   control ───────┴► Supervisor┘   └──────frames────────┘  └─next   ▼ best routes
 //!     │ asks peers, rib, fib, bfd (a thread)                  hops── fib (a task) ──► kernel

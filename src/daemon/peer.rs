@@ -484,7 +484,7 @@ impl Pump {
                 }
             }
             Some(ToPeer::OverLimit { family, limit }) => self.over_limit(family, limit, out),
-            // The Rib's thread is gone: the daemon is stopping.
+            // The Rib's task is gone: the daemon is stopping.
             None => self.live = None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `bgpctl show routes` on a full table asks four thousand times, and each answer costs others,
 //! who put it into words, several times what it costs the Rib. So while routes come, answers take
-//! one part in [`SHARE`] of the thread's time; the first one, and all of them when nothing
+//! one part in [`SHARE`] of the Rib's time; the first one, and all of them when nothing
 //! has come for a moment, are given at once.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ const SHARE: u32 = 64;
 /// … but never more: whoever asks has a patience of seconds, and maybe others before it.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// Runs on the Rib's thread, so it must be short.
+/// Runs where the Rib does, so it must be short.
 pub type Question = Box<dyn FnOnce(&Rib) + Send>;
 
 /// Those that wait.

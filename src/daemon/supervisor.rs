@@ -236,7 +236,7 @@ impl Supervisor {
         let neighbours = &self.neighbours;
         let rib = plan.rib_config(|peer| neighbours.id(&peer.key()));
         self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
-        // A closed channel means that the Rib's thread has ended: the daemon is stopping.
+        // A closed channel means that the Rib's task has ended: the daemon is stopping.
         let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
         if self.roster.borrow().generation == 0 {
             self.look_for_a_predecessor().await;
