@@ -93,7 +93,11 @@ pub fn main(options: Options) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return check::fail(&format!("cannot start: {error}")),
     };
-    match runtime.block_on(supervisor::run(options)) {
+    let ended = runtime.block_on(supervisor::run(options));
+    // The Rib, or the kernel's side, may be in the middle of much, with timers of the runtime: it
+    // ends with the process, not with a runtime that is taken away from under it.
+    std::mem::forget(runtime);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => check::fail(&error),
     }

@@ -171,6 +171,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let closing = async { while services.join_next().await.is_some() {} };
     // Listeners accept for ever; the control sockets close by themselves.
     let _ = tokio::time::timeout(std::time::Duration::from_millis(200), closing).await;
+    services.shutdown().await;
     Ok(())
 }
 
