@@ -107,6 +107,7 @@ impl Peer {
             last_received: self.last_received,
             refused: self.refused.all(),
             idle_until: self.session.idle_until(),
+            timers: self.session.timers(),
         }
     }
 

@@ -81,7 +81,7 @@ pub use network::{Network, Wish};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,
     LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer,
-    Transport,
+    Timers, Transport,
 };
 pub use pod::Pod;
 pub use policy::{

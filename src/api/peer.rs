@@ -240,6 +240,9 @@ pub struct Neighbor {
     /// After an error of its own it is left alone for so long yet: neither called nor let in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_left_s: Option<u64>,
+    /// How long its timers run yet.
+    #[serde(default)]
+    pub timers: Timers,
     /// How often an Established session was lost.
     pub flaps: u64,
     /// Paths from it that are kept and not used: import rejects them, or they are over the limit.
@@ -453,6 +456,23 @@ impl From<session::Counters> for Counters {
             octets: c.octets,
         }
     }
+}
+
+/// Seconds until timers of a session end (RFC 4271 §10), rounded up; none: it does not run.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Timers {
+    /// It is called again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_retry_s: Option<u64>,
+    /// Without a word from it the session ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_s: Option<u64>,
+    /// It is told that we are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keepalive_s: Option<u64>,
+    /// If it takes nothing of what waits for it, the session ends (RFC 9687).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_hold_s: Option<u64>,
 }
 
 /// The last end of a session, or failed attempt.

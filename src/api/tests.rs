@@ -94,7 +94,7 @@ fn a_neighbour_is_one_flat_object() {
             "idle_hold_ms": 0, "idle_hold_max_ms": 0, "passive": false},
         "transport": {"port": 179, "authentication": {"kind": "md5"}, "ttl_security": 1,
             "multihop": null},
-        "filtered": 0, "over_limit": 0, "stale": 0, "limits": [],
+        "filtered": 0, "over_limit": 0, "stale": 0, "limits": [], "timers": {},
         "agreed": null, "offered": [], "offers": [], "held": false, "draining": false,
         "messages_received": Counters::default(), "messages_sent": Counters::default(),
         "last_received_s": null, "last_down": null, "flaps": 0,

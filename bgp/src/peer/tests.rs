@@ -21,7 +21,7 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::session::negotiate::offer;
-use crate::session::{DownReason, Forwarding, IdleHold, Offer, State};
+use crate::session::{DownReason, Forwarding, IdleHold, Offer, Running, State};
 use crate::types::{Asn, Families, PeerId, PeerKind};
 
 const MS: Duration = Duration::from_millis(1);

@@ -33,7 +33,7 @@ use super::journal::Journal;
 use super::negotiate::{Effect, becomes_another, effect};
 use super::restart::{Farewell, goodbye, retain};
 use super::timer::{Backoff, Jitter, Timer, Timers, send_hold};
-use super::{DownReason, Forwarding, PeerConfig, PeerEvent, State};
+use super::{DownReason, Forwarding, PeerConfig, PeerEvent, Running, State};
 use crate::bfd::Loss;
 use crate::msg::{PeerOut, Slot};
 use crate::types::{Family, Time};
@@ -132,6 +132,11 @@ impl Session {
     /// When the IdleHoldTimer runs out, if it runs.
     pub(crate) fn idle_until(&self) -> Option<Time> {
         self.timers.idle_hold()
+    }
+
+    /// The timers that run.
+    pub(crate) fn timers(&self) -> Running {
+        self.timers.running()
     }
 
     /// The Established session, if there is one.

@@ -347,6 +347,21 @@ pub struct PeerStatus {
     pub refused: Vec<Unusable>,
     /// Until then it is left alone, after an error; of one that is stopped, until it begins again.
     pub idle_until: Option<Time>,
+    /// The timers that run.
+    pub timers: Running,
+}
+
+/// When the timers of a session end (RFC 4271 §10); `None`: it does not run.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Running {
+    /// ConnectRetryTimer: it is called again.
+    pub connect_retry: Option<Time>,
+    /// HoldTimer: without a word from it the session ends.
+    pub hold: Option<Time>,
+    /// KeepaliveTimer: it is told that we are there.
+    pub keepalive: Option<Time>,
+    /// SendHoldTimer (RFC 9687): if it takes nothing of what waits, the session ends.
+    pub send_hold: Option<Time>,
 }
 
 /// Messages by kind.

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::Running;
 use crate::msg::Slot;
 use crate::types::Time;
 
@@ -124,6 +125,20 @@ impl Timers {
     /// Until when the neighbour is left alone.
     pub(crate) fn idle_hold(&self) -> Option<Time> {
         self.idle_hold
+    }
+
+    /// What an operator should see of them. Where two connections are made, of the one that ends
+    /// first.
+    pub(crate) fn running(&self) -> Running {
+        let first = |of: fn(&OfConn) -> Option<Time>| {
+            [of(&self.dialled), of(&self.accepted)].into_iter().flatten().min()
+        };
+        Running {
+            connect_retry: self.connect_retry,
+            hold: first(|conn| conn.hold),
+            keepalive: first(|conn| conn.keepalive),
+            send_hold: self.send_hold,
+        }
     }
 
     /// Whether the timer's moment has come; it is stopped then.

@@ -9,7 +9,7 @@ use super::text::{age, clean, field};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
 use crate::api::{
     Agreed, Authentication, Configured, Counters, Graceful, Limit, LimitAction, Neighbor,
-    SessionState,
+    SessionState, Timers,
 };
 
 /// A block for each of `neighbors`.
@@ -57,6 +57,11 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
         let times = if n.flaps == 1 { "once".to_owned() } else { format!("{} times", n.flaps) };
         field(page, "lost", &format!("{times} since the daemon started"), PLAIN, out)?;
     }
+    if let Some(lost) = n.last_lost.as_ref().filter(|lost| n.last_down.as_ref() != Some(lost)) {
+        let text = format!("{} ago: {}", age(lost.ago_s), lost.text);
+        field(page, "last lost", &text, PLAIN, out)?;
+    }
+    field(page, "timers", &timers(&n.timers), PLAIN, out)?;
     let local = n.local_address.map(|address| format!("{address} to {}", peer.place()));
     field(page, "addresses", local.as_deref().unwrap_or(""), PLAIN, out)?;
     field(page, "connection", &connection(n), PLAIN, out)?;
@@ -81,12 +86,28 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     if let Some(session) = &n.bfd {
         super::bfd::lines(page, session, out)?;
     }
+    for refused in &n.refused {
+        let why = format!("{} {} ago: {}", refused.prefix, age(refused.ago_s), refused.why);
+        field(page, "withdrawn", &why, WARN, out)?;
+    }
     for note in &n.notes {
         field(page, "note", note, WARN, out)?;
     }
     let last = n.last_received_s.map(|ago| format!("received {} ago", age(ago)));
     field(page, "last message", last.as_deref().unwrap_or(""), PLAIN, out)?;
     messages(page, n, out)
+}
+
+/// What happens when, if nothing else does.
+fn timers(t: &Timers) -> String {
+    let words = [
+        ("hold time ends in", t.hold_s),
+        ("next KEEPALIVE in", t.keepalive_s),
+        ("given up if it takes nothing for", t.send_hold_s),
+        ("called again in", t.connect_retry_s),
+    ];
+    let words = words.into_iter().filter_map(|(what, left)| Some((what, left?)));
+    words.map(|(what, left)| format!("{what} {}", age(left))).collect::<Vec<_>>().join(", ")
 }
 
 /// How many came and went, and what became of them where that is not the usual.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::refused::Unusable;
-use starling_bgp::session::{DownReason, IdleHold, PeerStatus, State};
+use starling_bgp::session::{DownReason, IdleHold, PeerStatus, Running, State};
 use starling_bgp::types::{Families, Family, PeerId, Time};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{Refusal, View, stopping};
 use crate::api::{
     Agreed, ApiError, Authentication, Configured, FamilyRoutes, Graceful, LastDown, Limit,
-    Neighbor, PeerSummary, Refused, Steer, Transport,
+    Neighbor, PeerSummary, Refused, Steer, Timers, Transport,
 };
 use crate::daemon::control::Backend;
 use crate::daemon::events;
@@ -202,6 +202,7 @@ impl View {
             last_down: status.last_down.as_ref().map(end),
             last_lost: status.lost.as_ref().map(end),
             idle_left_s: status.idle_until.map(|until| self.seconds_until(until)),
+            timers: self.timers(&status.timers),
             flaps: u64::from(status.flaps),
             filtered: both(counts.received).saturating_sub(both(counts.accepted)),
             over_limit: both(counts.over),
@@ -223,6 +224,16 @@ impl View {
 }
 
 impl View {
+    fn timers(&self, running: &Running) -> Timers {
+        let left = |at: Option<Time>| at.map(|at| self.seconds_until(at));
+        Timers {
+            connect_retry_s: left(running.connect_retry),
+            hold_s: left(running.hold),
+            keepalive_s: left(running.keepalive),
+            send_hold_s: left(running.send_hold),
+        }
+    }
+
     fn refused(&self, unusable: &Unusable) -> Refused {
         let Unusable { prefix, why, at } = unusable;
         Refused { prefix: *prefix, why: why.to_string(), ago_s: self.seconds_since(*at) }

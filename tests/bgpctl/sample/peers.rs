@@ -3,7 +3,7 @@
 use starling::api::{
     Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FamilyRoutes, Graceful,
     LastDown, Limit, LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Ready, Reason,
-    SessionState, Summary, Transport,
+    Refused, SessionState, Summary, Timers, Transport,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -172,13 +172,23 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             text: "it said: Cease, administrative shutdown (\"bye\x1b[2J\")".to_owned(),
             ago_s: 200,
         }),
-        last_lost: None,
+        last_lost: Some(LastDown { text: "its connection was reset".to_owned(), ago_s: 3700 }),
         idle_left_s: Some(3),
+        timers: Timers {
+            connect_retry_s: Some(4),
+            hold_s: Some(71),
+            keepalive_s: Some(12),
+            send_hold_s: Some(60),
+        },
         flaps: 2,
         filtered: 5,
         over_limit: 2,
         stale: 3,
-        refused: Vec::new(),
+        refused: vec![Refused {
+            prefix: "10.7.0.0/16".parse().unwrap(),
+            why: "our own AS is in its AS_PATH".to_owned(),
+            ago_s: 90,
+        }],
         limits: vec![
             Limit {
                 family: "ipv4".to_owned(),
@@ -218,6 +228,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         last_down: None,
         last_lost: None,
         idle_left_s: None,
+        timers: Timers::default(),
         flaps: 0,
         transport: Transport {
             port: 1179,

@@ -273,6 +273,25 @@ fn a_neighbour_that_is_not_heard_for_half_its_hold_time_is_overdue() {
 }
 
 #[test]
+fn an_operator_sees_which_timers_run() {
+    let peer = Alone::dialling();
+    let timers = peer.peer.status().timers;
+    assert!(timers.connect_retry.is_some_and(|at| at > peer.now), "{timers:?}");
+    assert_eq!(timers, Running { connect_retry: timers.connect_retry, ..Running::default() });
+
+    let mut peer = Alone::established(Slot::Accepted);
+    let begun = peer.now;
+    let hold = begun.after(90 * SEC);
+    let timers = peer.peer.status().timers;
+    assert_eq!((timers.hold, timers.connect_retry), (Some(hold), None));
+    let keepalive = timers.keepalive.unwrap().since(begun);
+    assert!(keepalive <= 30 * SEC && keepalive >= 30 * SEC * 3 / 4, "{keepalive:?}");
+    peer.pass(10 * SEC);
+    peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    assert_eq!(peer.peer.status().timers.hold, Some(begun.after(100 * SEC)));
+}
+
+#[test]
 fn every_message_restarts_the_hold_timer() {
     let mut peer = Alone::established(Slot::Dialled);
     let refresh = message(Kind::RouteRefresh, &[0, 1, 0, 1]);
