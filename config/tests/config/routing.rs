@@ -127,7 +127,7 @@ fn a_reload_says_what_changes() {
         "max-paths = 2\naggregate = true",
         "networks = [\"10.50.0.0/16\"]",
         "max-prefixes = { ipv4 = 20, action = \"drop\" }\nblackhole-community = true",
-        "[kernel]\nmetric-from-local-pref = true",
+        "[kernel]\nmetric-from-local-pref = true\nnexthop-objects = true",
     ));
     let text = starling_config::diff(&old[0], &new[0]).to_string();
     for line in [
