@@ -2,8 +2,8 @@
 
 use starling_bgp::msg::RibIn;
 use starling_fib::Fib;
-use starling_fib::netlink::{self, Command, News, Options};
-use starling_fib::types::{Coupling, Ends, FibIn, OpFailure, PodNews, Report, RouteOp, Way};
+use starling_fib::netlink::{self, Command, News, Options, Seen};
+use starling_fib::types::{Coupling, Ends, FibIn, PodNews, Report, RouteOp, Way};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
@@ -48,15 +48,16 @@ impl FibHandle {
 }
 
 /// Starts the Fib. `failed` gets the words if it ends because the kernel cannot be talked to;
-/// `broadcast` what is written.
+/// `broadcast` what is written and what is said of it.
 pub fn spawn(
     tunnel_stand_in: bool,
     failed: oneshot::Sender<String>,
     broadcast: Broadcast,
 ) -> (FibHandle, mpsc::UnboundedReceiver<News>) {
     let (commands, inbox) = mpsc::channel(64);
-    let watch = move |fib: &Fib, ops: &[RouteOp], failures: &[OpFailure]| {
-        broadcast.tell_writes(fib, ops, failures);
+    let watch = move |fib: &Fib, seen: Seen<'_>| match seen {
+        Seen::Written(ops, failures) => broadcast.tell_writes(fib, ops, failures),
+        Seen::Reported(report) => broadcast.tell_report(report),
     };
     // A new channel has room.
     let _ = commands.try_send(Command::Watch(Box::new(watch)));
@@ -85,7 +86,6 @@ pub async fn bring_news(
     mut news: mpsc::UnboundedReceiver<News>,
     rib: mpsc::Sender<Control>,
     sessions: mpsc::UnboundedSender<ForSessions>,
-    broadcast: Broadcast,
 ) {
     while let Some(news) = news.recv().await {
         let input = match news {
@@ -105,7 +105,6 @@ pub async fn bring_news(
             }
             News::Report(report) => {
                 log(&report);
-                broadcast.tell_report(&report);
                 continue;
             }
         };

@@ -67,7 +67,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
     let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone(), broadcast.clone());
     let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
-    tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions, broadcast.clone()));
+    tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
 
     let bfd = bfd::spawn(clock, rib.control.clone()).map_err(|error| error.to_string())?;
     privilege::shed();

@@ -33,7 +33,7 @@ use std::io;
 
 pub use ask::Asker;
 pub use events::Events;
-pub use task::{Command, News, run};
+pub use task::{Command, News, Seen, run};
 
 use crate::types::{Dump, ObjectFailure, ObjectOp, OpFailure, RouteOp, TunnelError, TunnelSpec};
 use decode::Tables;

@@ -38,16 +38,25 @@ pub enum Command {
     Audit(oneshot::Sender<Result<Audit, String>>),
     /// A look at the Fib, after all that was sent before.
     Query(Box<dyn FnOnce(&Fib) + Send>),
-    /// Shows each batch that was carried out, and what of it failed, to this from now on; the Fib
-    /// is as it was before it heard of that.
+    /// Shows what happens to this from now on, in its order; the Fib is as it was before it heard
+    /// of a batch that was carried out.
     Watch(Watch),
     /// From here on the kernel is left as it is. Said before the sessions are closed at the end:
     /// what their neighbours announced is gone then, and must stay in the kernel all the same.
     Freeze,
 }
 
-/// Who is shown what was carried out.
-pub type Watch = Box<dyn FnMut(&Fib, &[RouteOp], &[OpFailure]) + Send>;
+/// Who is shown what happens.
+pub type Watch = Box<dyn FnMut(&Fib, Seen<'_>) + Send>;
+
+/// What a [`Watch`] sees, in the order in which it happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A batch that the kernel answered, and what of it failed.
+    Written(&'a [RouteOp], &'a [OpFailure]),
+    /// What is told to people.
+    Reported(&'a Report),
+}
 
 /// What the pump gives.
 #[derive(Debug)]
@@ -256,7 +265,7 @@ impl Pump {
         if let (Some(watch), Some(ops), FibIn::Applied(failures)) =
             (&mut self.watch, carried_out, &told)
         {
-            watch(&self.fib, &ops, failures);
+            watch(&self.fib, Seen::Written(&ops, failures));
         }
         self.tell(told);
     }
@@ -320,7 +329,10 @@ impl Pump {
     }
 
     /// Nobody listens any more when the daemon goes down: then there is nobody to tell.
-    fn say(&self, news: News) {
+    fn say(&mut self, news: News) {
+        if let (Some(watch), News::Report(report)) = (&mut self.watch, &news) {
+            watch(&self.fib, Seen::Reported(report));
+        }
         let _ = self.news.send(news);
     }
 }
