@@ -113,7 +113,9 @@ impl World {
     pub fn is_former_gone(&self) -> bool {
         let Some((now, former)) = self.owners.split_first() else { return false };
         let is_now = |(protocol, table)| Owner { protocol, table } == *now;
-        !former.is_empty() && self.have.owners().all(is_now) && !self.objects.has_former()
+        !former.is_empty()
+            && self.have.owners().all(is_now)
+            && !self.objects.has_former(|id| self.is_used(id))
     }
 
     /// Whether we were somebody else before, whose routes may still be there.

@@ -105,11 +105,13 @@ impl Objects {
         is_of(&self.owners, object)
     }
 
-    /// Whether some object is ours because of who we were before.
-    pub(crate) fn has_former(&self) -> bool {
+    /// Whether some object is ours because of who we were before, and can go: one that somebody
+    /// led a route of his through cannot, and waiting for him could last for ever.
+    pub(crate) fn has_former(&self, is_used: impl Fn(u32) -> bool) -> bool {
         let now = self.owners.get(..1).unwrap_or_default();
         let is_now = |object: &Object| is_of(now, object);
-        self.all.values().any(|object| self.is_ours(object) && !is_now(object))
+        let is_former = |object: &&Object| self.is_ours(object) && !is_now(object);
+        self.all.values().filter(is_former).any(|object| !is_used(object.id))
     }
 
     /// The object that leads to these next hops; `None`: they need none.

@@ -473,70 +473,95 @@ fn like(key: RouteKey, config: &FibConfig) -> KernelRoute {
     KernelRoute { key, protocol: config.protocol, ..route("0.0.0.0/0", None, 0, 0) }
 }
 
+fn ends_in_truth(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
+    let mut rig = start();
+    let mut wanted = Wanted::new();
+    let mut judged: Vec<Arc<Vec<RouteOp>>> = Vec::new();
+    for deed in deeds {
+        act(&mut rig, &mut wanted, deed);
+        let asked = rig.queue.iter().filter_map(|out| match out {
+            FibOut::Apply(ops) => Some(ops.clone()),
+            _ => None,
+        });
+        // Two may be under way: each is judged by what was wanted when it was asked for.
+        let asked: Vec<Arc<Vec<RouteOp>>> = asked.collect();
+        for ops in &asked {
+            if !judged.iter().any(|before| Arc::ptr_eq(before, ops)) {
+                prop_assert_eq!(leaning(ops, &wanted), None);
+            }
+        }
+        judged = asked;
+    }
+    rig.kernel.heal();
+    rig.kernel.set_ipip(true);
+    rig.tell(FibIn::Settled);
+    rig.tell(FibIn::Couple(Coupling::Coupled));
+    rig.pass(Duration::from_secs(400));
+    // What no news told, an audit finds.
+    rig.tell(FibIn::Audit);
+    rig.pass(Duration::from_secs(400));
+
+    let expected = oracle(&mut rig, &wanted);
+    let others: Vec<RouteKey> = rig
+        .kernel
+        .routes()
+        .filter(|route| !matches!(route.protocol, 12 | 80))
+        .map(|route| route.key)
+        .collect();
+    let mut held = rig.ours();
+    held.retain(|route| !others.contains(&route.key));
+    held.sort_by_key(|route| route.key);
+    for route in &mut held {
+        route.hops.sort();
+    }
+    objects::check(&rig, &mut held);
+    prop_assert_eq!(&held, &expected);
+
+    // What is known is what is there, and a second look finds nothing to do.
+    let known: Vec<KernelRoute> = rig.fib.world.have().iter().collect();
+    let mut there = rig.ours();
+    there.sort_by_key(|route| route.key);
+    prop_assert_eq!(known, there);
+    let occupied: usize =
+        rig.fib.view().filter(|view| matches!(view.state, KernelState::Occupied(_))).count();
+    rig.audits.clear();
+    rig.tell(FibIn::Audit);
+    rig.pass(Duration::from_secs(100));
+    let found = rig.audits.pop().unwrap().unwrap();
+    prop_assert_eq!((found.wrong, found.extra, found.unheard), (0, 0, 0), "{:?}", found);
+    prop_assert_eq!(found.missing, occupied, "{:?}", found);
+    rig.applied.clear();
+    rig.tell(FibIn::Events(vec![KernelEvent::Lost]));
+    rig.pass(Duration::from_secs(100));
+    prop_assert_eq!(&rig.applied, &vec![]);
+    prop_assert_eq!(rig.fib.next_deadline(), None);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {
-        let mut rig = start();
-        let mut wanted = Wanted::new();
-        let mut written = Arc::default();
-        for deed in deeds {
-            act(&mut rig, &mut wanted, deed);
-            let asked = rig.queue.iter().find_map(|out| match out {
-                FibOut::Apply(ops) => Some(ops.clone()),
-                _ => None,
-            });
-            if let Some(ops) = asked.filter(|ops| *ops != written) {
-                prop_assert_eq!(leaning(&ops, &wanted), None);
-                written = ops;
-            }
-        }
-        rig.kernel.heal();
-        rig.kernel.set_ipip(true);
-        rig.tell(FibIn::Settled);
-        rig.tell(FibIn::Couple(Coupling::Coupled));
-        rig.pass(Duration::from_secs(400));
-        // What no news told, an audit finds.
-        rig.tell(FibIn::Audit);
-        rig.pass(Duration::from_secs(400));
-
-        let expected = oracle(&mut rig, &wanted);
-        let others: Vec<RouteKey> = rig
-            .kernel
-            .routes()
-            .filter(|route| !matches!(route.protocol, 12 | 80))
-            .map(|route| route.key)
-            .collect();
-        let mut held = rig.ours();
-        held.retain(|route| !others.contains(&route.key));
-        held.sort_by_key(|route| route.key);
-        for route in &mut held {
-            route.hops.sort();
-        }
-        objects::check(&rig, &mut held);
-        prop_assert_eq!(&held, &expected);
-
-        // What is known is what is there, and a second look finds nothing to do.
-        let known: Vec<KernelRoute> = rig.fib.world.have().iter().collect();
-        let mut there = rig.ours();
-        there.sort_by_key(|route| route.key);
-        prop_assert_eq!(known, there);
-        let occupied: usize = rig
-            .fib
-            .view()
-            .filter(|view| matches!(view.state, KernelState::Occupied(_)))
-            .count();
-        rig.audits.clear();
-        rig.tell(FibIn::Audit);
-        rig.pass(Duration::from_secs(100));
-        let found = rig.audits.pop().unwrap().unwrap();
-        prop_assert_eq!((found.wrong, found.extra, found.unheard), (0, 0, 0), "{:?}", found);
-        prop_assert_eq!(found.missing, occupied, "{:?}", found);
-        rig.applied.clear();
-        rig.tell(FibIn::Events(vec![KernelEvent::Lost]));
-        rig.pass(Duration::from_secs(100));
-        prop_assert_eq!(&rig.applied, &vec![]);
-        prop_assert_eq!(rig.fib.next_deadline(), None);
+        ends_in_truth(deeds)?;
     }
+}
+
+#[test]
+fn two_batches_under_way_are_judged_each_by_its_own_time() {
+    let through_the_default = Deed::Want(5, vec![2], Some(100), Encap::Never);
+    let to_a_neighbour = Deed::Want(5, vec![0], None, Encap::ByPool);
+    let first = [Deed::Serve, Deed::Unreachable(0), through_the_default, to_a_neighbour];
+    ends_in_truth([first.to_vec(), vec![Deed::Serve; 3]].concat()).unwrap();
+}
+
+#[test]
+fn an_object_of_who_we_were_that_others_use_hinders_no_audit() {
+    let we_are = |protocol| {
+        let (hold, table, metric) = (Hold::Nothing, MAIN, 0);
+        Deed::Configure { never: false, hold, protocol, table, metric }
+    };
+    let leftover = Deed::Object(ObjectDeed::Leftover(100, false));
+    let somebody_uses_it = Deed::Object(ObjectDeed::Through(0, 0));
+    ends_in_truth(vec![we_are(80), leftover, somebody_uses_it, we_are(12)]).unwrap();
 }

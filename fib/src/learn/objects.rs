@@ -33,7 +33,7 @@ impl World {
     }
 
     /// Whether a route goes through it, or through a group that it is a member of.
-    fn is_used(&self, object: u32) -> bool {
+    pub(super) fn is_used(&self, object: u32) -> bool {
         self.users_of(object) > 0
             || self.objects.groups_with(object).iter().any(|group| self.users_of(*group) > 0)
     }
