@@ -81,8 +81,14 @@ fn value(value: &[u8]) {
     assert!(format!("{four} {twelve} {eight}").len() >= 2);
 }
 
+/// More with PROPTEST_CASES, as everywhere.
+fn at_least(cases: u32) -> ProptestConfig {
+    let settings = ProptestConfig::default();
+    ProptestConfig { cases: cases.max(settings.cases), ..settings }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(at_least(512))]
 
     #[test]
     fn messages(body in bytes(), most in 0usize..70_000) {

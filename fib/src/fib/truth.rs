@@ -538,8 +538,14 @@ fn ends_in_truth(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// More with PROPTEST_CASES, as everywhere.
+fn at_least(cases: u32) -> ProptestConfig {
+    let settings = ProptestConfig::default();
+    ProptestConfig { cases: cases.max(settings.cases), ..settings }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(at_least(2000))]
 
     #[test]
     fn everything_ends_in_truth(deeds in prop::collection::vec(deed(), 1..60)) {

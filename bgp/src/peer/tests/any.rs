@@ -208,8 +208,14 @@ fn friendly(peer: &mut Peer, now: Time) -> bool {
     peer.status().state == State::Established
 }
 
+/// More with PROPTEST_CASES, as everywhere.
+fn at_least(cases: u32) -> ProptestConfig {
+    let settings = ProptestConfig::default();
+    ProptestConfig { cases: cases.max(settings.cases), ..settings }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(at_least(2000))]
 
     #[test]
     fn nothing_breaks_it(steps in prop::collection::vec(step(), 0..120), seed in any::<u64>()) {

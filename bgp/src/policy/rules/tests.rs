@@ -248,8 +248,14 @@ prop_compose! {
     }
 }
 
+/// More with PROPTEST_CASES, as everywhere.
+fn at_least(cases: u32) -> ProptestConfig {
+    let settings = ProptestConfig::default();
+    ProptestConfig { cases: cases.max(settings.cases), ..settings }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(at_least(1000))]
     #[test]
     fn the_engine_decides_as_the_obvious_evaluator(
         rules in prop::collection::vec((asked(), prop::option::of(asked())), 0..6),
