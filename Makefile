@@ -53,13 +53,13 @@ search: ## Try every property on CASES (20000) random cases that no run has trie
 	@$(ROOT) tests/vm/install build
 	env -u PROPTEST_RNG_SEED PROPTEST_CASES=$(CASES) cargo test --workspace --lib
 
-matrix: build ## Write README's matrix of features and peers anew, from the tests that prove it
+matrix: build ## Write bgp/README.md's matrix of features and peers anew, from the tests that prove it
 	@$(ROOT) tests/vm/install lab
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
 	@$(ROOT) $(LAB) matrix prune
 
-test-loss: build ## Count the packets lost while things happen, beside BIRD; JSON=1, UPDATE_LOSS=1 for README
+test-loss: build ## Count the packets lost while things happen, beside BIRD; JSON=1, UPDATE_LOSS=1 for the pages
 	@$(ROOT) tests/vm/install lab
 	@$(ROOT) cargo test --quiet --test loss -- $(if $(filter-out 0,$(JSON)),--json)
 

@@ -2,7 +2,8 @@
 //! or gateway, all five of Debian by one description (`beside`), and one written here that says
 //! what no well-bred speaker would (`speaker`).
 //!
-//! What works with whom is recorded as it is seen (`starling_lab::matrix`) and stands in README.
+//! What works with whom is recorded as it is seen (`starling_lab::matrix`) and stands in
+//! bgp/README.md.
 //! Needs root and what `tests/vm/install lab` installs; without them the tests fail and say so.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.

@@ -4,13 +4,13 @@
 //! ```text
 //!   Scene ──starts──► Mesh: nodes, pods, traffic ──► its events, one after the other ──► Seen
 //!     one a software, side by side                                                        │
-//!                              README, the terminal, --json  ◄──  Row: both softwares  ◄──┘
+//!                           the pages, the terminal, --json  ◄──  Row: both softwares  ◄──┘
 //! ```
 //!
 //! It is a program of its own, not a list of tests, because what it prints is one table:
 //! `make test-loss`, or `cargo test --test loss -- [--json] [WORDS]`, which plays only the scenes
 //! that have an event with these words. It fails where Starling loses what it must not, and where
-//! README says something else. `UPDATE_LOSS=1` writes README's table.
+//! tests/README.md or the front page says something else. `UPDATE_LOSS=1` writes their tables.
 
 // clippy.toml lets tests panic and print, but knows only the functions marked as tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]

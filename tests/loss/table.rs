@@ -1,4 +1,4 @@
-//! What was seen, as the table of README, and as JSON.
+//! What was seen, as the tables of tests/README.md and of the front page, and as JSON.
 //!
 //! A row is an event; its columns are the packets sent while it went on and those that were
 //! lost, with Starling and with BIRD in its place. Where a gap is told, it is the longest time in
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -164,33 +164,56 @@ pub fn faults(rows: &[Row]) -> Vec<String> {
 const BEGIN: &str = "<!-- loss: `UPDATE_LOSS=1 make test-loss` writes it -->\n";
 const END: &str = "<!-- end of loss -->\n";
 
-fn readme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+/// The whole table is in the first, some of its rows are in the second.
+const PAGES: [&str; 2] = ["tests/README.md", "README.md"];
+
+fn read_page(name: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// What is before the table of a page, the table, what comes after.
 fn split(page: &str) -> Result<(&str, &str, &str)> {
-    let (before, rest) = page.split_once(BEGIN).context("README has no mark of the losses")?;
-    let (table, after) = rest.split_once(END).context("README's table of losses has no end")?;
+    let (before, rest) = page.split_once(BEGIN).context("a page has no mark of the losses")?;
+    let (table, after) = rest.split_once(END).context("a page's table of losses has no end")?;
     Ok((before, table, after))
 }
 
-/// Puts the table into README.
+fn event(line: &str) -> Option<&str> {
+    line.split('|').nth(1).map(str::trim)
+}
+
+/// The rows of `some` as they are in `whole`, with its head.
+fn pick(some: &str, whole: &str) -> String {
+    let told: Vec<_> = some.lines().skip(2).filter_map(event).collect();
+    let head = whole.lines().take(2);
+    let row = |name: &&str| whole.lines().find(|line| event(line) == Some(*name));
+    let rows = told.iter().filter_map(row);
+    head.chain(rows).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Puts the table into the pages.
 pub fn write(rows: &[Row]) -> Result {
-    let page = std::fs::read_to_string(readme())?;
-    let (before, _, after) = split(&page)?;
-    let table = markdown(rows);
-    std::fs::write(readme(), format!("{before}{BEGIN}{table}{END}{after}"))?;
+    let whole = markdown(rows);
+    for name in PAGES {
+        let page = read_page(name)?;
+        let (before, old, after) = split(&page)?;
+        let table = if name == PAGES[0] { whole.clone() } else { pick(old, &whole) };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}"))?;
+    }
     Ok(())
 }
 
-/// README tells of these events and no others; what they may cost says [`faults`].
+/// The pages tell of these events and no others; what they may cost says [`faults`].
 pub fn compare(rows: &[Row]) -> Result {
-    let page = std::fs::read_to_string(readme())?;
+    let [page, front] = [read_page(PAGES[0])?, read_page(PAGES[1])?];
     let (_, table, _) = split(&page)?;
-    let first = |line: &str| line.split('|').nth(1).map(|cell| cell.trim().to_owned());
-    let told: Vec<_> = table.lines().skip(2).filter_map(first).collect();
-    let seen: Vec<_> = rows.iter().map(|row| row.event.to_owned()).collect();
+    let told: Vec<_> = table.lines().skip(2).filter_map(event).collect();
+    let seen: Vec<_> = rows.iter().map(|row| row.event).collect();
     let hint = "UPDATE_LOSS=1 make test-loss writes it";
-    ensure!(told == seen, "README's table has {told:?}, the events are {seen:?}: {hint}");
+    ensure!(told == seen, "the table has {told:?}, the events are {seen:?}: {hint}");
+    let (_, some, _) = split(&front)?;
+    ensure!(some == pick(some, table), "the front page's rows are not those of the table: {hint}");
     Ok(())
 }

@@ -75,7 +75,7 @@ fn installed(machine: &Machine) -> Result {
     Ok(())
 }
 
-/// Filled in, started and reloaded as README says; what a reload refuses, systemctl says.
+/// Filled in, started and reloaded as dist/README.md says; what a reload refuses, systemctl says.
 fn configured(machine: &Machine, cluster: &Cluster) -> Result {
     let text = cluster.toml("never", "[control]\nreaders = \"starling-read\"\n");
     std::fs::write(machine.folder().join("cluster.toml"), text)?;

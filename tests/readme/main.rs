@@ -1,12 +1,13 @@
-//! README.md is held to what it says: its configurations are read, its commands are run, and
-//! what it shows of their output is compared with what they print.
+//! README.md and the pages beside what they describe are held to what they say: their
+//! configurations are read, their commands are run, what they show of their output is compared
+//! with what is printed, and their links lead somewhere.
 //!
 //! ```text
-//!   README.md ──page──► blocks ──┬─ toml ─────► files in a folder ──► Config::load
-//!                                └─ console ──► commands ──network──► run in a rack of three
+//!   pages ──page──► blocks ──┬─ toml ─────► files in a folder ──► Config::load
+//!                            └─ console ──► commands ──network──► run in a rack of three
 //! ```
 //!
-//! How it is written so that this file can do its work:
+//! How they are written so that this file can do its work:
 //!
 //! * a `toml` block is a file; its first line is a comment with the name;
 //! * a `console` block holds commands, each after `$ `, and their output; `…` stands for lines
@@ -23,6 +24,7 @@
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod links;
 mod network;
 mod page;
 
@@ -30,7 +32,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use network::Network;
-use page::{Command, Page};
+use page::{Command, Pages};
 use starling_config::Config;
 use starling_lab::{Lab, Output, Result};
 
@@ -46,7 +48,7 @@ const CLUSTER: &str = "cluster.toml";
 #[test]
 fn configurations_are_read_without_a_warning() -> Result {
     let lab = Lab::unique()?;
-    let page = Page::read();
+    let page = Pages::of_the_rack();
     let files = page.files();
     page.write_files(lab.dir())?;
     let mut used = BTreeSet::new();
@@ -69,7 +71,7 @@ fn configurations_are_read_without_a_warning() -> Result {
 
 #[test]
 fn every_key_is_shown() {
-    let page = Page::read();
+    let page = Pages::of_the_rack();
     let files = page.files();
     let everything = files.iter().find(|file| file.name == EVERYTHING).unwrap().text;
     // What the configuration knows it says itself, to whoever gets a name wrong.
@@ -98,7 +100,7 @@ fn every_key_is_shown() {
 #[test]
 fn make_has_the_targets_and_settings() {
     let makefile = include_str!("../../Makefile");
-    let page = Page::read();
+    let page = Pages::of_the_rack();
     let commands = page.commands("make");
     assert!(commands.len() >= 2, "{commands:#?}");
     for command in commands {
@@ -115,14 +117,14 @@ fn make_has_the_targets_and_settings() {
 #[test]
 fn only_programs_that_are_checked_are_called() {
     let known = ["make", "starlingd", "bgpctl", "curl", "git", "cargo"];
-    for command in Page::read().all_commands() {
-        assert!(known.contains(&command.program), "`{}` is not checked here", command.line);
+    for command in Pages::of_the_rack().all_commands() {
+        assert!(known.contains(&command.program), "{}: `{}` is not checked here", command.place, command.line);
     }
 }
 
 #[test]
 fn commands_do_what_is_shown() -> Result {
-    let page = Page::read();
+    let page = Pages::of_the_rack();
     let mut network = Network::build(&page)?;
     let started = page.commands("starlingd").into_iter().filter(|c| c.words[0] == "run");
     network.start(&started.collect::<Vec<_>>())?;
@@ -174,7 +176,8 @@ fn compare(command: &Command, output: &Output) {
         let found =
             if skipping { lines.any(|line| line == *shown) } else { lines.next() == Some(*shown) };
         skipping = false;
-        assert!(found, "{}: README shows\n{shown}\nbut it prints\n{printed}", command.line);
+        let Command { place, line, .. } = command;
+        assert!(found, "{place}: {line}: the page shows\n{shown}\nbut it prints\n{printed}");
     }
 }
 
@@ -187,7 +190,8 @@ fn compare_headings(command: &Command, output: &Output) {
     for shown in command.shows.iter().filter(|line| is_heading(line)) {
         assert!(
             printed.contains(&words(shown)),
-            "{}: README shows the heading\n{shown}\nbut it prints\n{}",
+            "{}: {}: the page shows the heading\n{shown}\nbut it prints\n{}",
+            command.place,
             command.line,
             output.stdout
         );

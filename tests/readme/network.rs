@@ -1,4 +1,4 @@
-//! Network B as far as a kernel without ipip goes, and README's commands in it.
+//! Network B as far as a kernel without ipip goes, and the pages' commands in it.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use starling_lab::{
     Binaries, Lab, Netns, Output, Proc, Result, Signal, Starling, Switch, run, wait_for,
 };
 
-use crate::page::{Command, Page};
+use crate::page::{Command, Pages};
 use crate::{CLUSTER, place, without_tunnel};
 
 /// Name, rack, address.
@@ -36,7 +36,7 @@ pub struct Network {
     servers: Vec<Netns>,
     _gateway: Netns,
     _switch: Switch,
-    /// The files as README shows them.
+    /// The files as the pages show them.
     shown: PathBuf,
     /// What the daemons run with.
     config: PathBuf,
@@ -44,12 +44,12 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn build(page: &Page) -> Result<Network> {
+    pub fn build(pages: &Pages) -> Result<Network> {
         let lab = Lab::unique()?;
         let shown = lab.subdir("shown")?;
-        page.write_files(&shown)?;
+        pages.write_files(&shown)?;
         let config = lab.subdir("etc")?.join(CLUSTER);
-        let text = std::fs::read_to_string(shown.join(CLUSTER)).context("README's cluster.toml")?;
+        let text = std::fs::read_to_string(shown.join(CLUSTER)).context("the front page's cluster.toml")?;
         std::fs::write(&config, without_tunnel(&text))?;
 
         let switch = Switch::new(&lab)?;
@@ -85,7 +85,7 @@ impl Network {
         })
     }
 
-    /// Starts `server1` and `server2` as tests do, `server3` by each of README's commands in
+    /// Starts `server1` and `server2` as tests do, `server3` by each of the pages' commands in
     /// turn; waits until `server1` has the routes of the others.
     pub fn start(&mut self, by_hand: &[Command<'_>]) -> Result {
         let programs = binaries();
@@ -97,7 +97,7 @@ impl Network {
         for daemon in &mut self.daemons {
             daemon.wait_ready()?;
         }
-        ensure!(!by_hand.is_empty(), "README does not say how to run starlingd");
+        ensure!(!by_hand.is_empty(), "no page says how to run starlingd");
         for command in by_hand {
             for proc in self.by_hand.drain(..) {
                 proc.stop(SOON)?;
@@ -135,7 +135,7 @@ impl Network {
         Ok(())
     }
 
-    /// `starlingd …` on `server1`, in the folder of the files that README shows.
+    /// `starlingd …` on `server1`, in the folder of the files that the pages show.
     pub fn starlingd(&self, command: &Command<'_>) -> Result<Output> {
         let server = self.servers.first().context("server1")?;
         let mut starlingd = server.command(binaries().starlingd);

@@ -1,17 +1,52 @@
-//! README.md as blocks: files to be read, commands to be run.
+//! A page as blocks: files to be read, commands to be run; and where its links lead.
+//!
+//! ```text
+//!   PAGES ──Page::read──► Page { blocks, headings, links }
+//!     │                      └─ of a Rack: files(), commands()      └─ of a Walk: `walk`
+//!     └─ every *.md of the project is in it, or a test fails
+//! ```
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use starling_lab::Result;
 
-/// The page.
+/// What is done with the blocks of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Its files and commands are those of one network, the same for all such pages.
+    Rack,
+    /// It has neither.
+    Text,
+}
+
+/// Every page of the project, from its root. A page that is missing here fails a test.
+pub const PAGES: [(&str, Kind); 10] = [
+    ("README.md", Kind::Rack),
+    ("bgp/README.md", Kind::Rack),
+    ("config/POLICIES.md", Kind::Rack),
+    ("config/README.md", Kind::Rack),
+    ("dist/README.md", Kind::Rack),
+    ("fib/README.md", Kind::Rack),
+    ("src/README.md", Kind::Rack),
+    ("tests/README.md", Kind::Rack),
+    ("tests/bench/BASELINE.md", Kind::Text),
+    ("tests/bench/README.md", Kind::Text),
+];
+
+/// A page.
 pub struct Page {
+    pub path: &'static str,
     blocks: Vec<Block>,
+    headings: Vec<String>,
+    links: Vec<String>,
 }
 
 struct Block {
-    kind: &'static str,
+    kind: String,
     text: String,
+    /// The line of its first fence, from 1.
+    line: usize,
 }
 
 /// A configuration file.
@@ -23,44 +58,143 @@ pub struct File<'a> {
 /// A command and what is shown of its output.
 #[derive(Debug)]
 pub struct Command<'a> {
+    /// Page and line of its block.
+    pub place: String,
     pub line: &'a str,
     pub program: &'a str,
     pub words: Vec<&'a str>,
     pub shows: Vec<&'a str>,
 }
 
+/// The folder of the project.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 impl Page {
-    pub fn read() -> Page {
-        let mut blocks = Vec::new();
+    pub fn read(path: &'static str) -> Page {
+        let text = std::fs::read_to_string(root().join(path));
+        let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut page = Page { path, blocks: vec![], headings: vec![], links: vec![] };
         let mut open: Option<Block> = None;
-        for line in include_str!("../../README.md").lines() {
+        for (number, line) in text.lines().enumerate() {
             match (line.strip_prefix("```"), &mut open) {
-                (Some(kind), None) => open = Some(Block { kind, text: String::new() }),
-                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (Some(kind), None) => {
+                    let (kind, line) = (kind.to_owned(), number + 1);
+                    assert!(!kind.is_empty(), "{path}:{line}: a block without a kind");
+                    open = Some(Block { kind, text: String::new(), line });
+                }
+                (Some(_), Some(_)) => page.blocks.extend(open.take()),
                 (None, Some(block)) => block.text += &format!("{line}\n"),
-                (None, None) => {}
+                (None, None) => page.read_prose(line),
             }
         }
-        assert!(open.is_none(), "a block of README.md is not closed");
-        assert!(blocks.iter().all(|block| !block.kind.is_empty()), "a block without a kind");
-        Page { blocks }
+        assert!(open.is_none(), "a block of {path} is not closed");
+        page
     }
 
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
-        self.blocks.iter().filter(move |block| block.kind == kind).map(|block| &*block.text)
+    fn read_prose(&mut self, line: &str) {
+        if line.starts_with('#') {
+            self.headings.push(anchor(line.trim_start_matches('#').trim()));
+        }
+        for after in line.split("](").skip(1) {
+            self.links.extend(after.split(')').next().map(str::to_owned));
+        }
+    }
+
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(move |block| block.kind == kind)
+    }
+
+    /// Whether it has a heading that `#anchor` leads to.
+    pub fn has(&self, anchor: &str) -> bool {
+        self.headings.iter().any(|heading| heading == anchor)
+    }
+
+    /// Its links within the project: a path from the root, and an anchor there.
+    pub fn links(&self) -> Vec<(PathBuf, Option<&str>)> {
+        let inside = self.links.iter().filter(|link| !link.contains("://"));
+        let target = |link: &'_ String| -> PathBuf {
+            let path = link.split('#').next().unwrap_or_default();
+            let mut target = PathBuf::from(self.path);
+            if !path.is_empty() {
+                target.pop();
+            }
+            for part in Path::new(path).components() {
+                match part {
+                    std::path::Component::ParentDir => assert!(target.pop(), "{link}"),
+                    part => target.push(part),
+                }
+            }
+            target
+        };
+        inside.map(|link| (target(link), link.split_once('#').map(|(_, anchor)| anchor))).collect()
     }
 
     /// The configuration files, by the name in their first line.
-    pub fn files(&self) -> Vec<File<'_>> {
-        let file = |text| {
-            let first = str::lines(text).next().unwrap_or_default();
+    fn files(&self) -> impl Iterator<Item = File<'_>> {
+        self.of_kind("toml").map(|block| {
+            let text = &*block.text;
+            let first = text.lines().next().unwrap_or_default();
             let name = first.strip_prefix("# ").and_then(|rest| rest.split([' ', ':']).next());
             match name.filter(|name| name.ends_with(".toml")) {
                 Some(name) => File { name, text },
-                None => panic!("a file without a name:\n{text}"),
+                None => panic!("{}:{}: a file without a name", self.path, block.line),
             }
-        };
-        self.of_kind("toml").map(file).collect()
+        })
+    }
+
+    /// The commands, in order.
+    fn commands(&self) -> Vec<Command<'_>> {
+        let mut commands: Vec<Command<'_>> = Vec::new();
+        for block in self.of_kind("console") {
+            let place = format!("{}:{}", self.path, block.line);
+            let first = commands.len();
+            for line in block.text.lines() {
+                if let Some(line) = line.strip_prefix("$ ") {
+                    // A comment of the shell is for the reader.
+                    let line = line.split(" #").next().unwrap_or(line).trim_end();
+                    let mut words = line.split_whitespace();
+                    let program = words.next().unwrap_or_default();
+                    let (words, place) = (words.collect(), place.clone());
+                    commands.push(Command { place, line, program, words, shows: vec![] });
+                } else {
+                    assert!(commands.len() > first, "{place}: output before a command");
+                    commands.last_mut().unwrap().shows.push(line.trim_end());
+                }
+            }
+        }
+        for command in &mut commands {
+            while command.shows.last() == Some(&"") {
+                command.shows.pop();
+            }
+        }
+        commands
+    }
+}
+
+/// What a heading is called in links.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The pages of the network that they share.
+pub struct Pages(Vec<Page>);
+
+impl Pages {
+    /// Those of kind [`Kind::Rack`].
+    pub fn of_the_rack() -> Pages {
+        let rack = PAGES.into_iter().filter(|(_, kind)| *kind == Kind::Rack);
+        Pages(rack.map(|(path, _)| Page::read(path)).collect())
+    }
+
+    /// Their configuration files. No two have one name.
+    pub fn files(&self) -> Vec<File<'_>> {
+        let files: Vec<File<'_>> = self.0.iter().flat_map(Page::files).collect();
+        let names: BTreeSet<&str> = files.iter().map(|file| file.name).collect();
+        assert_eq!(names.len(), files.len(), "two files have one name: {names:?}");
+        files
     }
 
     /// Writes the configuration files below `dir`, and a key into each file that they want one in.
@@ -76,30 +210,9 @@ impl Page {
         Ok(())
     }
 
-    /// Every command, in order.
+    /// Every command, page by page, in order.
     pub fn all_commands(&self) -> Vec<Command<'_>> {
-        let mut commands: Vec<Command<'_>> = Vec::new();
-        for text in self.of_kind("console") {
-            let first = commands.len();
-            for line in text.lines() {
-                if let Some(line) = line.strip_prefix("$ ") {
-                    // A comment of the shell is for the reader.
-                    let line = line.split(" #").next().unwrap_or(line).trim_end();
-                    let mut words = line.split_whitespace();
-                    let program = words.next().unwrap_or_default();
-                    commands.push(Command { line, program, words: words.collect(), shows: vec![] });
-                } else {
-                    assert!(commands.len() > first, "output before a command:\n{text}");
-                    commands.last_mut().unwrap().shows.push(line.trim_end());
-                }
-            }
-        }
-        for command in &mut commands {
-            while command.shows.last() == Some(&"") {
-                command.shows.pop();
-            }
-        }
-        commands
+        self.0.iter().flat_map(Page::commands).collect()
     }
 
     /// The commands that call `program`.

@@ -157,10 +157,10 @@ impl Route {
     }
 }
 
-/// The rows of the README's table: Calico's words and ours.
+/// The rows of POLICIES.md's table: Calico's words and ours.
 fn rows() -> Vec<(String, String)> {
-    let readme = include_str!("../../../README.md");
-    let (_, table) = readme.split_once("| `BGPFilter` says |").unwrap();
+    let page = include_str!("../../POLICIES.md");
+    let (_, table) = page.split_once("| `BGPFilter` says |").unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let cell = |cell: &str| cell.trim().trim_matches('`').to_owned();
     rows.map(|row| {

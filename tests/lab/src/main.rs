@@ -51,7 +51,7 @@ enum Task {
         #[arg(long, value_enum, ignore_case = true, required_unless_present = "all")]
         net: Vec<Net>,
     },
-    /// README's matrix of features and peers, against what the tests have seen.
+    /// bgp/README.md's matrix of features and peers, against what the tests have seen.
     Matrix {
         /// Which step.
         #[arg(value_enum)]

@@ -1,4 +1,4 @@
-//! The matrix of README.md: which feature works with which speaker, as the tests saw it.
+//! The matrix of bgp/README.md: which feature works with which speaker, as the tests saw it.
 //!
 //! A test that has proven a feature with a peer says so, as its last step:
 //!
@@ -12,7 +12,7 @@
 //! # }
 //! ```
 //!
-//! That compares the cell in README with what was seen and fails where they differ, so the
+//! That compares the cell there with what was seen and fails where they differ, so the
 //! table cannot say what no test has seen. With `UPDATE_MATRIX=1` in the environment it
 //! writes the cell instead: `UPDATE_MATRIX=1 cargo test --test interop NAME` after a new
 //! test, `make matrix` for all. A new row is a variant of [`Feature`]; rows without a cell
@@ -196,7 +196,7 @@ impl Outcome {
 /// [`Feature`] was seen to work with `peer`.
 ///
 /// # Errors
-/// When README says otherwise.
+/// When the page says otherwise.
 pub fn pass(feature: Feature, peer: Software) -> Result {
     record(feature, peer, Outcome::Pass)
 }
@@ -204,7 +204,7 @@ pub fn pass(feature: Feature, peer: Software) -> Result {
 /// `peer` does not have it.
 ///
 /// # Errors
-/// When README says otherwise.
+/// When the page says otherwise.
 pub fn not_offered(feature: Feature, peer: Software) -> Result {
     record(feature, peer, Outcome::NotOffered)
 }
@@ -212,7 +212,7 @@ pub fn not_offered(feature: Feature, peer: Software) -> Result {
 /// It means nothing with `peer`.
 ///
 /// # Errors
-/// When README says otherwise.
+/// When the page says otherwise.
 pub fn not_applicable(feature: Feature, peer: Software) -> Result {
     record(feature, peer, Outcome::NotApplicable)
 }
@@ -221,7 +221,7 @@ pub fn not_applicable(feature: Feature, peer: Software) -> Result {
 /// says that the peer's software does not have it ([`NotOffered`]).
 ///
 /// # Errors
-/// Any other error, with both names; and when README says otherwise.
+/// Any other error, with both names; and when the page says otherwise.
 pub fn tried(feature: Feature, peer: Software, outcome: Result) -> Result {
     match outcome {
         Ok(()) => pass(feature, peer),
@@ -233,7 +233,7 @@ pub fn tried(feature: Feature, peer: Software, outcome: Result) -> Result {
 /// See the module's words.
 ///
 /// # Errors
-/// When README says otherwise.
+/// When the page says otherwise.
 pub fn record(feature: Feature, peer: Software, outcome: Outcome) -> Result {
     let dir = records()?;
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -247,14 +247,14 @@ pub fn record(feature: Feature, peer: Software, outcome: Outcome) -> Result {
             Ok(())
         });
     }
-    let table = Table::read(&std::fs::read_to_string(readme())?)?;
+    let table = Table::read(&std::fs::read_to_string(page())?)?;
     let hint = "UPDATE_MATRIX=1 and this test again, or `make matrix`, writes it";
     let (told, installed) = (table.versions.get(&peer), version(peer)?);
-    ensure!(told == Some(&installed), "README has {peer} {told:?}, here is {installed}: {hint}");
+    ensure!(told == Some(&installed), "the page has {peer} {told:?}, here is {installed}: {hint}");
     let told = table.cells.get(&(feature, peer)).copied();
     ensure!(
         told == Some(outcome),
-        "README's matrix says {told:?} of \"{}\" with {peer}, a test saw {outcome:?}: {hint}",
+        "the matrix says {told:?} of \"{}\" with {peer}, a test saw {outcome:?}: {hint}",
         feature.words()
     );
     Ok(())
@@ -271,7 +271,7 @@ pub fn forget() -> Result {
     }
 }
 
-/// Compares README's table with what was recorded since [`forget`], after all tests have run.
+/// Compares the page's table with what was recorded since [`forget`], after all tests have run.
 /// With `write`, cells that nobody recorded are removed instead.
 ///
 /// # Errors
@@ -288,13 +288,13 @@ pub fn check(write: bool) -> Result {
             Ok(())
         });
     }
-    let table = Table::read(&std::fs::read_to_string(readme())?)?;
-    ensure!(!table.cells.is_empty(), "README's matrix is empty");
+    let table = Table::read(&std::fs::read_to_string(page())?)?;
+    ensure!(!table.cells.is_empty(), "the matrix is empty");
     for ((feature, peer), cell) in &table.cells {
         let seen = seen(*feature, *peer);
         ensure!(
             seen == Some(*cell),
-            "README's matrix says {cell:?} of \"{}\" with {peer}; the tests saw {seen:?}",
+            "the matrix says {cell:?} of \"{}\" with {peer}; the tests saw {seen:?}",
             feature.words()
         );
     }
@@ -313,8 +313,8 @@ fn version(peer: Software) -> Result<String> {
     Ok(version)
 }
 
-fn readme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bgp/README.md")
 }
 
 /// A folder beside `debug` or `release` of the running program.
@@ -325,9 +325,9 @@ fn records() -> Result<PathBuf> {
     Ok(target.join("tmp/matrix"))
 }
 
-/// Changes README's table, one at a time.
+/// Changes the page's table, one at a time.
 fn update(change: impl FnOnce(&mut Table) -> Result) -> Result {
-    let path = readme();
+    let path = page();
     let lock = File::open(&path).with_context(|| format!("{}", path.display()))?;
     flock(&lock, FlockOperation::LockExclusive)?;
     let text = std::fs::read_to_string(&path)?;
@@ -351,8 +351,8 @@ struct Table {
 impl Table {
     /// What is before the table, the table, what comes after.
     fn split(page: &str) -> Result<(&str, &str, &str)> {
-        let (before, rest) = page.split_once(BEGIN).context("README has no mark of the matrix")?;
-        let (table, after) = rest.split_once(END).context("README's matrix has no end")?;
+        let (before, rest) = page.split_once(BEGIN).context("bgp/README.md has no mark of the matrix")?;
+        let (table, after) = rest.split_once(END).context("the matrix has no end")?;
         Ok((before, table, after))
     }
 
