@@ -118,7 +118,12 @@ fn make_has_the_targets_and_settings() {
 fn only_programs_that_are_checked_are_called() {
     let known = ["make", "starlingd", "bgpctl", "curl", "git", "cargo"];
     for command in Pages::of_the_rack().all_commands() {
-        assert!(known.contains(&command.program), "{}: `{}` is not checked here", command.place, command.line);
+        assert!(
+            known.contains(&command.program),
+            "{}: `{}` is not checked here",
+            command.place,
+            command.line
+        );
     }
 }
 

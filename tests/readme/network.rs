@@ -49,7 +49,8 @@ impl Network {
         let shown = lab.subdir("shown")?;
         pages.write_files(&shown)?;
         let config = lab.subdir("etc")?.join(CLUSTER);
-        let text = std::fs::read_to_string(shown.join(CLUSTER)).context("the front page's cluster.toml")?;
+        let text = std::fs::read_to_string(shown.join(CLUSTER))
+            .context("the front page's cluster.toml")?;
         std::fs::write(&config, without_tunnel(&text))?;
 
         let switch = Switch::new(&lab)?;

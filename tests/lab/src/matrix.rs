@@ -351,7 +351,8 @@ struct Table {
 impl Table {
     /// What is before the table, the table, what comes after.
     fn split(page: &str) -> Result<(&str, &str, &str)> {
-        let (before, rest) = page.split_once(BEGIN).context("bgp/README.md has no mark of the matrix")?;
+        let (before, rest) =
+            page.split_once(BEGIN).context("bgp/README.md has no mark of the matrix")?;
         let (table, after) = rest.split_once(END).context("the matrix has no end")?;
         Ok((before, table, after))
     }
