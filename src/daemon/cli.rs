@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use super::{Options, check, log};
@@ -42,6 +43,10 @@ struct Run {
     /// "info,starling_fib=debug".
     #[arg(long, env = "STARLING_LOG", default_value = "info")]
     log: String,
+    /// Close no system calls: for a kernel, or a tool of the packet filter, that has to make one of
+    /// those that a route daemon never makes (seccomp).
+    #[arg(long, env = "STARLING_ALL_SYSTEM_CALLS", value_parser = FalseyValueParser::new())]
+    all_system_calls: bool,
     /// Accept a device of any kind as the tunnel (for tests of route programming on kernels
     /// without ipip; nothing is encapsulated).
     #[arg(long, hide = true)]
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
                 node: run.node,
                 control: run.control,
                 log,
+                all_system_calls: run.all_system_calls,
                 tunnel_stand_in: run.tunnel_stand_in,
             })
         }

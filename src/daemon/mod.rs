@@ -46,6 +46,7 @@ mod rib;
 mod roster;
 mod sockopt;
 mod supervisor;
+mod syscalls;
 mod view;
 mod watch;
 mod watchdog;
@@ -66,6 +67,8 @@ pub struct Options {
     pub control: Option<PathBuf>,
     /// The log that runs.
     pub log: log::Log,
+    /// Close no system calls.
+    pub all_system_calls: bool,
     /// Accept a device of any kind as the tunnel.
     pub tunnel_stand_in: bool,
 }
@@ -83,6 +86,9 @@ pub fn main(options: Options) -> ExitCode {
     let netns = Config::load(&options.config).ok().and_then(|config| config.kernel.netns);
     if let Some(Err(error)) = netns.as_deref().map(netns::enter) {
         return check::fail(&error);
+    }
+    if !options.all_system_calls {
+        privilege::close();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())

@@ -2,7 +2,7 @@
 //! class of its packets, and how soon the kernel gives a dead path up.
 //!
 //! What socket2 knows is asked of socket2. What it does not (keys, the least TTL, the SYN of a
-//! caller) goes through two functions here, all but one of the program's `unsafe`: the option's value is
+//! caller) goes through two functions here, most of the program's `unsafe`: the option's value is
 //! built as the octets of `linux/tcp.h`, which the kernel copies.
 
 use std::io;

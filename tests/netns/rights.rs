@@ -1,6 +1,7 @@
 //! What the daemon keeps to itself and what it gives up, also where nothing but itself sees to it:
 //! started by hand, as root.
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,9 +35,79 @@ fn once_it_runs_no_thread_can_do_more_than_routes_take() -> Result {
             assert_eq!(held & !KEPT, 0, "{set} of {}: {held:x}", value("Name"));
         }
         assert_eq!(value("NoNewPrivs"), "1", "{}", value("Name"));
+        assert_eq!(value("Seccomp"), "2", "{} may make any system call", value("Name"));
         threads += 1;
     }
     ensure!(threads >= 5, "{threads} threads");
+    Ok(())
+}
+
+/// Makes the calls that the file `calls` beside it lists, and notes what came of each.
+const CALLER: &str = r#"#!/usr/bin/perl
+my $folder = $0 =~ s|/[^/]*$||r;
+open(my $calls, '<', "$folder/calls") or die;
+open(my $said, '>', "$folder/said.$$") or die;
+while (<$calls>) {
+    chomp;
+    my ($name, $number, @arguments) = split /\t/;
+    $! = 0;
+    my $result = syscall($number + 0, map { $_ + 0 } @arguments);
+    printf $said "%s\t%d\n", $name, $result == -1 ? $! : 0;
+}
+close $said;
+rename "$folder/said.$$", "$folder/said";
+"#;
+
+/// What the daemon starts has its filter. So `nft`, which it starts for `bgpctl doctor`, is here a
+/// program that makes calls by their numbers.
+#[test]
+fn what_a_route_daemon_never_calls_fails_unless_it_is_told_to_close_nothing() -> Result {
+    let calls = [
+        ("getpid", libc::SYS_getpid, 0, 0, 0),
+        ("an IPv4 socket", libc::SYS_socket, 2, 1, 0),
+        ("ptrace", libc::SYS_ptrace, 0, 0, libc::EPERM),
+        ("unshare", libc::SYS_unshare, 0, 0, libc::EPERM),
+        ("setns", libc::SYS_setns, -1, 0, libc::EPERM),
+        ("keyctl", libc::SYS_keyctl, -1, 0, libc::EPERM),
+        ("io_uring_setup", libc::SYS_io_uring_setup, 0, 0, libc::EPERM),
+        ("a vsock", libc::SYS_socket, 40, 1, libc::EPERM),
+        ("clone3", libc::SYS_clone3, 0, 0, libc::ENOSYS),
+    ];
+    let lab = starling_lab::Lab::unique()?;
+    let file = |name: &str| lab.dir().join(name).display().to_string();
+    let lines = calls.map(|(name, number, first, second, _)| {
+        format!("{name}\t{number}\t{first}\t{second}\t0\t0\t0\n")
+    });
+    std::fs::write(file("calls"), lines.concat())?;
+    std::fs::write(file("nft"), CALLER)?;
+    let real = binaries();
+    let script = format!(
+        "#!/bin/sh\nPATH={}:$PATH exec {} \"$@\"\n",
+        lab.dir().display(),
+        real.starlingd.display()
+    );
+    std::fs::write(file("starlingd"), script)?;
+    must(&["chmod", "+x", &file("nft"), &file("starlingd")])?;
+    let mut cluster = Cluster::new(Binaries { starlingd: file("starlingd").into(), ..real }, &[0])?;
+    let mut came_of_it = |arguments: &[&str]| -> Result<BTreeMap<String, i32>> {
+        cluster.start_with(1, arguments)?;
+        cluster.node(1)?.daemon()?.try_bgpctl(&["doctor"])?;
+        let log = cluster.node(1)?.daemon()?.log();
+        ensure!(!log.contains("system calls"), "{log}");
+        cluster.node(1)?.take_daemon()?.into_proc().stop(SOON)?;
+        let text = std::fs::read_to_string(file("said")).context("nft was not run")?;
+        let line = |line: &str| -> Result<(String, i32)> {
+            let (name, errno) = line.split_once('\t').context("no tab")?;
+            Ok((name.to_owned(), errno.parse()?))
+        };
+        text.lines().map(line).collect()
+    };
+    let expected = calls.map(|(name, .., errno)| (name.to_owned(), errno));
+    assert_eq!(came_of_it(&[])?, BTreeMap::from(expected));
+    let open = came_of_it(&["--all-system-calls"])?;
+    for name in ["ptrace", "unshare"] {
+        assert_eq!(open.get(name), Some(&0), "{open:?}");
+    }
     Ok(())
 }
 
