@@ -1,13 +1,15 @@
-//! The DaemonSet and the Containerfile, as far as that goes without a cluster and a registry.
+//! The image, the Containerfile and the DaemonSet, as far as that goes without a cluster and a registry.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::slice::from_ref;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
+use starling::api::{Diagnosis, Finding};
 use starling_config::{Config, Identity};
-use starling_lab::{Binaries, Cluster, Family, Result, must, run};
+use starling_lab::{Binaries, Cluster, Family, Lab, Result, must, run};
 
 use crate::{SOON, binaries, file};
 
@@ -21,7 +23,7 @@ fn documents() -> Result<Vec<(String, Value)>> {
 
 /// What kubectl makes of a document, without a cluster.
 fn kubectl(document: &str, arguments: &[&str]) -> Result<Value> {
-    let lab = starling_lab::Lab::unique()?;
+    let lab = Lab::unique()?;
     let path = lab.dir().join("document.yaml");
     std::fs::write(&path, document)?;
     let mut command = Command::new("kubectl");
@@ -115,6 +117,15 @@ fn the_file_in_the_config_map_is_read_and_the_probes_find_its_listener() -> Resu
     Ok(())
 }
 
+/// Nothing was wrong but that the neighbour was not there yet.
+fn no_complaint(log: &str) -> Result {
+    let complains = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+    let early = |line: &&str| line.contains("no session: cannot connect: connection refused");
+    let found = log.lines().filter(complains).find(|line| !early(line));
+    ensure!(found.is_none(), "{log}");
+    Ok(())
+}
+
 /// Root without what root can do, but for what the manifest adds.
 #[test]
 fn with_the_capabilities_of_the_container_a_node_works_and_answers_its_probes() -> Result {
@@ -128,7 +139,7 @@ fn with_the_capabilities_of_the_container_a_node_works_and_answers_its_probes() 
         .map(|name| format!(",+{}", name.to_lowercase()))
         .collect();
 
-    let lab = starling_lab::Lab::unique()?;
+    let lab = Lab::unique()?;
     let script = lab.dir().join("starlingd");
     let real = binaries();
     let text = format!(
@@ -157,38 +168,121 @@ fn with_the_capabilities_of_the_container_a_node_works_and_answers_its_probes() 
         })??;
         ensure!(answer.starts_with("HTTP/1.0 200"), "{path}: {answer}");
     }
-    let log = cluster.node(1)?.daemon()?.log();
-    ensure!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    no_complaint(&cluster.node(1)?.daemon()?.log())?;
     Ok(())
 }
 
-/// What it copies is what cargo builds; and nothing in it is of another Debian than the tests'.
-#[test]
-fn the_container_file_copies_programs_that_there_are() -> Result {
-    let text = std::fs::read_to_string(file("dist/Containerfile"))?;
-    let copied: Vec<&str> = text
-        .split_whitespace()
-        .filter_map(|word| word.strip_prefix("/starling/target/release/"))
-        .collect();
-    let built = must(&[
-        "cargo",
-        "metadata",
-        "--no-deps",
-        "--format-version=1",
-        "--offline",
-        "--manifest-path",
-        &file("Cargo.toml").display().to_string(),
-    ])?;
-    let built: Value = serde_json::from_str(&built)?;
-    let is_built = |name: &&str| {
-        let packages = built["packages"].as_array().into_iter().flatten();
-        let targets = packages.flat_map(|package| package["targets"].as_array()).flatten();
-        targets.into_iter().any(|t| t["name"] == **name && t["kind"][0] == "bin")
+/// A program inside the image: its root file system, which nobody writes to, what a runtime mounts
+/// into it, and of this machine's files only the lab's folder, in the place of ConfigMap and /run.
+const INSIDE: &str = r#"#!/bin/sh
+exec unshare --mount sh -ec '
+    root=$1 lab=$2 path=$3 program=$4; shift 4
+    mount --bind "$root" "$root"
+    mount -o remount,bind,ro "$root"
+    mount --bind "$lab" "$root$lab"
+    mount --bind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    mount -t sysfs -o ro sysfs "$root/sys"
+    exec env -i PATH="$path" chroot "$root" "$program" "$@"' sh ROOT LAB PATH PROGRAM "$@"
+"#;
+
+/// Its archive as somebody else's tool takes it, unpacked in `lab`: the root, and its configuration.
+fn unpacked(lab: &Lab) -> Result<(PathBuf, Value)> {
+    let programs = binaries().starlingd;
+    let mut command = Command::new(file("dist/image"));
+    command.arg(programs.parent().context("no folder")?).arg(lab.dir());
+    let said = run(command.env("IMAGE_COMPRESSION", "1"), SOON)?;
+    ensure!(said.status.success(), "{said:?}");
+    let (taken, root) = (lab.subdir("taken")?, lab.subdir("root")?);
+    let text = |path: PathBuf| path.display().to_string();
+    let (from, to) =
+        (format!("oci-archive:{}", said.stdout.trim()), format!("dir:{}", taken.display()));
+    // It compares every digest and size.
+    must(&["skopeo", "--insecure-policy", "copy", &from, &to])?;
+    let read = |name: &str| -> Result<Value> {
+        Ok(serde_json::from_str(&std::fs::read_to_string(taken.join(name))?)?)
     };
-    assert_eq!(copied, ["starlingd", "bgpctl"]);
-    assert_eq!(copied.iter().find(|name| !is_built(name)), None);
+    let manifest = read("manifest.json")?;
+    let blob = |value: &Value| {
+        let digest = value["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:"));
+        digest.map(str::to_owned).context("no digest")
+    };
+    ensure!(manifest["layers"].as_array().is_some_and(|layers| layers.len() == 1), "{manifest}");
+    let layer = taken.join(blob(&manifest["layers"][0])?);
+    must(&["tar", "-xzf", &text(layer), "-C", &text(root.clone())])?;
+    Ok((root, read(&blob(&manifest["config"])?)?))
+}
+
+#[test]
+fn the_image_is_one_for_others_and_a_node_that_runs_in_it_lacks_nothing() -> Result {
+    let lab = Lab::unique()?;
+    let (root, config) = unpacked(&lab)?;
+    let set = config["config"].clone();
+    let starlingd = set["Entrypoint"][0].as_str().context("no program")?.to_owned();
+    assert_eq!(set["Cmd"], serde_json::json!(["run"]), "what the lab calls it with");
+    let path = set["Env"][0].as_str().and_then(|v| v.strip_prefix("PATH=")).context("no PATH")?;
+    let here = lab.dir().display().to_string();
+    std::fs::create_dir_all(format!("{}{here}", root.display()))?;
+    let inside = |program: &str| -> Result<PathBuf> {
+        let script = lab.dir().join(format!("inside-{}", program.replace('/', "-")));
+        let words = [root.display().to_string(), here.clone(), path.to_owned(), program.to_owned()];
+        std::fs::write(&script, INSIDE.replace("ROOT LAB PATH PROGRAM", &words.join(" ")))?;
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?;
+        Ok(script)
+    };
+    for tool in ["ip", "nft", "iptables-nft-save", "ip6tables-legacy-save"] {
+        must(&[inside(tool)?.display().to_string(), "-V".to_owned()])?;
+    }
+    let programs = Binaries { starlingd: inside(&starlingd)?, bgpctl: inside("bgpctl")? };
+
+    let mut cluster = Cluster::new_in(lab, programs, &[0, 0])?;
+    cluster.start_all()?;
+    cluster.nodes()[0].holds(
+        Family::V4,
+        &["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"],
+        SOON,
+    )?;
+    cluster.ping_all(Family::V4)?;
+    no_complaint(&cluster.node(1)?.daemon()?.log())?;
+    // Its tools read a rule that is written with a library of theirs.
+    let rule = ["-A", "INPUT", "-p", "udp", "--dport", "4784", "-m", "comment", "--comment", "x"];
+    let mut iptables = cluster.nodes()[0].netns().command("iptables-nft");
+    let said = run(iptables.args(rule).args(["-j", "DROP"]), SOON)?;
+    ensure!(said.status.success(), "{said:?}");
+    let said = cluster.node(1)?.daemon()?.try_bgpctl(&["--json", "doctor"])?;
+    let diagnosis: Diagnosis = serde_json::from_str(&said.stdout)?;
+    let found =
+        |f: &Finding| f.check == "filter" && f.text.contains("UDP 4784) from n2 is dropped");
+    ensure!(diagnosis.findings.iter().any(found), "{diagnosis:#?}");
+    ensure!(diagnosis.unchecked.iter().all(|unseen| unseen.check != "filter"), "{diagnosis:#?}");
+    Ok(())
+}
+
+/// It makes the same root, and starts the same in it.
+#[test]
+fn the_container_file_makes_the_image_that_was_tried() -> Result {
+    let text = std::fs::read_to_string(file("dist/Containerfile"))?;
+    let last = |word: &str| {
+        let found = text.lines().rev().find_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
+        found.with_context(|| format!("no {word}"))
+    };
+    assert_eq!(last("FROM")?, "scratch");
+    let (from, to) = last("COPY --from=build")?.split_once(' ').context("from where to where")?;
+    ensure!(
+        last("RUN")?.ends_with(&format!("dist/root target/release {}", from.trim_end_matches('/')))
+    );
+    assert_eq!(to, "/");
+    let image = std::fs::read_to_string(file("dist/image"))?;
+    for part in [
+        format!("\"Env\":[\"{}\"]", last("ENV")?),
+        format!("\"Entrypoint\":{}", last("ENTRYPOINT")?),
+        format!("\"Cmd\":{}", last("CMD")?),
+    ] {
+        ensure!(image.contains(&part), "dist/image says nothing of {part}");
+    }
+    // What it builds with is of the Debian that all of this was tried on.
     for from in text.lines().filter_map(|line| line.strip_prefix("FROM ")) {
-        ensure!(from.contains("bookworm"), "{from}");
+        ensure!(from == "scratch" || from.contains("bookworm"), "{from}");
     }
     Ok(())
 }

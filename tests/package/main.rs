@@ -7,7 +7,7 @@
 //!                                                             the network of node n1 of a cluster
 //! ```
 //!
-//! Needs root, and of Debian systemd, lintian, openbgpd and kubernetes-client beside what the other
+//! Needs root, and of Debian systemd, lintian, skopeo, openbgpd and kubernetes-client beside what the other
 //! tests need.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
