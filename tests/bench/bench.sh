@@ -1,7 +1,7 @@
 #!/bin/bash
 # One measurement: bench.sh CASE PEER  -> a JSON line on stdout (and in $OUT if set)
 # Cases: a b c e g flap drop, late show slow churn (README.md); d is part of a.
-# Size by environment: P, N, M.
+# Size by environment: P, N, M. BESIDE: a command of bgpctl that runs meanwhile, again and again.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 BB=$HERE/target/release/bgpbench
@@ -31,7 +31,10 @@ esac
 FAST=$SINKS SINKS=$((SINKS + ${SLOW:-0}))
 export INJ SINKS FIB=${FIB:-0} PROBE=${PROBE:-}
 . "$HERE/arp.sh"
-cleanup() { "$S" stop || true; arp_back; ip netns del $NS 2>/dev/null || true; ip netns del $GEN 2>/dev/null || true; }
+cleanup() {
+    [ -z "${beside:-}" ] || kill -- -"$beside" || true
+    "$S" stop || true; arp_back; ip netns del $NS 2>/dev/null || true; ip netns del $GEN 2>/dev/null || true
+}
 trap cleanup EXIT
 cleanup
 [ $SINKS -le 400 ] || arp_room
@@ -47,6 +50,12 @@ ip -n $GEN link set gen0 up
     [ -z "$PROBE" ] || echo "addr add $PROBE/16 dev gen0"
 } | ip -n $GEN -batch -
 "$S" start
+beside=
+if [ -n "${BESIDE:-}" ]; then
+    # setsid: it ends with all that it has started.
+    setsid bash -c "while :; do $("$S" bgpctl) $BESIDE >/dev/null 2>&1 || sleep 0.1; done" &
+    beside=$!
+fi
 READER=
 [ "$CASE" != show ] || READER=$("$S" reader)
 [ "$PEER" = relay ] && extra="$extra --prepend 0"

@@ -50,7 +50,8 @@ TOML
 }
 
 # What reads the whole table as a person would.
-reader() { echo "$(dirname "$BIN")/bgpctl --socket $DIR/control.sock show routes"; }
+bgpctl() { echo "$(dirname "$BIN")/bgpctl --socket $DIR/control.sock"; }
+reader() { echo "$(bgpctl) show routes"; }
 
 launch() { spawn starlingd "$BIN" run --config "$DIR/starling.toml" --node dut; }
 

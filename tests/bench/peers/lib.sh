@@ -49,6 +49,7 @@ main() {
     version) version ;;
     fibproto) fibproto ;;
     reader) reader ;;
+    bgpctl) bgpctl ;;
     mesh-conf) mesh_conf "$2" "$3" ;;
     mesh-cmd) mesh_cmd ;;
     *) echo "usage: $0 start|pids|stop|version|fibproto|mesh-conf I K|mesh-cmd" >&2; exit 2 ;;
