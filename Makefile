@@ -6,6 +6,7 @@
 NET ?= b
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
+FLOOD_SECONDS ?= 60
 CASES ?= 20000
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -23,7 +24,7 @@ export PROPTEST_RNG_SEED ?= 1
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test search test-loss check fuzz matrix soak million bench deb
+.PHONY: help build lab lab-down test search test-loss check fuzz matrix soak flood million bench deb image
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -40,14 +41,17 @@ lab-down: ## Remove the network that KEEP=1 left
 	@$(ROOT) $(LAB) down
 
 # No `build` before it: that would build some crates a second time, with other features.
+# The simulation computes for minutes, and nearly all others wait: so it runs beside them, on what
+# they leave of the processors. It is the tests whose names begin with an s, `make test` all others.
 test: ## Run every test: unit, property, simulation, namespaces, the lab's networks
 	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
 	cargo test --workspace --no-run
 	@$(ROOT) $(LAB) matrix forget
-	$(ROOT) cargo test --workspace
-	@$(ROOT) $(LAB) matrix check
-	$(ROOT) $(LAB) check --all
+	@$(ROOT) chrt --idle 0 cargo test --workspace --test 's*' >$(TARGET)/simulation.log 2>&1 & \
+	$(ROOT) cargo test --workspace --lib --bins --test '[!s]*' && \
+	$(ROOT) $(LAB) matrix check && $(ROOT) $(LAB) check --all; rest=$$?; \
+	wait $$!; simulation=$$?; cat $(TARGET)/simulation.log; exit $$((rest | simulation))
 
 search: ## Try every property on CASES (20000) random cases that no run has tried before
 	@$(ROOT) tests/vm/install build
@@ -66,6 +70,10 @@ test-loss: build ## Count the packets lost while things happen, beside BIRD; JSO
 soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no session may be lost
 	@$(ROOT) tests/vm/install lab
 	$(ROOT) env SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test interop soak
+
+flood: build ## Strangers at port 179 for FLOOD_SECONDS (60), 10,000 a second and more; the mesh must not notice
+	@$(ROOT) tests/vm/install lab
+	$(ROOT) env FLOOD_SECONDS=$(FLOOD_SECONDS) cargo test --test netns strangers -- --nocapture
 
 bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3: 40 minutes; GROWTH=1)
 	@$(ROOT) tests/vm/install lab
@@ -88,6 +96,12 @@ deb: ## Make the Debian package, in target/debian
 	@$(ROOT) tests/vm/install build
 	cargo build --release --bins --example pages
 	dist/deb $(TARGET)/release $(TARGET)/debian
+
+image: ## Make the container's image, an OCI archive, in target/image
+	@$(ROOT) tests/vm/install build
+	@$(ROOT) tests/vm/install image
+	cargo build --release --bins
+	dist/image $(TARGET)/release $(TARGET)/image
 
 million: ## A million routes into the kernel and out again: time and memory, as root
 	cargo run --release -q -p starling-fib --example million
