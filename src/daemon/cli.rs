@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use super::{Options, check, log};
+use super::{Options, check, log, memory};
 
 /// BGP route distributor for cluster nodes.
 #[derive(Parser, Debug)]
@@ -69,6 +69,7 @@ struct Check {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
+            memory::share_one_heap();
             let log = match log::start(run.log_format, &run.log) {
                 Ok(log) => log,
                 Err(error) => return check::fail(&error),

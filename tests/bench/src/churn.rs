@@ -85,11 +85,12 @@ pub fn flap(
 
 /// The whole table announced again, six times, every other time while `command` reads it.
 pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
-    let total = e.w.prefixes.len() as u64;
+    let (asn, nh) = e.injector(0);
     let calm = reader::read(command, &AtomicU64::new(0));
     let mut meanwhile = Vec::new();
     let (mut alone, mut beside, mut readings) = (Vec::new(), Vec::new(), Vec::<Reading>::new());
     for round in 0..6u32 {
+        let changed = e.w.differing(0, asn, nh, [round, round + 1]);
         mark(e);
         announce(e, round + 1, |_| true);
         let lines = Arc::new(AtomicU64::new(0));
@@ -97,7 +98,7 @@ pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
             let (command, lines) = (command.to_string(), lines.clone());
             std::thread::spawn(move || reader::read(&command, &lines))
         });
-        let took = run(e, limit, |s| s.announced >= total);
+        let took = run(e, limit, |s| s.announced >= changed);
         match kid {
             Some(kid) => {
                 meanwhile.push(lines.load(Ordering::Relaxed) as f64);

@@ -284,6 +284,25 @@ impl Workload {
         }
     }
 
+    /// How many prefixes have other attributes in one version than in the other: a few sets are
+    /// short enough to come out the same twice, and what is the same is not announced again.
+    pub fn differing(&self, inj: u32, inj_as: u32, nh: Ipv4Addr, versions: [u32; 2]) -> u64 {
+        let mut at = [Vec::new(), Vec::new()];
+        let mut differs = vec![None; self.sets as usize];
+        let mut count = 0;
+        for &set in &self.set_of {
+            let differs = differs[set as usize].get_or_insert_with(|| {
+                for (at, version) in at.iter_mut().zip(versions) {
+                    at.clear();
+                    self.attrs(inj, inj_as, nh, set, version, false, at);
+                }
+                at[0] != at[1]
+            });
+            count += u64::from(*differs);
+        }
+        count
+    }
+
     /// Announcements of every group `keep` accepts; ends with End-of-RIB if asked.
     pub fn announce(
         &self,

@@ -76,21 +76,22 @@ pub fn mesh(a: &Args) -> i32 {
     j.f("first_node_s", if t[0] == f64::MAX { -1.0 } else { t[0] });
     j.f("median_node_s", if t[k / 2] == f64::MAX { -1.0 } else { t[k / 2] });
     j.f("all_nodes_s", if ok { t[k - 1] } else { -1.0 });
-    j.f("cpu_s_to_converge", conv.exact);
+    j.f("cpu_s_to_converge", conv.since(&sample::Sample::default()).exact);
     j.n("fib_min_dump", ws.iter().map(|w| w.dump().unwrap_or(0) as u64).min().unwrap());
     std::thread::sleep(Duration::from_secs(a.num("settle", 5) as u64));
     let idle = a.num("idle", 30) as u64;
     let s0 = sample::take(&pids, false);
     std::thread::sleep(Duration::from_secs(idle));
     let s1 = sample::take(&pids, true);
+    let took = s1.since(&s0);
     j.n("rss_total", s1.rss);
     j.n("pss_total", s1.pss);
     j.n("uss_total", s1.uss);
     j.n("rss_each", s1.rss / k as u64);
     j.n("pss_each", s1.pss / k as u64);
     j.n("alive", s1.alive as u64);
-    j.f("idle_cpu_ms_per_min_total", (s1.exact - s0.exact) * 60e3 / idle.max(1) as f64);
-    j.f("idle_wakeups_per_s_total", (s1.vol - s0.vol) as f64 / idle.max(1) as f64);
+    j.f("idle_cpu_ms_per_min_total", took.exact * 60e3 / idle.max(1) as f64);
+    j.f("idle_wakeups_per_s_total", took.vol as f64 / idle.max(1) as f64);
     j.str("load_start", &load0);
     j.str("load", &sample::loadavg());
     // One node goes away: how long until all others have dropped its route.

@@ -140,8 +140,9 @@ impl Ctx {
         j.n("rss_before", ph.before.rss);
         j.n("rss_after", a.rss);
         j.n("rss_peak", a.hwm);
-        j.n("ctx_vol", a.vol.saturating_sub(ph.before.vol));
-        j.n("ctx_invol", a.invol.saturating_sub(ph.before.invol));
+        let took = a.since(&ph.before);
+        j.n("ctx_vol", took.vol);
+        j.n("ctx_invol", took.invol);
         j.str("load", &sample::loadavg());
         if ph.name == "announce" && ok {
             let n = self.e.w.prefixes.len() as f64;
@@ -293,6 +294,7 @@ pub fn run(a: &Args) -> i32 {
         }
         let d = t0.elapsed().as_secs_f64();
         let s1 = sample::take(&x.pids, true);
+        let took = s1.since(&s0);
         let mut j = Json::new();
         j.f("seconds", d);
         j.n("rss", s1.rss);
@@ -300,9 +302,9 @@ pub fn run(a: &Args) -> i32 {
         j.n("uss", s1.uss);
         j.n("threads", s1.threads);
         j.n("processes", s1.alive as u64);
-        j.f("cpu_ms_per_min", (s1.exact - s0.exact) * 60e3 / d);
-        j.f("wakeups_per_s", (s1.vol - s0.vol) as f64 / d);
-        j.f("preempted_per_s", (s1.invol - s0.invol) as f64 / d);
+        j.f("cpu_ms_per_min", took.exact * 60e3 / d);
+        j.f("wakeups_per_s", took.vol as f64 / d);
+        j.f("preempted_per_s", took.invol as f64 / d);
         x.out.obj("idle", j);
     }
 

@@ -1,4 +1,5 @@
 //! What a set of processes costs, from /proc.
+use std::collections::BTreeMap;
 use std::fs;
 
 #[derive(Clone, Default, Debug)]
@@ -9,17 +10,37 @@ pub struct Sample {
     pub uss: u64,
     pub user: f64,
     pub sys: f64,
-    /// Exact run time of the threads alive now, seconds.
-    pub exact: f64,
-    pub vol: u64,
-    pub invol: u64,
+    /// By thread, of those alive now.
+    tasks: BTreeMap<i32, Task>,
     pub threads: u64,
     pub alive: usize,
+}
+
+/// What threads took.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Task {
+    /// Exact run time, seconds.
+    pub exact: f64,
+    /// Switches that they asked for, and others.
+    pub vol: u64,
+    pub invol: u64,
 }
 
 impl Sample {
     pub fn cpu(&self) -> f64 {
         self.user + self.sys
+    }
+
+    /// What the threads alive now took since `before`. Those that ended meanwhile are not counted.
+    pub fn since(&self, before: &Sample) -> Task {
+        let mut sum = Task::default();
+        for (id, now) in &self.tasks {
+            let then = before.tasks.get(id).copied().unwrap_or_default();
+            sum.exact += now.exact - then.exact;
+            sum.vol += now.vol - then.vol;
+            sum.invol += now.invol - then.invol;
+        }
+        sum
     }
 }
 
@@ -48,15 +69,18 @@ pub fn take(pids: &[i32], pss: bool) -> Sample {
         }
         if let Ok(d) = fs::read_dir(format!("/proc/{p}/task")) {
             for e in d.flatten() {
-                if let Ok(s) = fs::read_to_string(e.path().join("schedstat")) {
-                    t.exact +=
-                        s.split(' ').next().and_then(|v| v.parse::<f64>().ok()).unwrap_or(0.0)
-                            / 1e9;
-                }
-                if let Ok(s) = fs::read_to_string(e.path().join("status")) {
-                    t.vol += field(&s, "voluntary_ctxt_switches:");
-                    t.invol += field(&s, "nonvoluntary_ctxt_switches:");
-                }
+                let Some(id) = e.file_name().to_str().and_then(|id| id.parse().ok()) else {
+                    continue;
+                };
+                let read = |name: &str| fs::read_to_string(e.path().join(name)).unwrap_or_default();
+                let (ran, status) = (read("schedstat"), read("status"));
+                let ran = ran.split(' ').next().and_then(|v| v.parse::<f64>().ok());
+                let task = Task {
+                    exact: ran.unwrap_or(0.0) / 1e9,
+                    vol: field(&status, "voluntary_ctxt_switches:"),
+                    invol: field(&status, "nonvoluntary_ctxt_switches:"),
+                };
+                t.tasks.insert(id, task);
             }
         }
         if pss {
