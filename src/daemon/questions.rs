@@ -1,8 +1,8 @@
 //! Questions of operators and scrapes to the Rib, which has routes to move first.
 //!
 //! `bgpctl show routes` on a full table asks four thousand times, and each answer costs others,
-//! who put it into words, several times what it costs the Rib. So while routes come, answers take
-//! one part in [`SHARE`] of the Rib's time; the first one, and all of them when nothing
+//! who put it into words and read them, some fifteen times what it costs the Rib. So while routes
+//! come, answers take one part in [`SHARE`] of the Rib's time; the first one, and all of them when nothing
 //! has come for a moment, are given at once.
 
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use super::clock::Clock;
 /// Routes come as long as the last ones came less than this ago.
 const CALM: Duration = Duration::from_millis(50);
 /// After an answer, so many times as long as it took belongs to them …
-const SHARE: u32 = 64;
+const SHARE: u32 = 256;
 /// … but never more: whoever asks has a patience of seconds, and maybe others before it.
 const LONGEST: Duration = Duration::from_millis(100);
 

@@ -84,11 +84,12 @@ pub fn flap(
 }
 
 /// The whole table announced again, six times, every other time while `command` reads it.
-pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
+pub fn read(e: &mut Engine, pids: &[i32], command: &str, limit: Duration) -> (Json, bool) {
     let (asn, nh) = e.injector(0);
     let calm = reader::read(command, &AtomicU64::new(0));
     let mut meanwhile = Vec::new();
     let (mut alone, mut beside, mut readings) = (Vec::new(), Vec::new(), Vec::<Reading>::new());
+    let (mut alone_cpu, mut beside_cpu) = (Vec::new(), Vec::new());
     for round in 0..6u32 {
         let changed = e.w.differing(0, asn, nh, [round, round + 1]);
         mark(e);
@@ -98,14 +99,20 @@ pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
             let (command, lines) = (command.to_string(), lines.clone());
             std::thread::spawn(move || reader::read(&command, &lines))
         });
+        let before = sample::take(pids, false).cpu();
         let took = run(e, limit, |s| s.announced >= changed);
+        let cpu = sample::take(pids, false).cpu() - before;
         match kid {
             Some(kid) => {
                 meanwhile.push(lines.load(Ordering::Relaxed) as f64);
                 readings.push(kid.join().unwrap_or_default());
                 beside.extend(took);
+                beside_cpu.push(cpu);
             }
-            None => alone.extend(took),
+            None => {
+                alone.extend(took);
+                alone_cpu.push(cpu);
+            }
         }
     }
     let median = |v: &mut Vec<f64>| {
@@ -123,5 +130,7 @@ pub fn read(e: &mut Engine, command: &str, limit: Duration) -> (Json, bool) {
     j.f("lines_meanwhile", median(&mut meanwhile));
     j.f("alone_s", median(&mut alone));
     j.f("beside_s", median(&mut beside));
+    j.f("alone_cpu_s", median(&mut alone_cpu));
+    j.f("beside_cpu_s", median(&mut beside_cpu));
     (j, ok)
 }

@@ -248,7 +248,7 @@ pub fn run(a: &Args) -> i32 {
 
     // The table read while it is announced again.
     if let (Some(command), true) = (a.get("reader"), ok) {
-        let (j, good) = churn::read(&mut x.e, command, x.timeout);
+        let (j, good) = churn::read(&mut x.e, &x.pids, command, x.timeout);
         x.out.obj("reader", j);
         ok = good;
     }
