@@ -9,6 +9,7 @@ SOAK_SECONDS ?= 600
 FLOOD_SECONDS ?= 60
 CASES ?= 20000
 
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LAB := $(TARGET)/debug/lab
 ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -E env "PATH=$$PATH",)
@@ -24,7 +25,7 @@ export PROPTEST_RNG_SEED ?= 1
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test search test-loss check fuzz matrix soak flood million bench deb image
+.PHONY: help build lab lab-down test search test-loss check fuzz matrix soak flood million bench deb image static
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -42,13 +43,14 @@ lab-down: ## Remove the network that KEEP=1 left
 
 # No `build` before it: that would build some crates a second time, with other features.
 # The simulation computes for minutes, and nearly all others wait: so it runs beside them, on what
-# they leave of the processors. It is the tests whose names begin with an s, `make test` all others.
+# they leave of the processors. It is the tests whose names begin with an s; the rest of the line below are all others.
 test: ## Run every test: unit, property, simulation, namespaces, the lab's networks
 	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
 	cargo test --workspace --no-run
 	@$(ROOT) $(LAB) matrix forget
-	@$(ROOT) chrt --idle 0 cargo test --workspace --test 's*' >$(TARGET)/simulation.log 2>&1 & \
+	@$(ROOT) chrt --idle 0 sh -c "cargo test --workspace --test 's*' && cargo test --workspace --doc" \
+		>$(TARGET)/simulation.log 2>&1 & \
 	$(ROOT) cargo test --workspace --lib --bins --test '[!s]*' && \
 	$(ROOT) $(LAB) matrix check && $(ROOT) $(LAB) check --all; rest=$$?; \
 	wait $$!; simulation=$$?; cat $(TARGET)/simulation.log; exit $$((rest | simulation))
@@ -96,6 +98,14 @@ deb: ## Make the Debian package, in target/debian
 	@$(ROOT) tests/vm/install build
 	cargo build --release --bins --example pages
 	dist/deb $(TARGET)/release $(TARGET)/debian
+
+# Debian's C library for this too: musl's allocator is slow with a million routes, and cannot be told to
+# give a withdrawn table's memory back.
+static: ## Build programs that need no library of the host, in target/HOST/release
+	@$(ROOT) tests/vm/install build
+	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --bins --target $(HOST)
+	ldd $(TARGET)/$(HOST)/release/starlingd | grep 'statically linked'
+	$(TARGET)/$(HOST)/release/starlingd --version
 
 image: ## Make the container's image, an OCI archive, in target/image
 	@$(ROOT) tests/vm/install build
