@@ -91,6 +91,7 @@ impl Supervisor {
         let source = format!("bgpctl apply {}", proposal.name);
         let former = Arc::clone(&self.config);
         let disk = on_disk(&self.options.config).map(|config| config.texts);
+        self.see_file();
         self.take(loaded, &source, "applied").await;
         if let Some(wait) = terms.confirm_s.map(Duration::from_secs) {
             let until = self.clock.now().after(wait);
@@ -179,6 +180,7 @@ impl Supervisor {
         let plan = self.rehearsed(&loaded, all).await?;
         if !dry {
             let source = format!("bgpctl rollback to {}", target.number);
+            self.see_file();
             self.take(loaded, &source, "rolled back").await;
         }
         Ok(self.applied(plan, files))

@@ -43,6 +43,14 @@ impl Supervisor {
         self.reload("the file changed").await;
     }
 
+    /// Before something else than the file says is in force on purpose: what `bgpctl` has just written
+    /// is known, of which word may still be on its way.
+    pub(super) fn see_file(&mut self) {
+        if on_disk(&self.options.config).as_ref() == Some(&*self.config) {
+            self.on_disk = Some(Arc::clone(&self.config));
+        }
+    }
+
     /// A signal asks for a reload.
     pub(super) async fn hung_up(&mut self) {
         match &mut self.trial {
