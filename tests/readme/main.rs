@@ -4,10 +4,12 @@
 //!
 //! ```text
 //!   pages ──page──► blocks ──┬─ toml ─────► files in a folder ──► Config::load
-//!                            └─ console ──► commands ──network──► run in a rack of three
+//!                            ├─ console ──► commands ──network──► run in a rack of three
+//!                            └─ those of a walk, in order ──walk──► on hosts of their own
 //! ```
 //!
-//! How they are written so that this file can do its work:
+//! How they are written so that this file can do its work (walks, whose prompts name a host: see
+//! `walk`):
 //!
 //! * a `toml` block is a file; its first line is a comment with the name;
 //! * a `console` block holds commands, each after `$ `, and their output; `…` stands for lines
@@ -27,6 +29,9 @@
 mod links;
 mod network;
 mod page;
+mod scenes;
+mod stage;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::path::Path;

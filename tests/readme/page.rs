@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   PAGES ──Page::read──► Page { blocks, headings, links }
-//!     │                      └─ of a Rack: files(), commands()      └─ of a Walk: `walk`
+//!     │                      └─ files(), commands() of the rack; those of walks: `walk`
 //!     └─ every *.md of the project is in it, or a test fails
 //! ```
 
@@ -11,27 +11,39 @@ use std::path::{Path, PathBuf};
 
 use starling_lab::Result;
 
+use crate::walk::prompt;
+
+/// Where a node has its files.
+const ETC: &str = "/etc/starling/";
+
 /// What is done with the blocks of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Its files and commands are those of one network, the same for all such pages.
+    /// Its files and commands are those of one network, the same for all such pages; but for those
+    /// of walks.
     Rack,
-    /// It has neither.
-    Text,
+    /// Its files and commands are those of walks, if it has any.
+    Walks,
 }
 
 /// Every page of the project, from its root. A page that is missing here fails a test.
-pub const PAGES: [(&str, Kind); 10] = [
+pub const PAGES: [(&str, Kind); 16] = [
     ("README.md", Kind::Rack),
+    ("bgp/KEYS.md", Kind::Walks),
+    ("bgp/PEERS.md", Kind::Walks),
     ("bgp/README.md", Kind::Rack),
+    ("bgp/REFLECTORS.md", Kind::Walks),
     ("config/POLICIES.md", Kind::Rack),
     ("config/README.md", Kind::Rack),
+    ("dist/CALICO.md", Kind::Walks),
     ("dist/README.md", Kind::Rack),
+    ("dist/TUTORIAL.md", Kind::Walks),
     ("fib/README.md", Kind::Rack),
     ("src/README.md", Kind::Rack),
+    ("src/TROUBLE.md", Kind::Walks),
     ("tests/README.md", Kind::Rack),
-    ("tests/bench/BASELINE.md", Kind::Text),
-    ("tests/bench/README.md", Kind::Text),
+    ("tests/bench/BASELINE.md", Kind::Walks),
+    ("tests/bench/README.md", Kind::Walks),
 ];
 
 /// A page.
@@ -42,11 +54,14 @@ pub struct Page {
     links: Vec<String>,
 }
 
-struct Block {
-    kind: String,
-    text: String,
+/// What stands between two fences.
+pub struct Block {
+    pub kind: String,
+    pub text: String,
+    /// The heading of the second rank that it is below, if any.
+    pub section: String,
     /// The line of its first fence, from 1.
-    line: usize,
+    pub line: usize,
 }
 
 /// A configuration file.
@@ -76,17 +91,23 @@ impl Page {
         let text = std::fs::read_to_string(root().join(path));
         let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut page = Page { path, blocks: vec![], headings: vec![], links: vec![] };
-        let mut open: Option<Block> = None;
+        let (mut open, mut section): (Option<Block>, _) = (None, String::new());
         for (number, line) in text.lines().enumerate() {
             match (line.strip_prefix("```"), &mut open) {
                 (Some(kind), None) => {
                     let (kind, line) = (kind.to_owned(), number + 1);
                     assert!(!kind.is_empty(), "{path}:{line}: a block without a kind");
-                    open = Some(Block { kind, text: String::new(), line });
+                    open =
+                        Some(Block { kind, text: String::new(), section: section.clone(), line });
                 }
                 (Some(_), Some(_)) => page.blocks.extend(open.take()),
                 (None, Some(block)) => block.text += &format!("{line}\n"),
-                (None, None) => page.read_prose(line),
+                (None, None) => {
+                    if let Some(heading) = line.strip_prefix("## ") {
+                        heading.clone_into(&mut section);
+                    }
+                    page.read_prose(line);
+                }
             }
         }
         assert!(open.is_none(), "a block of {path} is not closed");
@@ -100,6 +121,11 @@ impl Page {
         for after in line.split("](").skip(1) {
             self.links.extend(after.split(')').next().map(str::to_owned));
         }
+    }
+
+    /// Its blocks, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter()
     }
 
     fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Block> {
@@ -138,16 +164,17 @@ impl Page {
             let first = text.lines().next().unwrap_or_default();
             let name = first.strip_prefix("# ").and_then(|rest| rest.split([' ', ':']).next());
             match name.filter(|name| name.ends_with(".toml")) {
-                Some(name) => File { name, text },
+                Some(name) => File { name: name.strip_prefix(ETC).unwrap_or(name), text },
                 None => panic!("{}:{}: a file without a name", self.path, block.line),
             }
         })
     }
 
-    /// The commands, in order.
+    /// The commands, in order, but for those of walks.
     fn commands(&self) -> Vec<Command<'_>> {
         let mut commands: Vec<Command<'_>> = Vec::new();
-        for block in self.of_kind("console") {
+        let others = |block: &&Block| block.text.lines().next().and_then(prompt).is_none();
+        for block in self.of_kind("console").filter(others) {
             let place = format!("{}:{}", self.path, block.line);
             let first = commands.len();
             for line in block.text.lines() {
@@ -191,7 +218,7 @@ impl Pages {
 
     /// Their configuration files. No two have one name.
     pub fn files(&self) -> Vec<File<'_>> {
-        let files: Vec<File<'_>> = self.0.iter().flat_map(Page::files).collect();
+        let files: Vec<File<'_>> = self.0.iter().flat_map(|page| page.files()).collect();
         let names: BTreeSet<&str> = files.iter().map(|file| file.name).collect();
         assert_eq!(names.len(), files.len(), "two files have one name: {names:?}");
         files
