@@ -207,7 +207,13 @@ impl Paths {
         match self {
             Paths::None => {}
             Paths::One(first) => *self = Paths::Many(Box::new(vec![*first, path])),
-            Paths::Many(paths) => paths.push(path),
+            Paths::Many(paths) => {
+                if paths.len() == paths.capacity() {
+                    // Twice as much would be mostly unused, in a million destinations.
+                    paths.reserve_exact((paths.len() / 4).max(4));
+                }
+                paths.push(path);
+            }
         }
     }
 
@@ -315,6 +321,18 @@ mod tests {
         assert_eq!(size_of::<Paths>(), 16);
         assert_eq!(size_of::<Option<Dest<V4>>>(), 32);
         assert_eq!(size_of::<Option<Dest<V6>>>(), 48);
+    }
+
+    #[test]
+    fn many_paths_have_little_room_that_none_of_them_needs() {
+        let mut paths = Paths::None;
+        for source in 1..1000 {
+            paths.push(path(source));
+            if let Paths::Many(paths) = &paths {
+                assert!(paths.capacity() <= paths.len() + (paths.len() / 4).max(4), "{source}");
+            }
+        }
+        assert_eq!(paths.as_slice().len(), 999);
     }
 
     #[test]
