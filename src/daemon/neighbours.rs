@@ -6,23 +6,21 @@ use std::time::Duration;
 
 use starling_bgp::bfd;
 use starling_bgp::msg::RibIn;
-use starling_bgp::session::Forwarding;
 use starling_bgp::types::PeerId;
 use starling_bgp::wire::Notification;
 use starling_config::model::Bfd;
 use starling_config::{NodePlan, PeerKey, PeerPlan};
 use starling_fib::types::{Ends, Way};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::bfd::{BfdHandle, OVERDUE, Target};
-use super::broadcast::Broadcast;
+use super::bfd::{OVERDUE, Target};
 use super::callers::Callers;
 use super::clock::Clock;
 use super::endpoint::Endpoint;
 use super::fib::ForSessions;
-use super::peer::{self, Command, PeerHandle};
-use super::rib::{self, FromPeer};
+use super::peer::{self, Around, Command, PeerHandle};
+use super::rib;
 
 /// How long a neighbour's task may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -42,28 +40,18 @@ pub struct Neighbour {
 #[derive(Debug)]
 pub struct Neighbours {
     clock: Clock,
-    rib: mpsc::Sender<FromPeer>,
+    around: Around,
     callers: Callers,
     seed: u64,
-    /// What OPENs say of our own restart.
-    forwarding: watch::Receiver<Forwarding>,
-    broadcast: Broadcast,
     last_id: u32,
     by_key: BTreeMap<PeerKey, Neighbour>,
 }
 
 impl Neighbours {
     /// None yet. `seed` is for jitter alone.
-    pub fn new(
-        clock: Clock,
-        rib: mpsc::Sender<FromPeer>,
-        callers: Callers,
-        seed: u64,
-        forwarding: watch::Receiver<Forwarding>,
-        broadcast: Broadcast,
-    ) -> Neighbours {
+    pub fn new(clock: Clock, around: Around, callers: Callers, seed: u64) -> Neighbours {
         let (last_id, by_key) = (0, BTreeMap::new());
-        Neighbours { clock, rib, callers, seed, forwarding, broadcast, last_id, by_key }
+        Neighbours { clock, around, callers, seed, last_id, by_key }
     }
 
     /// All, in the order of their addresses.
@@ -93,10 +81,8 @@ impl Neighbours {
             let seed = self.seed ^ u64::from(self.last_id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let config = peer.peer_config(id);
             let endpoint = Endpoint::of(peer);
-            let (rib, forwarding) = (self.rib.clone(), self.forwarding.clone());
-            let broadcast = self.broadcast.clone();
             let (handle, task) =
-                peer::spawn(self.clock, config, endpoint, seed, rib, forwarding, broadcast);
+                peer::spawn(self.clock, config, endpoint, seed, self.around.clone());
             let neighbour = Neighbour { plan: peer.clone(), handle, task, started: false };
             self.by_key.insert(peer.key(), neighbour);
         }
@@ -148,7 +134,7 @@ impl Neighbours {
     /// Passes on what the kernel says of the ways to neighbours: to their sessions, to BFD, and to
     /// the Rib, which is to know all that a dead link costs before it judges the first of them.
     /// What is about a session that is none any more concerns nobody.
-    pub async fn heed(&self, news: ForSessions, rib: &mpsc::Sender<rib::Control>, bfd: &BfdHandle) {
+    pub async fn heed(&self, news: ForSessions, rib: &mpsc::Sender<rib::Control>) {
         let told: Vec<(Ends, Command)> = match news {
             ForSessions::Ways(ways) => {
                 ways.into_iter().map(|(ends, way)| (ends, Command::Way(way))).collect()
@@ -175,7 +161,7 @@ impl Neighbours {
             if let (Some(local), Command::Way(way)) = (ends.local, &command)
                 && ends.interface.is_none()
             {
-                bfd.waits(local, way.waits).await;
+                self.around.bfd.waits(local, way.waits);
             }
             tell(peer, command).await;
         }

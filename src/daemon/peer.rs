@@ -3,6 +3,7 @@
 //! ```text
 //!   sockets ─bytes─► Peer ─PeerOut─► sockets, the log, and in order into the Rib's inbox
 //!   Rib ─Frames─► this session's own channel ─► socket, as fast as it takes them
+//!   Peer ─Established, or not─► BFD ─a loss, or Up─► Peer
 //! ```
 //!
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
@@ -29,6 +30,7 @@ use starling_fib::types::Way;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::bfd::BfdHandle;
 use super::broadcast::Broadcast;
 use super::clock::Clock;
 use super::conn::{self, Conn};
@@ -99,16 +101,28 @@ pub struct PeerHandle {
     pub bfd: Arc<watch::Sender<Option<Loss>>>,
 }
 
+/// Whom a neighbour's pump tells and hears, beside the neighbour.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// What the neighbour says goes there.
+    pub rib: mpsc::Sender<FromPeer>,
+    /// What OPENs say of our own restart.
+    pub forwarding: watch::Receiver<Forwarding>,
+    /// It watches whoever has a session.
+    pub bfd: BfdHandle,
+    /// It has the listeners to what happens.
+    pub broadcast: Broadcast,
+}
+
 /// Starts a neighbour's task, idle until `Command::Start`. `seed` is for its jitter alone.
 pub fn spawn(
     clock: Clock,
     config: PeerConfig,
     endpoint: Endpoint,
     seed: u64,
-    rib: mpsc::Sender<FromPeer>,
-    forwarding: watch::Receiver<Forwarding>,
-    broadcast: Broadcast,
+    around: Around,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
+    let Around { rib, forwarding, bfd: watcher, broadcast } = around;
     let (commands, inbox) = mpsc::channel(16);
     let (tell_bfd, bfd) = watch::channel(None);
     let handle = PeerHandle { id: config.id, commands, bfd: Arc::new(tell_bfd) };
@@ -129,6 +143,7 @@ pub fn spawn(
         held: false,
         forwarding,
         bfd,
+        watcher,
         way: Way::default(),
         probed: None,
         doubt: None,
@@ -167,6 +182,7 @@ struct Pump {
     held: bool,
     forwarding: watch::Receiver<Forwarding>,
     bfd: watch::Receiver<Option<Loss>>,
+    watcher: BfdHandle,
     way: Way,
     /// When it is looked whether a KEEPALIVE was acknowledged, which went because the path may be
     /// dead.
@@ -420,12 +436,14 @@ impl Pump {
                 PeerOut::Up { slot, up } => {
                     let (to_session, from_rib) = mpsc::channel(8);
                     self.live = Some(Live { slot, from_rib, pulling: false });
+                    self.watcher.established(self.peer.config().id, true);
                     self.to_rib.push_back(FromPeer::Up(up, to_session));
                 }
                 PeerOut::Down { retain, reason } => {
                     self.live = None;
                     self.doubt = None;
                     let (peer, silent) = (self.peer.config().id, reason.is_silence());
+                    self.watcher.established(peer, false);
                     self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain, silent }));
                 }
                 PeerOut::Overdue { valid } => {

@@ -30,7 +30,7 @@ use super::keyring::Keyring;
 use super::listen;
 use super::moved::Moved;
 use super::neighbours::Neighbours;
-use super::peer::{Command, Report};
+use super::peer::{Around, Command, Report};
 use super::rib::{self, Control, RibHandle};
 use super::roster::{Request, Roster};
 use super::view::{Actors, View};
@@ -83,14 +83,13 @@ pub async fn run(options: Options) -> Result<(), String> {
         }
     };
     let seed = getrandom::u64().map_err(|error| error.to_string())?;
-    let neighbours = Neighbours::new(
-        clock,
-        rib.routes.clone(),
-        callers.clone(),
-        seed,
-        forwarding.subscribe(),
-        broadcast.clone(),
-    );
+    let around = Around {
+        rib: rib.routes.clone(),
+        forwarding: forwarding.subscribe(),
+        bfd: bfd.clone(),
+        broadcast: broadcast.clone(),
+    };
+    let neighbours = Neighbours::new(clock, around, callers.clone(), seed);
     let (config, plan) = (Arc::new(config), Arc::new(plan));
     let roster = Roster {
         config: Arc::clone(&config),
@@ -144,8 +143,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         tokio::select! {
             Some(call) = called.recv() => supervisor.answer(call).await,
             Some(news) = to_sessions.recv() => {
-                let Supervisor { neighbours, rib, bfd, .. } = &supervisor;
-                neighbours.heed(news, &rib.control, bfd).await;
+                supervisor.neighbours.heed(news, &supervisor.rib.control).await;
             }
             _ = review.tick(), if !supervisor.dynamic.is_empty() || !supervisor.moved.is_empty() => {
                 supervisor.review(LINGER).await;
@@ -243,7 +241,7 @@ impl Supervisor {
             self.look_for_a_predecessor().await;
         }
         self.neighbours.settle(plan).await;
-        self.bfd.watch(self.neighbours.watched()).await;
+        self.bfd.watch(self.neighbours.watched());
         let peers = self.neighbours.iter().map(|n| (n.plan.clone(), n.handle.clone())).collect();
         self.roster.send_modify(|roster| roster.peers = peers);
     }

@@ -99,9 +99,13 @@ fn a_node_that_stops_is_not_called_lost() -> Result {
     cluster.node(2)?.take_daemon()?.into_proc().stop(SOON)?;
     let node = cluster.node(1)?;
     logged(node, "BFD taken down by the neighbour: no failure")?;
-    let session = bfd(node, "n2", |session| session.state == BfdState::Down)?;
-    assert_eq!(session.flaps, 0, "{session:#?}");
+    let down = bfd(node, "n2", |session| session.state == BfdState::Down)?;
+    assert_eq!(down.flaps, 0, "{down:#?}");
     assert!(!node.daemon()?.log().contains("BFD down"), "{}", node.daemon()?.log());
+    // Who is not there is sent nothing.
+    let quiet = bfd(node, "n2", |session| session.remote_state.is_none())?.sent;
+    std::thread::sleep(Duration::from_millis(2500));
+    assert_eq!(session(node, "n2")?.sent, quiet);
     // Its next life has another discriminator.
     cluster.start(2)?;
     established(cluster.node(1)?, "n2")?;

@@ -35,6 +35,17 @@ pub struct Config {
     pub interval: Duration,
     /// So many intervals of silence are a loss; zero counts as one.
     pub multiplier: u8,
+    /// Who begins.
+    pub role: Role,
+}
+
+/// Who begins (RFC 5880 §6.1); both ends may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// We do: packets go whether the neighbour is heard or not.
+    Active,
+    /// The neighbour: nothing goes while it is not heard.
+    Passive,
 }
 
 /// Packets a second that a node sends at most, all its sessions together.

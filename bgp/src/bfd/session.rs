@@ -12,21 +12,21 @@
 //! Where the RFC leaves a choice:
 //! * A packet goes at once when the state changes and when a Poll begins, so a session is Up after
 //!   two round trips and not after seconds of slow start.
-//! * Intervals of 100 ms and more end on whole tens of milliseconds of the pump's clock (within the
-//!   jitter that §6.8.7 asks for), so that one wake-up serves many sessions.
+//! * Intervals of 20 ms and more end at moments that all sessions of that interval share, two of them
+//!   within the jitter that §6.8.7 asks for, so that one wake-up serves many sessions.
 //! * A change of intervals during a Poll Sequence waits for its end (§6.5: the F that comes must
 //!   be an answer to what it changes).
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{Cause, Config, Diag, Loss, Packet, SLOW, State, Status};
+use super::{Cause, Config, Diag, Loss, Packet, Role, SLOW, State, Status};
 use crate::msg::{BfdIn, BfdOut};
 use crate::session::timer::Jitter;
 use crate::types::Time;
 
-/// Wake-ups meet on multiples of this.
-const GRAIN: Duration = Duration::from_millis(10);
+/// Shorter intervals have no shared moments: what a wake-up costs is little beside their packets.
+const LEAST_SHARED: Duration = Duration::from_millis(20);
 
 /// What the two ends negotiate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +81,7 @@ impl Session {
             in_force: wanted,
             polling: false,
             last_sent: None,
-            transmit_at: Some(now),
+            transmit_at: (config.role == Role::Active).then_some(now),
             pace: wanted.transmit,
             detect_at: None,
             heard: now,
@@ -121,6 +121,7 @@ impl Session {
             BfdIn::Configure(config) => {
                 self.config = config;
                 self.renegotiate(now, out);
+                self.reschedule(now);
             }
             BfdIn::AdminDown if self.state == State::AdminDown => self.transmit(now, out),
             BfdIn::AdminDown => {
@@ -304,20 +305,27 @@ impl Session {
     fn transmit(&mut self, now: Time, out: &mut Vec<BfdOut>) {
         self.last_sent = Some(now);
         self.transmit_at = None;
-        if self.remote.is_none_or(|remote| remote.required_min_rx > 0) {
+        if self.is_wanted() {
             self.send(false, out);
         }
         self.reschedule(now);
     }
 
+    /// Whether the neighbour takes packets; one that is not heard, whether it gets any.
+    fn is_wanted(&self) -> bool {
+        match self.remote {
+            Some(remote) => remote.required_min_rx > 0,
+            None => self.config.role == Role::Active,
+        }
+    }
+
     /// Sets the next periodic packet, an interval after the last one: also when the interval has
     /// changed in between, so that a rate that rises does so at once.
     fn reschedule(&mut self, now: Time) {
-        let quiet = self.remote.is_some_and(|remote| {
-            let demand = remote.demand && remote.state == State::Up && self.state == State::Up;
-            remote.required_min_rx == 0 || (demand && !self.polling)
+        let demand = self.remote.is_some_and(|remote| {
+            remote.demand && remote.state == State::Up && self.state == State::Up && !self.polling
         });
-        if quiet {
+        if demand || !self.is_wanted() {
             self.transmit_at = None;
             return;
         }
@@ -331,15 +339,15 @@ impl Session {
 
     /// `interval` after `from`, shortened by 0 to 25 %, by 10 to 25 % where a single loss counts.
     fn spread(&mut self, from: Time, interval: Duration) -> Time {
-        let least = interval - interval / 4;
         let most = if self.config.multiplier <= 1 { interval - interval / 10 } else { interval };
-        let grain = if interval >= 10 * GRAIN { GRAIN } else { Duration::ZERO };
-        let room = most.saturating_sub(least + grain);
-        let at = from.after(least + grain + self.jitter.within(room).min(room));
-        match u64::try_from(grain.as_micros()) {
-            Ok(grain) if grain > 0 => Time(at.0 - at.0 % grain),
-            _ => at,
+        let room = most - (interval - interval / 4);
+        // Of the multiples of half the room, two fall into it: which one is the jitter.
+        let step = u64::try_from((room / 2).as_micros()).unwrap_or(u64::MAX);
+        if interval < LEAST_SHARED || step == 0 {
+            return from.after(most - self.jitter.within(room).min(room));
         }
+        let latest = from.after(most).0 / step;
+        Time((latest - self.jitter.one_of(2)) * step)
     }
 
     fn send(&mut self, finish: bool, out: &mut Vec<BfdOut>) {

@@ -177,6 +177,11 @@ impl Jitter {
         Duration::from_micros(self.next() % micros + 1)
     }
 
+    /// A number below `count`.
+    pub(crate) fn one_of(&mut self, count: u64) -> u64 {
+        self.next() % count.max(1)
+    }
+
     /// Three quarters of `mean` to all of it (RFC 4271 §10).
     pub(crate) fn scale(&mut self, mean: Duration) -> Duration {
         mean - mean / 4 + self.within(mean / 4).min(mean / 4)

@@ -2,18 +2,24 @@
 //!
 //! ```text
 //!   Supervisor ──Watch(all neighbours)──►┌─────┐◄──packets── UDP 3784, 4784
-//!   control    ──Report──────────────────►│ bfd │───packets─►
-//!                                         └──┬──┘
+//!   sessions   ──Established, or not─────►│ bfd │───packets─►
+//!   control    ──Report──────────────────►└──┬──┘
 //!                             News (never waits) ──► the log, the loss to the neighbour's pump,
 //!                                                    and who else is overdue to the Rib
 //! ```
 //!
 //! Packets must leave in time while a million routes are processed, so this thread waits for nobody:
-//! its own runtime, no shared lock, nothing logged from here. It asks for nice -20, so that a busy
+//! no runtime, no shared lock, nothing logged from here. It asks for nice -20, so that a busy
 //! host schedules it at once; that takes CAP_SYS_NICE, and is said where it is not granted.
+//!
+//! It begins with a neighbour once the BGP session is Established, and before that only answers
+//! (RFC 5880 §6.1, the passive role): there is nothing yet that a loss could end, and nodes that are
+//! down, or start all at once, cost each other nothing.
 
+mod inbox;
 mod pump;
 mod socket;
+mod sockets;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -24,6 +30,8 @@ use starling_bgp::types::PeerId;
 use starling_config::PeerKey;
 use starling_config::model::Bfd;
 use tokio::sync::{mpsc, oneshot};
+
+use inbox::Outside;
 
 use super::clock::Clock;
 use super::peer::PeerHandle;
@@ -72,6 +80,8 @@ enum Command {
     Watch(Vec<Target>),
     /// Whether this address of ours is waited for: it is on no interface.
     Waits(IpAddr, bool),
+    /// Whether the BGP session with this neighbour is Established.
+    Established(PeerId, bool),
     /// How are they?
     Report(oneshot::Sender<Vec<(PeerId, Report)>>),
     /// Say AdminDown to all, then end.
@@ -88,36 +98,41 @@ enum News {
     Trouble(Option<Target>, String),
 }
 
-/// The way to the thread.
+/// The way to the thread. Telling it never waits; what is told after its end, when the daemon stops,
+/// is lost.
 #[derive(Clone, Debug)]
 pub struct BfdHandle {
-    commands: mpsc::Sender<Command>,
+    commands: Outside,
 }
 
 impl BfdHandle {
     /// From now on these are watched, and no others. What stays keeps its state, with changed
     /// settings too; what goes is told that this is no failure.
-    pub async fn watch(&self, targets: Vec<Target>) {
-        // A closed channel means that the thread has ended: the daemon is stopping.
-        let _ = self.commands.send(Command::Watch(targets)).await;
+    pub fn watch(&self, targets: Vec<Target>) {
+        self.commands.tell(Command::Watch(targets));
     }
 
     /// Whether `local` is on no interface: nothing is tried from it until it is.
-    pub async fn waits(&self, local: IpAddr, waits: bool) {
-        let _ = self.commands.send(Command::Waits(local, waits)).await;
+    pub fn waits(&self, local: IpAddr, waits: bool) {
+        self.commands.tell(Command::Waits(local, waits));
+    }
+
+    /// Whether the BGP session with `peer` is Established: until it is, nothing is sent but answers.
+    pub fn established(&self, peer: PeerId, established: bool) {
+        self.commands.tell(Command::Established(peer, established));
     }
 
     /// How all of them are; none if the thread has ended.
     pub async fn report(&self) -> Vec<(PeerId, Report)> {
         let (answer, answered) = oneshot::channel();
-        let _ = self.commands.send(Command::Report(answer)).await;
+        self.commands.tell(Command::Report(answer));
         answered.await.unwrap_or_default()
     }
 
     /// Tells all neighbours that what follows is no failure, and ends the thread.
     pub async fn stop(&self) {
         let (answer, answered) = oneshot::channel();
-        let _ = self.commands.send(Command::Stop(answer)).await;
+        self.commands.tell(Command::Stop(answer));
         let _ = answered.await;
     }
 }
@@ -127,17 +142,16 @@ impl BfdHandle {
 /// # Errors
 /// When the system gives no thread.
 pub fn spawn(clock: Clock, rib: mpsc::Sender<rib::Control>) -> std::io::Result<BfdHandle> {
-    let (commands, inbox) = mpsc::channel(16);
+    let (commands, inbox) = inbox::open()?;
     // Without a bound, so that the thread never waits; a flap a second and session at the most.
     let (news, to_tell) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("bfd".into()).spawn(move || {
         if let Err(error) = rustix::process::setpriority_process(None, -20) {
             let words = format!("BFD runs without priority ({error}): a busy host may delay it");
             let _ = news.send(News::Trouble(None, words));
         }
         privilege::shed();
-        runtime.block_on(pump::Pump::new(clock, news).run(inbox));
+        pump::Pump::new(clock, news).run(&inbox);
     })?;
     tokio::spawn(tell(to_tell, rib));
     Ok(BfdHandle { commands })

@@ -2,36 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use starling_bgp::bfd::packet::LEN;
-use starling_bgp::bfd::{Config, Packet, Session};
+use starling_bgp::bfd::{Config, Packet, Role, Session};
 use starling_bgp::msg::{BfdIn, BfdOut};
-use starling_bgp::types::Time;
-use tokio::sync::mpsc;
+use starling_bgp::types::{PeerId, Time};
+use tokio::sync::{mpsc, oneshot};
 
-use super::socket::{self, Datagram, Place, Receiver, Sender};
+use super::inbox::Inside;
+use super::socket::{self, Datagram, Place};
+use super::sockets::{Sockets, Way};
 use super::{Command, News, Report, Target};
 use crate::daemon::clock::Clock;
-use crate::daemon::conn;
 
 /// How long one that is not watched any more goes on saying AdminDown.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// At the daemon's end it is said so often, so far apart.
 const LAST_WORDS: (u32, Duration) = (3, Duration::from_millis(20));
-/// A socket that could not be had is tried for again.
-const RETRY: Duration = Duration::from_secs(5);
-/// Datagrams taken from one socket before timers are looked at again.
-const TAKEN: usize = 256;
-
-/// A receiving socket: its kind and family.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Way {
-    multihop: bool,
-    v6: bool,
-}
 
 impl Way {
     fn of(target: &Target) -> Way {
@@ -55,21 +43,11 @@ struct Entry {
     unsent: Option<String>,
 }
 
-/// A socket, or why there is none and when it is tried for again.
-#[derive(Debug)]
-enum Opened<T> {
-    Yes(T),
-    No { why: String, again: Time },
-}
-
-/// A packet and whom it goes to.
-type Parcel = (Place, [u8; LEN]);
-
 /// See the module.
 #[derive(Debug)]
 pub struct Pump {
     clock: Clock,
-    /// Discriminators, source ports and jitter: hashes, under a key of this process, of a count.
+    /// Discriminators and jitter: hashes, under a key of this process, of a count.
     random: (RandomState, u64),
     news: mpsc::UnboundedSender<News>,
     entries: BTreeMap<NonZeroU32, Entry>,
@@ -77,12 +55,9 @@ pub struct Pump {
     by_place: BTreeMap<Place, NonZeroU32>,
     /// When each session wants to be looked at.
     deadlines: BTreeSet<(Time, NonZeroU32)>,
-    receivers: BTreeMap<Way, Opened<Receiver>>,
-    senders: BTreeMap<(Way, Option<IpAddr>), Opened<Sender>>,
-    /// Addresses of ours that are on no interface, until the kernel says that they are.
-    absent: BTreeSet<IpAddr>,
-    /// What goes at the end of this turn.
-    outgoing: BTreeMap<(Way, Option<IpAddr>), Vec<Parcel>>,
+    sockets: Sockets,
+    /// Neighbours whose BGP session is Established, watched or not.
+    established: BTreeSet<PeerId>,
     out: Vec<BfdOut>,
 }
 
@@ -96,35 +71,28 @@ impl Pump {
             entries: BTreeMap::new(),
             by_place: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            receivers: BTreeMap::new(),
-            senders: BTreeMap::new(),
-            absent: BTreeSet::new(),
-            outgoing: BTreeMap::new(),
+            sockets: Sockets::new(),
+            established: BTreeSet::new(),
             out: Vec::new(),
         }
     }
 
-    /// Until it is told to stop, or nobody is left to tell it.
-    pub async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+    /// Until it is told to stop.
+    pub fn run(mut self, inbox: &Inside) {
         loop {
-            let next = self.deadlines.first().map(|(at, _)| *at);
-            tokio::select! {
-                () = readable(&self.receivers) => {}
-                () = self.clock.sleep_until(next) => {}
-                command = inbox.recv() => match command {
-                    Some(Command::Watch(targets)) => self.watch(targets),
-                    Some(Command::Waits(local, waits)) => self.waits(local, waits),
-                    Some(Command::Report(answer)) => {
+            let deadline = self.deadlines.first().map(|(at, _)| *at);
+            self.sockets.wait(self.clock.now(), deadline, inbox);
+            for command in inbox.take() {
+                match command {
+                    Command::Watch(targets) => self.watch(targets),
+                    Command::Waits(local, waits) => self.sockets.waits(local, waits),
+                    Command::Established(peer, established) => self.is(peer, established),
+                    Command::Report(answer) => {
                         // Whoever asked may have gone away.
                         let _ = answer.send(self.report());
                     }
-                    Some(Command::Stop(answer)) => {
-                        self.last_words().await;
-                        let _ = answer.send(());
-                        return;
-                    }
-                    None => return,
-                },
+                    Command::Stop(answer) => return self.stop(answer),
+                }
             }
             // Before silence is judged, what waits in the sockets is heard: it may be we who slept.
             self.receive();
@@ -162,9 +130,8 @@ impl Pump {
             match self.by_place.get(&place).copied() {
                 Some(number) => {
                     if let Some(entry) = self.entries.get_mut(&number) {
-                        let config = config(&target);
                         entry.target = target;
-                        self.handle(number, BfdIn::Configure(config));
+                        self.configure(number);
                     }
                 }
                 None => self.begin(now, place, target),
@@ -172,16 +139,34 @@ impl Pump {
         }
     }
 
-    /// Nothing is tried from an address that is not there; once it is, the next packet goes, which
-    /// each session has every second at least.
-    fn waits(&mut self, local: IpAddr, waits: bool) {
-        if waits {
-            self.absent.insert(local);
-            return;
+    /// What is Established is worth watching; before that, the neighbour has to begin.
+    fn is(&mut self, peer: PeerId, established: bool) {
+        match established {
+            true => self.established.insert(peer),
+            false => self.established.remove(&peer),
+        };
+        let mut watched = self.by_place.values().copied();
+        let is_of = |number: &NonZeroU32| {
+            self.entries.get(number).is_some_and(|entry| entry.target.peer.id == peer)
+        };
+        if let Some(number) = watched.find(is_of) {
+            self.configure(number);
         }
-        self.absent.remove(&local);
-        let failed = |opened: &Opened<Sender>| matches!(opened, Opened::No { .. });
-        self.senders.retain(|(_, from), opened| *from != Some(local) || !failed(opened));
+    }
+
+    fn configure(&mut self, number: NonZeroU32) {
+        if let Some(entry) = self.entries.get(&number) {
+            let config = self.config(&entry.target);
+            self.handle(number, BfdIn::Configure(config));
+        }
+    }
+
+    fn config(&self, target: &Target) -> Config {
+        let role = match self.established.contains(&target.peer.id) {
+            true => Role::Active,
+            false => Role::Passive,
+        };
+        Config { interval: target.bfd.interval, multiplier: target.bfd.multiplier, role }
     }
 
     fn begin(&mut self, now: Time, place: Place, target: Target) {
@@ -190,13 +175,13 @@ impl Pump {
             number = self.draw();
         }
         let way = Way::of(&target);
-        self.open_receiver(now, way);
+        self.listen(now, way);
         // Two sessions of ours would contradict each other in the neighbour's one.
         self.entries.retain(|_, entry| {
             !(entry.leaves.is_some() && entry.place == place && Way::of(&entry.target) == way)
         });
         self.by_place.insert(place, number);
-        let session = Session::new(now, config(&target), number, self.random());
+        let session = Session::new(now, self.config(&target), number, self.random());
         let entry = Entry {
             target,
             place,
@@ -222,27 +207,27 @@ impl Pump {
         NonZeroU32::new(u32::from_be_bytes([a, b, c, d])).unwrap_or(NonZeroU32::MIN)
     }
 
-    fn report(&self) -> Vec<(starling_bgp::types::PeerId, Report)> {
+    fn report(&self) -> Vec<(PeerId, Report)> {
         let watched = self.by_place.values().filter_map(|number| self.entries.get(number));
         let all = watched.map(|entry| {
-            let deaf = match self.receivers.get(&Way::of(&entry.target)) {
-                Some(Opened::No { why, .. }) => Some(why.clone()),
-                _ => None,
-            };
+            let sockets = &self.sockets;
+            let deaf = sockets.deaf(Way::of(&entry.target));
+            let trouble = deaf.or_else(|| sockets.mute(entry.target.local));
             let report = Report {
                 bfd: entry.target.bfd,
                 local: entry.target.local,
                 status: entry.session.status(),
                 heard: entry.heard,
                 discarded: entry.discarded,
-                trouble: deaf.or_else(|| entry.unsent.clone()),
+                trouble: trouble.or_else(|| entry.unsent.clone()),
             };
             (entry.target.peer.id, report)
         });
         all.collect()
     }
 
-    async fn last_words(&mut self) {
+    /// Says goodbye to all, so often that somebody hears it.
+    fn stop(&mut self, done: oneshot::Sender<()>) {
         let (times, apart) = LAST_WORDS;
         for _ in 0..times {
             let numbers: Vec<NonZeroU32> = self.entries.keys().copied().collect();
@@ -250,47 +235,24 @@ impl Pump {
                 self.handle(number, BfdIn::AdminDown);
             }
             self.send();
-            tokio::time::sleep(apart).await;
+            std::thread::sleep(apart);
         }
+        // Whoever waited may have given up.
+        let _ = done.send(());
     }
 
     // ---- What comes -------------------------------------------------------------------------
 
-    fn open_receiver(&mut self, now: Time, way: Way) {
-        match self.receivers.get(&way) {
-            Some(Opened::Yes(_)) => return,
-            Some(Opened::No { again, .. }) if *again > now => return,
-            _ => {}
+    fn listen(&mut self, now: Time, way: Way) {
+        if let Err(why) = self.sockets.listen(now, way) {
+            let family = if way.v6 { "IPv6" } else { "IPv4" };
+            self.tell(News::Trouble(None, format!("BFD over {family} {why}")));
         }
-        let opened = match Receiver::open(way.multihop, way.v6) {
-            Ok(receiver) => Opened::Yes(receiver),
-            Err(error) => {
-                let why = format!("cannot receive: {}", conn::words(&error));
-                let known = matches!(
-                    self.receivers.get(&way), Some(Opened::No { why: before, .. }) if *before == why
-                );
-                if !known {
-                    let family = if way.v6 { "IPv6" } else { "IPv4" };
-                    self.tell(News::Trouble(None, format!("BFD over {family} {why}")));
-                }
-                Opened::No { why, again: now.after(RETRY) }
-            }
-        };
-        self.receivers.insert(way, opened);
     }
 
     fn receive(&mut self) {
-        let ways: Vec<Way> = self.receivers.keys().copied().collect();
-        for way in ways {
-            for _ in 0..TAKEN {
-                let Some(Opened::Yes(receiver)) = self.receivers.get_mut(&way) else { break };
-                match receiver.next() {
-                    Ok(Some(datagram)) => self.hear(way, &datagram),
-                    // An error here is an ICMP of somebody else's packet: there may be more.
-                    Err(_) => {}
-                    Ok(None) => break,
-                }
-            }
+        for (way, datagram) in self.sockets.receive(self.clock.now()) {
+            self.hear(way, &datagram);
         }
     }
 
@@ -361,8 +323,7 @@ impl Pump {
             match out {
                 BfdOut::Send(packet) => {
                     let way = Way::of(target);
-                    let batch = self.outgoing.entry((way, target.local)).or_default();
-                    batch.push((entry.place, packet.bytes()));
+                    self.sockets.post(way, target.local, entry.place, packet.bytes());
                 }
                 // Nobody left to tell: the daemon is stopping.
                 BfdOut::Up => drop(self.news.send(News::Up(target.clone()))),
@@ -387,17 +348,14 @@ impl Pump {
 
     fn send(&mut self) {
         let now = self.clock.now();
-        for (key, packets) in std::mem::take(&mut self.outgoing) {
-            let (way, local) = key;
-            // Slow as unheard sessions are, this tries again soon enough.
-            self.open_receiver(now, way);
-            for (to, packet) in packets {
-                let sent = self.sender(now, way, local).and_then(|sender| {
-                    let words = |error| format!("cannot send: {}", conn::words(&error));
-                    sender.send(to, socket::port(way.multihop), &packet).map_err(words)
-                });
-                self.sent(to, sent.err());
-            }
+        let mut told = Vec::new();
+        let ways = self.sockets.send(now, |to, why| told.push((to, why)));
+        for (to, why) in told {
+            self.sent(to, why);
+        }
+        for way in ways {
+            // A packet a second at least of each session tries for it again soon enough.
+            self.listen(now, way);
         }
     }
 
@@ -414,55 +372,10 @@ impl Pump {
             self.tell(news);
         }
     }
-
-    fn sender(&mut self, now: Time, way: Way, local: Option<IpAddr>) -> Result<&Sender, String> {
-        if let Some(local) = local.filter(|local| self.absent.contains(local)) {
-            return Err(format!("waiting: {}", socket::absent(local)));
-        }
-        let [first, second, ..] = self.random().to_be_bytes();
-        let port = u16::from_be_bytes([first, second]);
-        let opened = self.senders.entry((way, local));
-        let opened = opened.or_insert(Opened::No { why: String::new(), again: now });
-        if let Opened::No { again, .. } = opened
-            && *again <= now
-        {
-            *opened = match Sender::open(local, way.v6, port) {
-                Ok(sender) => Opened::Yes(sender),
-                Err(error) => {
-                    let why = format!("cannot send: {}", conn::words(&error));
-                    Opened::No { why, again: now.after(RETRY) }
-                }
-            };
-        }
-        match opened {
-            Opened::Yes(sender) => Ok(sender),
-            Opened::No { why, .. } => Err(why.clone()),
-        }
-    }
-}
-
-/// Waits until one of the sockets has something.
-async fn readable(receivers: &BTreeMap<Way, Opened<Receiver>>) {
-    std::future::poll_fn(|cx| {
-        let mut ready = std::task::Poll::Pending;
-        for receiver in receivers.values() {
-            if let Opened::Yes(receiver) = receiver
-                && receiver.poll_ready(cx).is_ready()
-            {
-                ready = std::task::Poll::Ready(());
-            }
-        }
-        ready
-    })
-    .await;
 }
 
 /// Where a neighbour's packets come from.
 fn place(target: &Target) -> Place {
     let scope = target.who.interface.as_deref().map_or(0, socket::index);
     Place { address: target.who.address, scope }
-}
-
-fn config(target: &Target) -> Config {
-    Config { interval: target.bfd.interval, multiplier: target.bfd.multiplier }
 }

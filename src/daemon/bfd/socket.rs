@@ -7,8 +7,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::AsRawFd;
-use std::task::{Context, Poll};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -16,8 +15,6 @@ use nix::sys::socket::{
 use rustix::net::netdevice::name_to_index;
 use socket2::{Domain, Protocol, Socket, Type};
 use starling_bgp::bfd::packet::LEN;
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 /// Where single-hop packets go (RFC 5881 §4) …
 const SINGLE_HOP: u16 = 3784;
@@ -83,7 +80,7 @@ impl Datagram {
 /// The socket to which everybody's packets of a port and family come.
 #[derive(Debug)]
 pub struct Receiver {
-    socket: UdpSocket,
+    socket: Socket,
     control: Vec<u8>,
 }
 
@@ -112,12 +109,7 @@ impl Receiver {
             _ => error,
         })?;
         let control = nix::cmsg_space!(nix::libc::c_int, nix::libc::in6_pktinfo);
-        Ok(Receiver { socket: UdpSocket::from_std(socket.into())?, control })
-    }
-
-    /// Whether something may have come; wakes the task of `cx` when it does.
-    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        Ok(Receiver { socket, control })
     }
 
     /// The next datagram, if there is one.
@@ -129,8 +121,6 @@ impl Receiver {
         let mut octets = [0; LEN + 8];
         let mut slices = [IoSliceMut::new(&mut octets)];
         let control = Some(self.control.as_mut_slice());
-        // Not by `try_io` first: that asks what the runtime knew when it last looked, and a thread
-        // that was not scheduled for a while has not looked.
         match recvmsg::<SockaddrStorage>(fd, &mut slices, control, MsgFlags::MSG_DONTWAIT) {
             Ok(message) => {
                 let (length, source) = (message.bytes, message.address.and_then(|a| place(&a)));
@@ -138,14 +128,16 @@ impl Receiver {
                 let datagram = |source| Datagram { source, destination, ttl, octets, length };
                 source.map(datagram).map(Some).ok_or_else(|| io::Error::other("no source"))
             }
-            Err(nix::errno::Errno::EAGAIN) => {
-                // Only this tells the runtime to wait for more.
-                let nothing = || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into());
-                let _ = self.socket.try_io(Interest::READABLE, nothing);
-                Ok(None)
-            }
+            Err(nix::errno::Errno::EAGAIN) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
+    }
+}
+
+impl AsFd for Receiver {
+    /// Readable while there is a datagram.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

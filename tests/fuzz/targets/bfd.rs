@@ -8,14 +8,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use starling_bgp::bfd::{Config, Packet, Session};
+use starling_bgp::bfd::{Config, Packet, Role, Session};
 use starling_bgp::msg::{BfdIn, BfdOut};
 use starling_bgp::types::Time;
 
 const LEN: usize = starling_bgp::bfd::packet::LEN;
 
 fuzz_target!(|input: &[u8]| {
-    let config = Config { interval: Duration::from_millis(300), multiplier: 3 };
+    let config = Config { interval: Duration::from_millis(300), multiplier: 3, role: Role::Active };
     let number = NonZeroU32::new(5).unwrap();
     let mut now = Time::ZERO;
     let mut session = Session::new(now, config, number, 1);

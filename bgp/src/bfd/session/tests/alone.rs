@@ -7,7 +7,7 @@ use super::super::*;
 const MS: u64 = 1000;
 
 fn config(interval: u64) -> Config {
-    Config { interval: Duration::from_millis(interval), multiplier: 3 }
+    Config { interval: Duration::from_millis(interval), multiplier: 3, role: Role::Active }
 }
 
 /// A session and all that it did.
@@ -160,6 +160,41 @@ fn silence_is_a_loss_after_the_detection_time_and_not_before() {
     assert_eq!(last.your_discriminator, None);
     assert_eq!(alone.session.status().remote, None);
     assert_eq!(alone.session.status().flaps, 1);
+}
+
+/// §6.1, §6.8.7: a passive end sends nothing while the neighbour has no number that it knows.
+#[test]
+fn a_passive_end_waits_to_be_spoken_to() {
+    let passive = Config { role: Role::Passive, ..config(300) };
+    let session = Session::new(Time::ZERO, passive, number(5), 1);
+    let mut alone = Alone { session, now: Time::ZERO, out: Vec::new() };
+    alone.pass(Duration::from_secs(3600));
+    assert!(alone.out.is_empty() && alone.session.next_deadline().is_none(), "{:?}", alone.out);
+    // Spoken to, it is as any other.
+    alone.hear(Packet { your_discriminator: None, ..says(State::Down) });
+    assert_eq!(alone.sent().last().map(|packet| packet.state), Some(State::Init));
+    alone.hear(says(State::Up));
+    assert_eq!(alone.news(), [BfdOut::Up]);
+    alone.hear(Packet { finish: true, ..says(State::Up) });
+    alone.out.clear();
+    alone.pass(Duration::from_millis(310));
+    assert_eq!(alone.sent().len(), 1);
+    // The neighbour falls silent, and so does it.
+    alone.pass(Duration::from_secs(1));
+    assert!(matches!(alone.news()[..], [BfdOut::Down(_)]), "{:?}", alone.out);
+    alone.out.clear();
+    alone.pass(Duration::from_secs(3600));
+    assert!(alone.out.is_empty(), "{:?}", alone.out);
+    // It is to begin, and does at once; and is to wait again.
+    alone.input(BfdIn::Configure(config(300)));
+    alone.pass(Duration::ZERO);
+    assert_eq!(alone.sent().len(), 1);
+    alone.pass(Duration::from_secs(10));
+    assert!((10..=15).contains(&alone.sent().len()), "{}", alone.sent().len());
+    alone.input(BfdIn::Configure(passive));
+    alone.out.clear();
+    alone.pass(Duration::from_secs(10));
+    assert!(alone.out.is_empty(), "{:?}", alone.out);
 }
 
 #[test]
@@ -322,9 +357,10 @@ fn taken_down_on_purpose_it_says_so_and_hears_nobody() {
 
 /// §6.8.7: 75 to 100 % of the interval, 75 to 90 % where one lost packet is a loss.
 #[test]
-fn intervals_are_jittered_within_their_bounds_and_meet_on_the_grain() {
+fn intervals_are_jittered_within_their_bounds_and_meet_at_shared_moments() {
     for (interval, multiplier) in [(300, 3), (300, 1), (50, 3), (1000, 5), (7, 2)] {
-        let wanted = Config { interval: Duration::from_millis(interval), multiplier };
+        let interval_ms = Duration::from_millis(interval);
+        let wanted = Config { interval: interval_ms, multiplier, role: Role::Active };
         let mut session = Session::new(Time::ZERO, wanted, number(5), 77);
         let (mut times, mut out) = (Vec::new(), Vec::new());
         let mut now = Time(123 * MS);
@@ -345,9 +381,10 @@ fn intervals_are_jittered_within_their_bounds_and_meet_on_the_grain() {
         let bounds = interval * MS * 3 / 4..=most;
         assert!(gaps.iter().all(|gap| bounds.contains(gap)), "{interval}: {gaps:?}");
         let spread = gaps.iter().max().unwrap() - gaps.iter().min().unwrap();
-        assert!(spread >= interval * MS / 10, "{interval}: they all look alike");
-        if interval >= 100 {
-            assert!(times.iter().all(|at| at % (10 * MS) == 0), "{interval}: {times:?}");
+        assert!(spread >= interval * MS * 7 / 100, "{interval}: they all look alike");
+        if interval >= 20 {
+            let moments = (most - interval * MS * 3 / 4) / 2;
+            assert!(times.iter().all(|at| at % moments == 0), "{interval}: {times:?}");
         }
     }
 }
