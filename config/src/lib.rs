@@ -97,7 +97,8 @@ fn finish(loaded: load::Loaded) -> Result<Config, Errors> {
     match config.filter(|_| errors.is_empty()) {
         Some(config) => {
             let folders: Vec<PathBuf> = folders.into_iter().collect();
-            Ok(Config { warnings, texts: Texts::of(texts), files, folders, ..config })
+            let texts = texts.into_iter().collect();
+            Ok(Config { warnings, texts, files, folders, ..config })
         }
         None => Err(Errors { errors, warnings, files }),
     }

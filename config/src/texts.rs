@@ -24,11 +24,14 @@ pub struct Texts(Arc<[(PathBuf, Arc<str>)]>);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Digest([u8; 32]);
 
-impl Texts {
-    pub(crate) fn of(read: Vec<(PathBuf, String)>) -> Texts {
+/// Files in the order in which they are read: of a configuration that was kept elsewhere.
+impl FromIterator<(PathBuf, String)> for Texts {
+    fn from_iter<I: IntoIterator<Item = (PathBuf, String)>>(read: I) -> Texts {
         Texts(read.into_iter().map(|(path, text)| (path, text.into())).collect())
     }
+}
 
+impl Texts {
     /// Each file's path and what it says.
     pub fn iter(&self) -> impl Iterator<Item = (&Path, &str)> {
         self.0.iter().map(|(path, text)| (path.as_path(), &**text))

@@ -122,6 +122,10 @@ pub struct Plan {
     pub sessions: Vec<SessionPlan>,
     /// What the kernel would be told.
     pub routes: RoutePlan,
+    /// And what beside that while the sessions that are made anew are away, until they are back:
+    /// for routes that graceful restart does not keep. Nothing: it keeps all.
+    #[serde(default)]
+    pub meanwhile: RoutePlan,
 }
 
 /// What becomes of a session.
@@ -183,6 +187,16 @@ pub struct SessionPlan {
     pub changed: Prefixes,
     /// Routes that would be sent to it again as they are.
     pub again: u64,
+    /// Of a session that ends: the destinations that lead through this neighbour alone.
+    #[serde(default)]
+    pub only: Prefixes,
+    /// Of an Established one that is made anew: for how long its routes are kept here meanwhile
+    /// (graceful restart); none: they go with the session. A session that is removed keeps none.
+    #[serde(default)]
+    pub kept_s: Option<u64>,
+    /// Likewise for how long the neighbour keeps ours.
+    #[serde(default)]
+    pub keeps_s: Option<u64>,
 }
 
 /// Some prefixes.
@@ -299,7 +313,7 @@ pub struct ConfigFile {
     pub text: String,
 }
 
-/// A configuration that is, or was, in force since the daemon started.
+/// A configuration that is, or was, in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Generation {
     /// Counts them, from 1.
@@ -310,6 +324,9 @@ pub struct Generation {
     pub current: bool,
     /// It is undone in so many seconds, unless it is confirmed.
     pub confirm_s: Option<u64>,
+    /// It was never confirmed, though it had to be: `rollback` goes back to it by its number only.
+    #[serde(default)]
+    pub unconfirmed: bool,
     /// Who wanted it, for people.
     pub source: String,
     /// SHA-256 of its files, one after the other.

@@ -35,6 +35,10 @@ struct Run {
     /// The control socket; overrides [control] socket.
     #[arg(long)]
     control: Option<PathBuf>,
+    /// Where the configurations that were in force are kept, so that `bgpctl rollback` works after
+    /// a restart; without it in memory alone. Systemd says it for a unit with StateDirectory=.
+    #[arg(long, value_name = "FOLDER", env = "STATE_DIRECTORY")]
+    state: Option<PathBuf>,
     /// How the log is written; without it text, or to the journal where systemd has standard error
     /// lead there.
     #[arg(long, value_enum)]
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
                 config: run.config,
                 node: run.node,
                 control: run.control,
+                state: run.state,
                 log,
                 all_system_calls: run.all_system_calls,
                 tunnel_stand_in: run.tunnel_stand_in,

@@ -1,50 +1,85 @@
 //! The configurations that were in force: which one is, where each came from, and the way back.
 //!
-//! A number counts what was in force since the daemon started, and a configuration that is taken
-//! back to is a new one of that count. The last few are kept in memory, word for word, so that
-//! `bgpctl rollback` needs nothing from anybody; after a restart of the daemon the file alone says
-//! what was.
+//! A number counts what was in force on this node, and a configuration that is taken back to is a
+//! new one of that count. The last few are kept, word for word, so that `bgpctl rollback` needs
+//! nothing from anybody: in memory, and with a state directory also in files ([`shelf`]), so that
+//! the count goes on after a restart of the daemon. A restart that finds the same files goes on with
+//! the same number.
+//!
+//! What was never confirmed was not meant: it is listed, and not gone back to unless by its number.
+
+pub mod shelf;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::time::SystemTime;
 
-use starling_bgp::types::Time;
-use starling_config::Config;
+use starling_config::Texts;
 
 /// So many are kept, the one in force among them.
 pub const KEPT: usize = 10;
 
 /// A configuration that is, or was, in force.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Generation {
     /// Counts them, from 1.
     pub number: u64,
-    /// Since when.
-    pub since: Time,
+    /// Since when. It may have been before the daemon's start, so by the clock on the wall.
+    pub since: SystemTime,
     /// Who wanted it, for people ("the file changed", "bgpctl apply new.toml").
     pub source: String,
     /// What differs from the one before it, a sentence each.
     pub changes: Vec<String>,
-    /// What it says.
-    pub config: Arc<Config>,
+    /// Nobody has to confirm it, or somebody did.
+    pub confirmed: bool,
+    /// What its files say.
+    pub texts: Texts,
 }
 
 /// The last of them, in their order.
 #[derive(Clone, Default, Debug)]
-pub struct Generations(VecDeque<Generation>);
+pub struct Generations {
+    kept: VecDeque<Generation>,
+    /// The highest number that any had, whatever became of it.
+    last: u64,
+}
 
 impl Generations {
-    /// One more is in force.
-    pub fn push(&mut self, generation: Generation) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
+    /// Those that are there, oldest first; `last` is the highest number that was ever given.
+    pub fn of(kept: Vec<Generation>, last: u64) -> Generations {
+        Generations {
+            last: kept.last().map_or(last, |newest| newest.number.max(last)),
+            kept: kept.into(),
         }
-        self.0.push_back(generation);
+    }
+
+    /// The number of the next one.
+    pub fn next(&self) -> u64 {
+        self.last + 1
+    }
+
+    /// One more is in force; the number of the one that it displaces.
+    pub fn push(&mut self, generation: Generation) -> Option<u64> {
+        let displaced = (self.kept.len() == KEPT).then(|| self.kept.pop_front()).flatten();
+        self.last = self.last.max(generation.number);
+        self.kept.push_back(generation);
+        displaced.map(|oldest| oldest.number)
+    }
+
+    /// The one that came into force last.
+    pub fn newest(&self) -> Option<&Generation> {
+        self.kept.back()
+    }
+
+    /// That one is meant.
+    pub fn confirm(&mut self) {
+        if let Some(newest) = self.kept.back_mut() {
+            newest.confirmed = true;
+        }
     }
 
     /// All that are kept, the oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Generation> {
-        self.0.iter()
+        self.kept.iter()
     }
 
     /// The one of that number.
@@ -52,10 +87,10 @@ impl Generations {
         self.iter().find(|generation| generation.number == number)
     }
 
-    /// The last one that said something else than the one in force.
+    /// The last one that was meant and said something else than the one in force.
     pub fn former(&self) -> Option<&Generation> {
-        let (now, before) = (self.0.back()?, self.iter().rev().skip(1));
-        before.into_iter().find(|generation| generation.config.texts != now.config.texts)
+        let (now, before) = (self.newest()?, self.iter().rev().skip(1));
+        before.into_iter().find(|generation| generation.confirmed && generation.texts != now.texts)
     }
 }
 
@@ -63,32 +98,41 @@ impl Generations {
 mod tests {
     use super::*;
 
-    fn generation(number: u64, asn: u32) -> Generation {
-        let text =
-            format!("[cluster]\nasn = {asn}\n[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"");
-        let config = Arc::new(starling_config::parse(&text).unwrap());
-        let (source, changes) = (String::new(), Vec::new());
-        Generation { number, since: Time::ZERO, source, changes, config }
+    fn generation(number: u64, text: &str) -> Generation {
+        let texts = [("a.toml".into(), text.to_owned())].into_iter().collect();
+        let (since, source) = (SystemTime::UNIX_EPOCH, String::new());
+        Generation { number, since, source, changes: Vec::new(), confirmed: true, texts }
     }
 
     #[test]
-    fn the_former_one_says_something_else() {
+    fn the_former_one_says_something_else_and_was_meant() {
         let mut all = Generations::default();
         assert!(all.former().is_none());
-        for (number, asn) in [(1, 1), (2, 2), (3, 2)] {
-            all.push(generation(number, asn));
+        for (number, text) in [(1, "a"), (2, "b"), (3, "b")] {
+            all.push(generation(number, text));
         }
         // A reload that changed nothing is not gone back to.
         assert_eq!(all.former().unwrap().number, 1);
-        all.push(generation(4, 1));
+        all.push(generation(4, "a"));
         assert_eq!(all.former().unwrap().number, 3);
+        all.push(Generation { confirmed: false, ..generation(5, "c") });
+        all.push(generation(6, "a"));
+        assert_eq!(all.former().unwrap().number, 3, "5 was taken back");
+        all.push(Generation { confirmed: false, ..generation(7, "d") });
+        all.confirm();
+        all.push(generation(8, "a"));
+        assert_eq!(all.former().unwrap().number, 7);
     }
 
     #[test]
-    fn the_oldest_go_first() {
-        let mut all = Generations::default();
-        (1..=KEPT as u64 + 2).for_each(|number| all.push(generation(number, 1)));
-        assert_eq!(all.iter().map(|g| g.number).collect::<Vec<_>>(), (3..=12).collect::<Vec<_>>());
-        assert!(all.get(2).is_none() && all.get(3).is_some());
+    fn the_oldest_go_first_and_numbers_go_on() {
+        let mut all = Generations::of(vec![generation(1, "a")], 4);
+        assert_eq!((all.next(), all.newest().unwrap().number), (5, 1));
+        let displaced: Vec<_> = (5..=14).map(|n| all.push(generation(n, "a"))).collect();
+        assert_eq!(displaced[..9], [None; 9]);
+        assert_eq!(displaced[9], Some(1));
+        assert_eq!(all.iter().map(|g| g.number).collect::<Vec<_>>(), (5..=14).collect::<Vec<_>>());
+        assert!(all.get(1).is_none() && all.get(5).is_some());
+        assert_eq!(Generations::of(vec![generation(9, "a")], 4).next(), 10);
     }
 }

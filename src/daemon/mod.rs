@@ -65,6 +65,8 @@ pub struct Options {
     pub node: Option<String>,
     /// The control socket, if said.
     pub control: Option<PathBuf>,
+    /// Where configurations are kept that were in force, if anywhere.
+    pub state: Option<PathBuf>,
     /// The log that runs.
     pub log: log::Log,
     /// Close no system calls.

@@ -48,7 +48,7 @@ pub struct Roster {
     pub plan: Arc<NodePlan>,
     /// The file.
     pub file: PathBuf,
-    /// Counts applied configurations, from 1.
+    /// The number of the configuration in force, from 1; 0: none is yet.
     pub generation: u64,
     /// Of the configuration's texts.
     pub digest: Digest,

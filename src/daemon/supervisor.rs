@@ -2,9 +2,10 @@
 //!
 //! It owns the running configuration and its generation number. Whoever wants to see them reads
 //! the published [`Roster`]; whoever wants them changed sends a [`Request`]. `reload` reads files
-//! again, `change` makes changes with a way back.
+//! again, `change` makes changes with a way back, `past` keeps what was in force.
 
 mod change;
+mod past;
 mod reload;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use super::clock::Clock;
 use super::doors::Doors;
 use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
+use super::generations::shelf::Shelf;
 use super::keyring::Keyring;
 use super::listen;
 use super::moved::Moved;
@@ -91,13 +93,14 @@ pub async fn run(options: Options) -> Result<(), String> {
     };
     let neighbours = Neighbours::new(clock, around, callers.clone(), seed);
     let (config, plan) = (Arc::new(config), Arc::new(plan));
+    let (shelf, generations) = past::open(&options);
     let roster = Roster {
         config: Arc::clone(&config),
         plan: Arc::clone(&plan),
         file: options.config.clone(),
         generation: 0,
         digest: config.texts.digest(),
-        generations: Arc::default(),
+        generations: Arc::new(generations),
         unconfirmed: None,
         since: clock.now(),
         peers: Vec::new(),
@@ -108,6 +111,8 @@ pub async fn run(options: Options) -> Result<(), String> {
         clock,
         on_disk: Some(Arc::clone(&config)),
         trial: None,
+        shelf,
+        starting: true,
         config,
         callers: callers.clone(),
         neighbours,
@@ -182,6 +187,10 @@ struct Supervisor {
     on_disk: Option<Arc<Config>>,
     /// What waits to be confirmed.
     trial: Option<Trial>,
+    /// Where configurations outlive the daemon.
+    shelf: Option<Shelf>,
+    /// Nothing is in force yet.
+    starting: bool,
     callers: Callers,
     neighbours: Neighbours,
     dynamic: Dynamic,
@@ -223,7 +232,7 @@ impl Supervisor {
             let config = &self.config;
             watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
         }
-        self.count(plan, source, changes);
+        self.count(plan, source, changes).await;
     }
 
     /// Tells the actors what is the plan, with the neighbours that called or moved. The kernel's side
@@ -237,7 +246,7 @@ impl Supervisor {
         self.fib.tell(FibIn::Configure(Box::new(plan.fib.clone()))).await;
         // A closed channel means that the Rib's task has ended: the daemon is stopping.
         let _ = self.rib.control.send(Control::In(RibIn::Configure(Box::new(rib)))).await;
-        if self.roster.borrow().generation == 0 {
+        if std::mem::take(&mut self.starting) {
             self.look_for_a_predecessor().await;
         }
         self.neighbours.settle(plan).await;

@@ -1,6 +1,7 @@
 //! Changes with a net: what a plan says comes true, what is not confirmed is undone, whoever dies
 //! meanwhile, and no packet is lost by either.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,14 +15,21 @@ use crate::support::{SOON, binaries, cluster};
 struct First {
     daemon: Option<Starling>,
     file: PathBuf,
+    arguments: Vec<String>,
 }
 
 impl First {
     fn start(cluster: &Cluster, file: &Path) -> Result<First> {
+        First::start_with(cluster, file, &[])
+    }
+
+    fn start_with(cluster: &Cluster, file: &Path, arguments: &[&str]) -> Result<First> {
         let node = &cluster.nodes()[0];
-        let mut daemon = Starling::start(&binaries(), node.netns(), "n1", file, node.dir())?;
+        let (binaries, netns) = (binaries(), node.netns());
+        let mut daemon = Starling::start_with(&binaries, netns, "n1", file, node.dir(), arguments)?;
         daemon.wait_ready()?;
-        Ok(First { daemon: Some(daemon), file: file.to_owned() })
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        Ok(First { daemon: Some(daemon), file: file.to_owned(), arguments })
     }
 
     fn daemon(&self) -> Result<&Starling> {
@@ -33,7 +41,8 @@ impl First {
         if let Some(daemon) = self.daemon.take() {
             daemon.into_proc().crash();
         }
-        *self = First::start(cluster, &self.file)?;
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        *self = First::start_with(cluster, &self.file, &arguments)?;
         Ok(())
     }
 
@@ -243,4 +252,143 @@ fn what_happens_to_the_file_meanwhile_is_not_lost() -> Result {
     );
     written(&cluster, " metric 200", &[OLD])?;
     first.kept_its_session()
+}
+
+#[test]
+fn what_was_in_force_outlives_the_daemon_and_what_was_not_confirmed_does_not_come_back() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.start(2)?;
+    let folder = cluster.lab().subdir("n1-etc")?;
+    let old = cluster.toml("never", "");
+    let file = folder.join("cluster.toml");
+    std::fs::write(&file, &old)?;
+    let state = folder.join("state");
+    let mut first = First::start_with(&cluster, &file, &["--state", &state.display().to_string()])?;
+    announced(&mut cluster, &[OLD])?;
+    let other = |name: &str, metric: u32| -> Result<String> {
+        let path = folder.join(name).display().to_string();
+        std::fs::write(&path, format!("{old}[kernel]\nmetric = {metric}\n"))?;
+        Ok(path)
+    };
+    first.daemon()?.bgpctl(&["apply", &other("meant", 100)?])?;
+    written(&cluster, " metric 100", &[OLD])?;
+    first.daemon()?.bgpctl(&["apply", &other("tried", 200)?, "--confirm", "1h"])?;
+    written(&cluster, " metric 200", &[OLD])?;
+
+    // Nobody confirmed it: the start knows only what the file says, and counts on.
+    first.restart_after_a_crash(&cluster)?;
+    written(&cluster, " metric 100", &[OLD])?;
+    let all: Vec<(u64, bool)> =
+        first.generations()?.iter().map(|g| (g.generation, g.unconfirmed)).collect();
+    ensure!(all == [(4, false), (3, true), (2, false), (1, false)], "{all:?}");
+
+    // Another start with the same file is the same configuration.
+    first.restart_after_a_crash(&cluster)?;
+    let now = first.generations()?;
+    ensure!(now.len() == 4 && now[0].generation == 4 && now[0].current, "{now:?}");
+
+    // A record that is broken costs itself alone.
+    std::fs::write(state.join("generations/2.json"), "{")?;
+    first.restart_after_a_crash(&cluster)?;
+    let log = first.daemon()?.log();
+    let told = log.lines().any(|line| line.contains("WARN") && line.contains("2.json"));
+    ensure!(told, "{log}");
+
+    // The way back is one command, to what was meant, and it counts.
+    let back = first.daemon()?.bgpctl(&["rollback"])?;
+    ensure!(back.contains("configuration 5") && first.says() == old, "{back}");
+    written(&cluster, "", &[OLD])?;
+    let tried = first.daemon()?.bgpctl(&["rollback", "3", "--runtime"])?;
+    ensure!(tried.contains("configuration 6"), "by its number it may be had: {tried}");
+    written(&cluster, " metric 200", &[OLD])?;
+    let mode = |path: &Path| Ok::<_, anyhow::Error>(std::fs::metadata(path)?.permissions().mode());
+    ensure!(mode(&state.join("generations/5.json"))? & 0o777 == 0o600);
+
+    // And a folder that cannot be written is no reason not to start, nor to change.
+    std::fs::remove_dir_all(&state)?;
+    std::fs::write(&state, "no folder")?;
+    first.restart_after_a_crash(&cluster)?;
+    written(&cluster, "", &[OLD])?;
+    first.daemon()?.bgpctl(&["apply", &other("meant", 100)?])?;
+    written(&cluster, " metric 100", &[OLD])?;
+    ensure!(first.daemon()?.log().contains("will know nothing after a restart"));
+    Ok(())
+}
+
+#[test]
+fn a_plan_says_what_is_lost_while_a_session_is_made_anew_or_for_good() -> Result {
+    let mut cluster = cluster(&[0, 0])?;
+    cluster.start(2)?;
+    let folder = cluster.lab().subdir("n1-etc")?;
+    let planned = |first: &First, text: String| -> Result<Plan> {
+        let path = folder.join("new").display().to_string();
+        std::fs::write(&path, text)?;
+        Ok(serde_json::from_str(&first.ask(&["plan", &path, "--json"])?.stdout)?)
+    };
+    let theirs = ["10.244.2.0/26", "fd00:244:2::/64"];
+    let named = |plan: &Plan| -> Vec<String> {
+        let only = plan.sessions.iter().flat_map(|session| &session.only.first);
+        only.map(ToString::to_string).collect()
+    };
+    let old = cluster.toml("never", "");
+    std::fs::write(folder.join("cluster.toml"), &old)?;
+    let first = First::start(&cluster, &folder.join("cluster.toml"))?;
+    announced(&mut cluster, &[OLD])?;
+    written(&cluster, "", &[OLD])?;
+
+    // Graceful restart keeps all of it.
+    let hold = old.replace("[timers]\n", "[timers]\nhold = \"30s\"\n");
+    let plan = planned(&first, hold.clone())?;
+    let [session] = plan.sessions.as_slice() else { anyhow::bail!("{plan:?}") };
+    ensure!(session.becomes == SessionFate::Anew && session.only.count == 2, "{session:?}");
+    ensure!((session.kept_s, session.keeps_s) == (Some(120), Some(120)), "{session:?}");
+    ensure!(named(&plan) == theirs && plan.meanwhile.shifted() == 0, "{plan:?}");
+
+    // A node that is struck from the file takes its routes with it.
+    let alone = old.split("[[node]]\nname = \"n2\"").next().unwrap_or_default().to_owned();
+    let plan = planned(&first, alone)?;
+    let [session] = plan.sessions.as_slice() else { anyhow::bail!("{plan:?}") };
+    ensure!(session.becomes == SessionFate::Removed && session.kept_s.is_none(), "{session:?}");
+    ensure!(named(&plan) == theirs && session.accepted_then == 0, "{session:?}");
+    ensure!((plan.routes.removed, plan.meanwhile.shifted()) == (2, 0), "{plan:?}");
+
+    // Without graceful restart the routes are gone until the session is back; and they are.
+    let without = old.replace("asn = 64512\n", "asn = 64512\ngraceful-restart = false\n");
+    first.daemon()?.bgpctl(&["apply", &{
+        std::fs::write(folder.join("new"), &without)?;
+        folder.join("new").display().to_string()
+    }])?;
+    wait_for("the session without it", SOON, || {
+        let peer: Neighbor = first.daemon()?.read(&["show", "neighbors", "n2"])?;
+        ensure!(peer.agreed.as_ref().is_some_and(|agreed| agreed.graceful.is_none()), "{peer:?}");
+        ensure!(peer.summary.accepted == 2, "{peer:?}");
+        Ok(())
+    })?;
+    written(&cluster, "", &[OLD])?;
+    let hold = without.replace("[timers]\n", "[timers]\nhold = \"30s\"\n");
+    let plan = planned(&first, hold.clone())?;
+    let [session] = plan.sessions.as_slice() else { anyhow::bail!("{plan:?}") };
+    ensure!(session.becomes == SessionFate::Anew && session.only.count == 2, "{session:?}");
+    ensure!((session.kept_s, session.keeps_s) == (None, None), "{session:?}");
+    ensure!((plan.routes.shifted(), plan.meanwhile.removed) == (0, 2), "{plan:?}");
+    let gone: Vec<String> = plan.meanwhile.shifts.iter().map(|s| s.prefix.to_string()).collect();
+    ensure!(gone == theirs, "{gone:?}");
+    let netns = cluster.nodes()[0].netns();
+    let monitor = netns.spawn("ip", &["ip", "monitor", "route"], &folder.join("monitor.log"))?;
+    wait_for("ip monitor to listen", SOON, || {
+        netns.ip_line("route replace blackhole 203.0.113.9")?;
+        netns.ip_line("route del blackhole 203.0.113.9")?;
+        ensure!(monitor.log().contains("203.0.113.9"), "nothing yet");
+        Ok(())
+    })?;
+    std::fs::write(folder.join("new"), &hold)?;
+    first.daemon()?.bgpctl(&["apply", &folder.join("new").display().to_string()])?;
+    wait_for("the route gone and back", SOON, || {
+        let seen = monitor.log();
+        let gone = seen.lines().any(|line| line.starts_with("Deleted 10.244.2.0/26"));
+        let back = seen.lines().rev().find(|line| line.contains("10.244.2.0/26"));
+        ensure!(gone && back.is_some_and(|line| !line.starts_with("Deleted")), "{seen}");
+        Ok(())
+    })?;
+    written(&cluster, "", &[OLD])
 }

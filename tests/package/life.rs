@@ -161,8 +161,10 @@ fn removed(machine: &Machine, cluster: &Cluster) -> Result {
     cluster.nodes()[0]
         .holds(Family::V4, &HELD, SOON)
         .context("the routes that pods are reached by")?;
+    ensure!(there("/var/lib/starling/generations/1.json")?, "no past is kept");
     machine.must(&["dpkg", "--purge", "starling"])?;
     ensure!(!there("/etc/starling/cluster.toml")?, "the file is still there");
+    ensure!(!there("/var/lib/starling")?, "the past is still there");
     let left = machine.must(&["find", "/etc/systemd/system", "-name", "starlingd.service"])?;
     assert_eq!(left, "");
     Ok(())

@@ -110,3 +110,23 @@ fn a_rule_that_changes_routes_is_seen_and_counts_nowhere() {
     assert_eq!(copy.telling(&world.rib, PeerId(1)).announced, [net("10.9.0.64/26")]);
     assert_eq!(hits(), counted);
 }
+
+#[test]
+fn what_leads_through_one_neighbour_alone_is_named() {
+    let mut world = world();
+    let only = |world: &World| world.rib.only_from(&[PeerId(1), PeerId(3)]);
+    assert_eq!(only(&world), [vec![], vec![net(NEAR), net(FAR)]]);
+    // Another way to one of them, as long as the kernel says that there is one.
+    world.learn(1, &Attrs::new("10.0.0.9", &[]), &[net(FAR), net("10.3.0.0/16")]);
+    world.say(news("10.0.0.9", None));
+    assert_eq!(only(&world), [vec![], vec![net(NEAR), net(FAR)]]);
+    world.say(news("10.0.0.9", Some(1)));
+    assert_eq!(only(&world), [vec![net("10.3.0.0/16")], vec![net(NEAR)]]);
+    // What is lost when they go is what was said.
+    let mut after = world.rib.rehearsal();
+    let down = RibIn::PeerDown { peer: PeerId(3), retain: None, silent: false };
+    after.handle(world.now, down, &mut Vec::new());
+    let left: Vec<_> = after.routes(&Default::default(), None, 99).0;
+    assert!(left.iter().all(|route| route.prefix != net(NEAR)));
+    assert!(left.iter().any(|route| route.prefix == net(FAR)));
+}

@@ -30,8 +30,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::conn::{Dial, End, Live, Opening};
 use super::journal::Journal;
-use super::negotiate::{Effect, becomes_another, effect};
-use super::restart::{Farewell, goodbye, retain};
+use super::negotiate::{Effect, effect};
+use super::restart::{Farewell, farewell, goodbye, retain};
 use super::timer::{Backoff, Jitter, Timer, Timers, send_hold};
 use super::{DownReason, Forwarding, PeerConfig, PeerEvent, Running, State};
 use crate::bfd::Loss;
@@ -304,10 +304,7 @@ impl Session {
         let effect = effect(&self.config, &config, refresh);
         let running = !matches!(self.phase, Phase::Stopped);
         if effect == Effect::Anew && running {
-            let farewell = match becomes_another(&self.config, &config) {
-                true => Farewell::ForGood,
-                false => Farewell::ForNow,
-            };
+            let farewell = farewell(&self.config, &config);
             self.stop(now, &Notification::CEASE_CONFIG_CHANGE, farewell, out);
             self.config = config;
             self.begin(now);

@@ -20,7 +20,7 @@ pub(crate) mod fsm;
 mod journal;
 pub mod negotiate;
 pub mod refused;
-pub(crate) mod restart;
+pub mod restart;
 pub(crate) mod timer;
 
 use std::net::{IpAddr, Ipv4Addr};

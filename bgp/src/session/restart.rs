@@ -1,7 +1,10 @@
 //! What survives the end of a session (RFC 4724 §4, RFC 8538 §4): which of the neighbour's routes
 //! stay here, and how we go so that ours stay there.
 
-use super::{DownReason, Graceful, PeerConfig, Retain};
+use std::time::Duration;
+
+use super::negotiate::becomes_another;
+use super::{DownReason, Graceful, Negotiated, PeerConfig, Retain};
 use crate::wire::Notification;
 
 /// How a session is ended by us.
@@ -58,5 +61,39 @@ pub(crate) fn goodbye(
             DownReason::Left(why)
         }
         (Some(_), Farewell::ForNow) => DownReason::Sent(why),
+    }
+}
+
+/// How we go where another configuration makes a session anew.
+pub(crate) fn farewell(old: &PeerConfig, new: &PeerConfig) -> Farewell {
+    if becomes_another(old, new) { Farewell::ForGood } else { Farewell::ForNow }
+}
+
+/// What of an Established session's routes outlives its being made anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Outlives {
+    /// The neighbour's, here; `None`: they go with the session.
+    pub here: Option<Retain>,
+    /// Ours, with the neighbour, for so long if it does as it says; `None`: they go.
+    pub there: Option<Duration>,
+}
+
+/// What becomes of the routes of a session that runs by `old` when `new` makes it anew.
+pub fn outlives(old: &PeerConfig, new: &PeerConfig, negotiated: &Negotiated) -> Outlives {
+    let graceful = negotiated.graceful.as_ref();
+    let farewell = farewell(old, new);
+    if farewell == Farewell::ForGood {
+        return Outlives { here: None, there: None };
+    }
+    let reason = goodbye(old, graceful, Notification::CEASE_CONFIG_CHANGE, farewell);
+    // A NOTIFICATION leaves ours there only where both say so; no word leaves them.
+    let understood = match reason {
+        DownReason::Left(_) => true,
+        _ => graceful.is_some_and(|graceful| graceful.notification),
+    };
+    let time = old.offer.restart.time;
+    Outlives {
+        here: retain(old, graceful, &reason),
+        there: (understood && !time.is_zero()).then_some(time),
     }
 }

@@ -17,6 +17,8 @@ use crate::api::{
 const DIGITS: usize = 12;
 /// Neighbours that a line names.
 const NAMES: usize = 4;
+/// Sessions whose end is told by itself.
+const ENDINGS: usize = 10;
 
 /// What a configuration would do.
 ///
@@ -93,6 +95,9 @@ pub fn generations(page: &Page, all: &[Generation], out: &mut impl Write) -> io:
         let style = if generation.current { GOOD } else { PLAIN };
         let mark = if generation.current { "*" } else { "" };
         let changes = match (generation.confirm_s, generation.changes.as_slice()) {
+            (None, changes) if generation.unconfirmed => {
+                format!("never confirmed: {}", changes.join("; "))
+            }
             (None, []) => String::new(),
             (None, [only]) => only.clone(),
             (None, [first, rest @ ..]) => format!("{first} and {} more", rest.len()),
@@ -132,8 +137,13 @@ fn body(page: &Page, plan: &Plan, out: &mut impl Write) -> io::Result<()> {
         paragraph(page, "  ", &clean(setting), PLAIN, out)?;
     }
     sessions(page, &plan.sessions, out)?;
+    endings(page, &plan.sessions, out)?;
     announcements(page, &plan.sessions, out)?;
-    routes(page, &plan.routes, out)
+    routes(page, "routes", &plan.routes, out)?;
+    match plan.meanwhile.shifted() {
+        0 => Ok(()),
+        _ => routes(page, "meanwhile", &plan.meanwhile, out),
+    }
 }
 
 fn heading(
@@ -194,6 +204,44 @@ fn sessions(page: &Page, all: &[SessionPlan], out: &mut impl Write) -> io::Resul
     Table::new(page, columns).rows(&rows, out)
 }
 
+/// What leads through sessions alone that end, and whether it outlives that.
+fn endings(page: &Page, all: &[SessionPlan], out: &mut impl Write) -> io::Result<()> {
+    let ends: Vec<&SessionPlan> = all.iter().filter(|s| s.only.count > 0).collect();
+    let (named, rest) = ends.split_at(ends.len().min(ENDINGS));
+    for session in named {
+        let count = session.only.count;
+        let nets =
+            if count == 1 { "1 destination".to_owned() } else { format!("{count} destinations") };
+        let fate = match (session.becomes, session.kept_s) {
+            (SessionFate::Removed, _) => "gone with it".to_owned(),
+            (_, None) => "gone until it is back".to_owned(),
+            (_, Some(kept)) => format!("kept for {} (graceful restart)", age(kept)),
+        };
+        let ours = match (session.becomes, session.keeps_s) {
+            (SessionFate::Anew, None) => ", and it drops ours meanwhile",
+            _ => "",
+        };
+        let name = clean(&session.name);
+        let text = format!("{name} alone leads to {nets}, {fate}{ours}: {}", words(&session.only));
+        let style = if session.kept_s.is_some() { PLAIN } else { BAD };
+        paragraph(page, "  ! ", &text, style, out)?;
+    }
+    if !rest.is_empty() {
+        let nets: u64 = rest.iter().map(|session| session.only.count).sum();
+        let text = format!("and {} more such sessions, with {nets} destinations", rest.len());
+        paragraph(page, "  ! ", &text, PLAIN, out)?;
+    }
+    Ok(())
+}
+
+/// Prefixes, and how many more there are.
+fn words(Prefixes { count, first }: &Prefixes) -> String {
+    let mut nets: Vec<String> = first.iter().map(ToString::to_string).collect();
+    let rest = count.saturating_sub(first.len() as u64);
+    nets.extend((rest > 0).then(|| format!("and {rest} more")));
+    nets.join(" ")
+}
+
 /// What is told alike is told once, with those who hear it.
 fn announcements(page: &Page, all: &[SessionPlan], out: &mut impl Write) -> io::Result<()> {
     let mut alike: BTreeMap<(u8, Vec<IpNet>, u64), Vec<&str>> = BTreeMap::new();
@@ -232,20 +280,18 @@ fn announcements(page: &Page, all: &[SessionPlan], out: &mut impl Write) -> io::
             1 => "-",
             _ => "~",
         };
-        let mut nets: Vec<String> = first.iter().map(ToString::to_string).collect();
-        let rest = count - first.len() as u64;
-        nets.extend((rest > 0).then(|| format!("and {rest} more")));
+        let nets = words(&Prefixes { count: *count, first: first.clone() });
         let mut names: Vec<String> =
             who.iter().take(NAMES).map(|n| clean(n).into_owned()).collect();
         let rest = who.len().saturating_sub(NAMES);
         names.extend((rest > 0).then(|| format!("{rest} more")));
-        let text = format!("{} (to {})", nets.join(" "), names.join(", "));
+        let text = format!("{nets} (to {})", names.join(", "));
         paragraph(page, &format!("  {sign} "), &text, PLAIN, out)?;
     }
     Ok(())
 }
 
-fn routes(page: &Page, plan: &RoutePlan, out: &mut impl Write) -> io::Result<()> {
+fn routes(page: &Page, title: &str, plan: &RoutePlan, out: &mut impl Write) -> io::Result<()> {
     let kinds = [
         (plan.added, RouteFate::Added),
         (plan.removed, RouteFate::Removed),
@@ -257,7 +303,7 @@ fn routes(page: &Page, plan: &RoutePlan, out: &mut impl Write) -> io::Result<()>
     ];
     let mut parts: Vec<_> = kinds.iter().map(|(count, fate)| (*count, fate.as_str())).collect();
     parts.push((plan.unchanged, "unchanged"));
-    heading(page, "routes", &parts, out)?;
+    heading(page, title, &parts, out)?;
     let row = |shift: &crate::api::RouteShift| {
         let word = |words: &Option<String>| words.clone().unwrap_or_else(|| "none".to_owned());
         vec![

@@ -2,7 +2,8 @@
 //!
 //! While a change waits to be confirmed, **the file still says what was before it**; only with the
 //! confirmation it is written. So whatever happens meanwhile to the daemon, to its host or to whoever
-//! asked, the next start reads the former configuration, and no state has to survive for that.
+//! asked, the next start reads the former configuration, and no state has to survive for that: what
+//! [`super::past`] keeps is for `rollback` alone.
 //!
 //! The daemon writes no file: it may run without the right to, and whoever may ask it need not have
 //! it either. `bgpctl` writes what [`Applied::files`] says, by its own rights; with `--runtime`
@@ -89,14 +90,21 @@ impl Supervisor {
         };
         let plan = self.rehearsed(&loaded, proposal.all).await?;
         let source = format!("bgpctl apply {}", proposal.name);
-        let former = Arc::clone(&self.config);
-        let disk = on_disk(&self.options.config).map(|config| config.texts);
         self.see_file();
+        let wait = terms.confirm_s.map(Duration::from_secs);
+        self.trial = wait.map(|wait| Trial {
+            former: Arc::clone(&self.config),
+            until: self.clock.now().after(wait),
+            wait,
+            runtime: terms.runtime,
+            disk: on_disk(&self.options.config).map(|config| config.texts),
+            held: false,
+        });
         self.take(loaded, &source, "applied").await;
-        if let Some(wait) = terms.confirm_s.map(Duration::from_secs) {
-            let until = self.clock.now().after(wait);
-            self.trial =
-                Some(Trial { former, until, wait, runtime: terms.runtime, disk, held: false });
+        if let Some(trial) = &mut self.trial {
+            // The time is the operator's, not that of making it.
+            trial.until = self.clock.now().after(trial.wait);
+            let (until, wait) = (trial.until, trial.wait);
             self.roster.send_modify(|roster| roster.unconfirmed = Some(until));
             tracing::warn!("it is undone in {wait:?} unless `bgpctl confirm` comes");
         }
@@ -127,7 +135,7 @@ impl Supervisor {
         let files = if runtime { Vec::new() } else { self.unwritten(&self.config.texts)? };
         if !dry {
             self.trial = None;
-            self.roster.send_modify(|roster| roster.unconfirmed = None);
+            self.meant().await;
             tracing::info!(generation = self.roster.borrow().generation, "confirmed");
             // A key may be another one by now.
             self.changed().await;
@@ -162,11 +170,12 @@ impl Supervisor {
         let Some(target) = target else {
             return Err(Refusal::not_found(
                 ApiError::new("there is no such configuration to go back to").hint(
-                    "`bgpctl show generations` lists those that are kept, since the daemon started",
+                    "`bgpctl show generations` lists those that are kept; what was never confirmed \
+                     is gone back to by its number only",
                 ),
             ));
         };
-        let texts = target.config.texts.clone();
+        let texts = target.texts.clone();
         let path = self.options.config.clone();
         let shown = path.display().to_string();
         let loaded = match Config::load_over(&path, Over::All(&texts), &shown) {
@@ -244,8 +253,7 @@ impl Supervisor {
             // One whose task has ended has no session.
             let _ = handle.commands.send(Command::Status(answer)).await;
             let negotiated = answered.await.ok().and_then(|report| report.status.negotiated);
-            let refresh = negotiated.map(|negotiated| negotiated.refresh);
-            sessions.insert(key, Standing { id: handle.id, refresh });
+            sessions.insert(key, Standing { id: handle.id, negotiated });
         }
         let rib = self.rib.ask(|rib| rib.rehearsal()).await.ok_or_else(stopping)?;
         let fib = self.fib.ask(|fib| fib.draft()).await.ok_or_else(stopping)?;

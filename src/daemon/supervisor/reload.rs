@@ -12,7 +12,6 @@ use starling_config::{Config, Errors, NodePlan};
 use super::{Supervisor, notify};
 use crate::api::{ApiError, ReloadResult};
 use crate::daemon::control::Refusal;
-use crate::daemon::generations::Generation;
 use crate::daemon::{Options, identity};
 
 /// A configuration, and what this node does by it.
@@ -123,22 +122,6 @@ impl Supervisor {
         }
         notify(&[sd_notify::NotifyState::Ready]);
         changes
-    }
-
-    /// One more configuration is in force.
-    pub(super) fn count(&mut self, plan: Arc<NodePlan>, source: &str, changes: Vec<String>) {
-        let (config, since) = (Arc::clone(&self.config), self.clock.now());
-        self.roster.send_modify(|roster| {
-            roster.config = Arc::clone(&config);
-            roster.plan = plan;
-            roster.generation += 1;
-            roster.digest = config.texts.digest();
-            roster.since = since;
-            roster.rejected = None;
-            let (number, source) = (roster.generation, source.to_owned());
-            let generation = Generation { number, since, source, changes, config };
-            Arc::make_mut(&mut roster.generations).push(generation);
-        });
     }
 }
 

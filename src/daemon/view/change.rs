@@ -1,5 +1,7 @@
 //! Changes of the configuration: asked of the supervisor, which makes them.
 
+use std::time::SystemTime;
+
 use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
@@ -20,16 +22,19 @@ impl View {
 
     pub(super) fn all_generations(&self) -> Vec<Generation> {
         let roster = self.roster();
+        let now = SystemTime::now();
         let row = |generation: &generations::Generation| {
             let current = generation.number == roster.generation;
             let unconfirmed = roster.unconfirmed.filter(|_| current);
             Generation {
                 generation: generation.number,
-                age_s: self.seconds_since(generation.since),
+                // A clock that was set back makes nothing younger than now.
+                age_s: now.duration_since(generation.since).unwrap_or_default().as_secs(),
                 current,
                 confirm_s: unconfirmed.map(|until| self.seconds_until(until)),
                 source: generation.source.clone(),
-                digest: generation.config.texts.digest().to_string(),
+                unconfirmed: !generation.confirmed,
+                digest: generation.texts.digest().to_string(),
                 changes: generation.changes.clone(),
             }
         };

@@ -19,6 +19,9 @@ fn session(name: &str, address: &str, becomes: SessionFate, because: &[&str]) ->
         withdrawn: Prefixes::default(),
         changed: Prefixes::default(),
         again: 0,
+        only: Prefixes::default(),
+        kept_s: None,
+        keeps_s: None,
     }
 }
 
@@ -53,6 +56,12 @@ pub(crate) fn plan(text: &str) -> Plan {
     let mut gw0 = session("gw0", "10.1.5.1", SessionFate::Anew, &["hold: 90s -> 30s"]);
     gw0.changed = prefixes(1, &["10.244.1.0/26"]);
     gw0.again = 7;
+    gw0.only = prefixes(42, &["10.3.0.0/16", "10.4.0.0/16"]);
+    (gw0.kept_s, gw0.keeps_s) = (Some(120), Some(120));
+    let mut old0 = session("old0", "10.1.5.4", SessionFate::Removed, &[]);
+    old0.only = prefixes(1, &["10.5.0.0/16"]);
+    let mut deaf = session("deaf", "10.1.5.6", SessionFate::Anew, &["hold: 90s -> 30s"]);
+    deaf.only = prefixes(2, &["10.6.0.0/16", "fd00:6::/64"]);
     let mut tor = session("tor", "10.1.5.2", SessionFate::Changed, &["import: none -> 0.0.0.0/0"]);
     tor.accepted_then = 120;
     let near = "via 10.1.8.10 dev tunl0 onlink proto 12 metric 0";
@@ -70,7 +79,8 @@ pub(crate) fn plan(text: &str) -> Plan {
             tor,
             server2,
             session("new0", "10.1.5.3", SessionFate::Added, &[]),
-            session("old0", "10.1.5.4", SessionFate::Removed, &[]),
+            old0,
+            deaf,
             session("asked", "10.1.5.5", SessionFate::Refreshed, &["first-as: true -> false"]),
             server3,
         ],
@@ -81,6 +91,15 @@ pub(crate) fn plan(text: &str) -> Plan {
             shifts: vec![
                 shift("10.244.3.0/26", RouteFate::Encapsulated, Some(far), Some(near)),
                 shift("10.244.9.0/26", RouteFate::Added, None, Some("blackhole proto 12 metric 0")),
+            ],
+            ..RoutePlan::default()
+        },
+        meanwhile: RoutePlan {
+            removed: 2,
+            unchanged: 171,
+            shifts: vec![
+                shift("10.6.0.0/16", RouteFate::Removed, Some(far), None),
+                shift("fd00:6::/64", RouteFate::Removed, Some("via fe80::1 dev net0"), None),
             ],
             ..RoutePlan::default()
         },
@@ -103,16 +122,15 @@ pub(crate) fn generations() -> Vec<Generation> {
         age_s,
         current: generation == 3,
         confirm_s: None,
+        unconfirmed: false,
         source: source.to_owned(),
         digest: format!("{generation}e2a9d1c0b7f43e6").repeat(4),
         changes: changes.iter().map(|&change| change.to_owned()).collect(),
     };
     let two = ["~ pool 10.244.0.0/16: ipip cross-subnet -> always", "+ block 10.244.9.0/26"];
     let mut newest = generation(3, 12, "bgpctl apply new.toml", &two);
-    newest.confirm_s = Some(48);
-    vec![
-        newest,
-        generation(2, 7_200, "the file changed", &two),
-        generation(1, 187_200, "the start", &[]),
-    ]
+    (newest.confirm_s, newest.unconfirmed) = (Some(48), true);
+    let mut tried = generation(2, 7_200, "bgpctl apply next.toml", &two);
+    tried.unconfirmed = true;
+    vec![newest, tried, generation(1, 187_200, "the start", &[])]
 }

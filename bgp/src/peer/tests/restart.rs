@@ -3,6 +3,7 @@
 use super::alone::{Alone, update};
 use super::*;
 use crate::msg::Op;
+use crate::session::restart::{Outlives, outlives};
 use crate::session::{Restart, Retain};
 use crate::types::Family;
 use crate::wire::capability::Capability;
@@ -312,4 +313,34 @@ fn rfc7606_a_broken_family_goes_and_the_other_stays() {
     peer.receive(Slot::Accepted, &header::KEEPALIVE);
     let out = peer.receive(Slot::Accepted, &more);
     assert!(matches!(&out[..], [PeerOut::Routes(_)]), "{out:?}");
+}
+
+/// What is said of a session that is to be made anew is what becomes of it.
+#[test]
+fn what_outlives_a_session_that_is_made_anew_is_known_before() {
+    let foretold = |mut peer: Alone, change: &dyn Fn(&mut PeerConfig)| {
+        let status = peer.peer.status();
+        let old = peer.peer.config().clone();
+        let mut new = old.clone();
+        change(&mut new);
+        let said = outlives(&old, &new, &status.negotiated.expect("a session"));
+        let out = peer.give(PeerIn::Configure(Box::new(new)));
+        assert_eq!(said.here, stays(&out));
+        said
+    };
+    let hold = |new: &mut PeerConfig| new.hold = Duration::from_secs(30);
+    let there = Some(Duration::from_secs(120));
+    // By a Cease that both understand, and without a word.
+    let kept = Outlives { here: everything(), there };
+    assert_eq!(foretold(Alone::established(Slot::Accepted), &hold), kept);
+    assert_eq!(foretold(old(), &hold), kept);
+    let another = |new: &mut PeerConfig| new.local_asn = crate::types::Asn(65_099);
+    let nothing = Outlives { here: None, there: None };
+    assert_eq!(foretold(Alone::established(Slot::Accepted), &another), nothing);
+    // We keep what is the neighbour's and have nothing of our own that stays.
+    let helper = Restart { time: Duration::ZERO, ..Restart::default() };
+    let theirs = || with(restarting(helper, 1, 2), &config(2, 1));
+    assert_eq!(foretold(theirs(), &hold), Outlives { there: None, ..kept });
+    let none = Restart { time: Duration::ZERO, helper: false, ..Restart::default() };
+    assert_eq!(foretold(with(restarting(none, 1, 2), &config(2, 1)), &hold), nothing);
 }
