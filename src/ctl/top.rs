@@ -10,6 +10,7 @@
 //! terminal is put back as it was whatever happens: at the end, on an error, a signal or a panic. A
 //! daemon that goes away is waited for.
 
+mod columns;
 mod draw;
 mod screen;
 

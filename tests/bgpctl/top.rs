@@ -85,6 +85,42 @@ fn it_fills_a_small_and_a_large_terminal() {
     }
 }
 
+/// The words of a row of the table, by its name.
+fn row(text: &str, name: &str) -> Vec<String> {
+    let line = text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{text}"));
+    line.trim_matches('"').split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn no_state_and_no_number_is_cut_however_narrow_the_terminal() {
+    for width in [60, 80, 100, 120, 200] {
+        let text = drawn(&mut screen(), width, 24);
+        let leaf = row(&text, "leaf");
+        assert!(leaf.contains(&"Established".to_owned()), "{width}: {text}");
+        let transit = row(&text, "transit");
+        assert!(transit.contains(&"1048576".to_owned()), "{width}: {text}");
+        let asn = transit.contains(&"4200000001".to_owned());
+        assert_eq!(asn, width >= 80, "{width}: {text}");
+        assert_eq!(text.contains("REASON"), width >= 100, "{width}: {text}");
+        assert!(text.contains("leaf-10.9.3.7 "), "{width}: {text}");
+    }
+    // Long names and IPv6 are given room before anything that may be left out.
+    let mut screen = Screen::default();
+    let template = sample::neighbors().remove(0);
+    let peers = (0..3).map(|i| PeerSummary {
+        name: format!("ip-10-1-5-{i}.eu-central-1.compute.internal"),
+        address: format!("fd00:1234:5678:9abc:def0:1234:5678:9ab{i}").parse().unwrap(),
+        reason: None,
+        ..template.summary.clone()
+    });
+    let many = peers.map(|summary| Neighbor { summary, ..template.clone() }).collect();
+    screen.sample(Duration::ZERO, sample::summary(), many);
+    let text = drawn(&mut screen, 120, 24);
+    assert!(text.contains("ip-10-1-5-2.eu-central-1.compute.internal "), "{text}");
+    let text = drawn(&mut screen, 200, 24);
+    assert!(text.contains("fd00:1234:5678:9abc:def0:1234:5678:9ab1 "), "{text}");
+}
+
 /// The names of neighbours, from above.
 fn order(screen: &mut Screen) -> Vec<String> {
     let text = drawn(screen, 200, 60);
@@ -136,12 +172,12 @@ fn many_neighbours_are_scrolled_and_a_daemon_that_is_gone_is_told() {
     });
     screen.sample(Duration::ZERO, sample::summary(), many.collect());
     let text = drawn(&mut screen, 80, 24);
-    assert!(text.contains("node-000") && text.contains("1–12 of 500"), "{text}");
+    assert!(text.contains("node-000") && text.contains("1–11 of 500"), "{text}");
     screen.press(Key::End);
     let text = drawn(&mut screen, 80, 24);
-    assert!(text.contains("node-499") && text.contains("489–500 of 500"), "{text}");
+    assert!(text.contains("node-499") && text.contains("490–500 of 500"), "{text}");
     screen.press(Key::Move(-10));
-    assert!(drawn(&mut screen, 80, 24).contains("479–490 of 500"));
+    assert!(drawn(&mut screen, 80, 24).contains("480–490 of 500"));
     screen.press(Key::Home);
     assert!(drawn(&mut screen, 80, 24).contains("node-000"));
     screen.trouble("no daemon on /run/x: there is no such file".to_owned());
@@ -170,7 +206,7 @@ async fn on_a_terminal_it_shows_the_node_and_leaves_the_terminal_as_it_was() {
         let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let mut seen = Vec::new();
         let shown = async {
-            while !String::from_utf8_lossy(&seen).contains("UPD IN/s") {
+            while !String::from_utf8_lossy(&seen).contains("UPD/s IN") {
                 assert!(output.read_buf(&mut seen).await.unwrap() > 0, "it ended: {seen:?}");
             }
             input.write_all(key.as_bytes()).await.unwrap();

@@ -5,8 +5,9 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as Cells, Table};
+use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row as Cells, Table, Wrap};
 
+use super::columns::{self, Field, short};
 use super::screen::{Row, Screen};
 use crate::api::{Event, SessionState, Summary, age};
 use crate::ctl::render;
@@ -17,23 +18,24 @@ const GOOD: Style = Style::new().fg(Color::Green);
 const WARN: Style = Style::new().fg(Color::Yellow);
 const BAD: Style = Style::new().fg(Color::Red);
 
-/// A window this wide has room for everything; a narrower one leaves out what is least missed.
-const WIDE: u16 = 120;
-
 impl Screen {
     /// Draws everything, in whatever size the terminal has.
     pub fn draw(&mut self, frame: &mut Frame<'_>) {
-        let height = frame.area().height;
+        let Rect { width, height, .. } = frame.area();
         // What happened gets a quarter of a high window, and nothing of a very low one.
         let events = if height < 14 { 0 } else { (height / 4).min(14) };
+        let wrong = self.wrong();
+        let high = wrong.width().div_ceil(usize::from(width.max(1))).clamp(1, 2) as u16;
         let areas = Layout::vertical([
-            Constraint::Length(3),
+            Constraint::Length(2),
+            Constraint::Length(high),
             Constraint::Min(2),
             Constraint::Length(events),
             Constraint::Length(1),
         ]);
-        let [head, neighbours, happened, keys] = areas.areas(frame.area());
+        let [head, trouble, neighbours, happened, keys] = areas.areas(frame.area());
         frame.render_widget(Paragraph::new(self.head()), head);
+        frame.render_widget(Paragraph::new(wrong).wrap(Wrap { trim: true }), trouble);
         self.neighbours(frame, neighbours);
         self.happenings(frame, happened);
         frame.render_widget(Paragraph::new(self.keys()), keys);
@@ -68,18 +70,24 @@ impl Screen {
                 short(writes)
             )),
         ];
-        let wrong = match (&self.trouble, summary.ready.reasons.first()) {
+        vec![Line::from(first), Line::from(second)]
+    }
+
+    /// What is wrong most.
+    fn wrong(&self) -> Line<'static> {
+        let reasons = self.summary.as_ref().map(|summary| summary.ready.reasons.as_slice());
+        let wrong = match (&self.trouble, reasons.unwrap_or_default()) {
             (Some(text), _) => Span::styled(text.clone(), BAD),
-            (None, Some(reason)) => {
-                let more = match summary.ready.reasons.len() {
-                    1 => String::new(),
-                    n => format!(" (and {} more)", n - 1),
+            (None, [first, rest @ ..]) => {
+                let more = match rest.len() {
+                    0 => String::new(),
+                    n => format!(" (and {n} more)"),
                 };
-                Span::styled(format!("{}: {}{more}", reason.subject, reason.text), WARN)
+                Span::styled(format!("{}: {}{more}", first.subject, first.text), WARN)
             }
-            (None, None) => Span::raw(""),
+            (None, []) => Span::raw(""),
         };
-        vec![Line::from(first), Line::from(second), Line::from(clean(wrong))]
+        Line::from(clean(wrong))
     }
 
     fn neighbours(&mut self, frame: &mut Frame<'_>, area: Rect) {
@@ -87,9 +95,7 @@ impl Screen {
         let shown = self.shown();
         let (found, all) = (shown.len(), self.all());
         let top = self.top.min(found.saturating_sub(room));
-        let wide = area.width >= WIDE;
-        let rows: Vec<Cells<'_>> =
-            shown.iter().skip(top).take(room).map(|row| cells(row, wide)).collect();
+        let rows: Vec<&Row> = shown.into_iter().skip(top).take(room).collect();
         let order = if self.reverse { ", reversed" } else { "" };
         let mut title = format!(" neighbours by {}{order} ", self.sort.words());
         if found < all {
@@ -98,31 +104,23 @@ impl Screen {
         if found > room {
             title += &format!("· {}–{} of {found} ", top + 1, (top + room).min(found));
         }
-        let mut heads = vec!["NEIGHBOR", "AS", "STATE", "SINCE", "RECEIVED", "SENT"];
-        let mut widths: Vec<u16> = vec![if wide { 24 } else { 16 }, 10, 11, 7, 9, 9];
-        if wide {
-            heads.insert(1, "ADDRESS");
-            widths.insert(1, 20);
-            heads.extend(["MSG IN/s", "MSG OUT/s"]);
-            widths.extend([8, 9]);
-        }
-        heads.extend(["UPD IN/s", "UPD OUT/s"]);
-        widths.extend([8, 9]);
-        if wide {
-            heads.push("REASON");
-        }
-        let numbers = if wide { 4..11 } else { 3..8 };
-        let heads = heads.into_iter().enumerate().map(|(at, head)| {
-            let line = Line::from(head);
-            Cell::from(if numbers.contains(&at) { line.right_aligned() } else { line })
-        });
-        let mut widths: Vec<Constraint> = widths.into_iter().map(Constraint::Length).collect();
-        if wide {
-            widths.push(Constraint::Min(10));
-        }
-        let table = Table::new(rows, widths)
+        let columns = columns::fitting(&rows, area.width);
+        let line = |field: Field, text: &str| match field.is_number() {
+            true => Line::from(text.to_owned()).right_aligned(),
+            false => Line::from(text.to_owned()),
+        };
+        let heads = columns.iter().map(|(field, _)| Cell::from(line(*field, field.head())));
+        let cells = |row: &&Row| {
+            let cell = |(field, _): &(Field, u16)| {
+                let text = render::clean(&field.text(row)).into_owned();
+                Cell::from(line(*field, &text).style(style(*field, row)))
+            };
+            Cells::new(columns.iter().map(cell))
+        };
+        let widths = columns.iter().map(|(_, width)| Constraint::Length(*width));
+        let table = Table::new(rows.iter().map(cells), widths)
             .header(Cells::new(heads).style(FAINT))
-            .column_spacing(1)
+            .column_spacing(columns::GAP)
             .block(Block::new().borders(Borders::TOP).title(title).border_style(FAINT));
         frame.render_widget(table, area);
         self.top = top;
@@ -156,41 +154,14 @@ impl Screen {
     }
 }
 
-fn cells(row: &Row, wide: bool) -> Cells<'static> {
-    let peer = &row.peer;
-    let up = peer.state == SessionState::Established;
-    let number = |text: String| Cell::from(Line::from(text).right_aligned());
-    let rate = |rate: f64| number(short(rate));
-    let mut cells = vec![
-        Cell::from(clean(Span::raw(peer.name.clone()))),
-        Cell::from(peer.asn.to_string()),
-        Cell::from(Span::styled(peer.state.to_string(), if up { GOOD } else { BAD })),
-        number(age(peer.since_s)),
-        number(peer.received.to_string()),
-        number(peer.sent.to_string()),
-    ];
-    let [messages_in, messages_out] = row.messages;
-    let [updates_in, updates_out] = row.updates;
-    if wide {
-        cells.insert(1, Cell::from(peer.place()));
-        cells.extend([rate(messages_in), rate(messages_out)]);
-    }
-    cells.extend([rate(updates_in), rate(updates_out)]);
-    if wide {
-        let reason = peer.reason.clone().unwrap_or_default();
-        cells.push(Cell::from(clean(Span::styled(reason, if up { WARN } else { BAD }))));
-    }
-    Cells::new(cells)
-}
-
-/// A rate in few characters: `0`, `0.3`, `12`, `3.4k`.
-fn short(rate: f64) -> String {
-    match rate {
-        r if r < 0.05 => "0".to_owned(),
-        r if r < 9.95 => format!("{r:.1}"),
-        r if r < 9999.5 => format!("{r:.0}"),
-        r if r < 999_950.0 => format!("{:.1}k", r / 1e3),
-        r => format!("{:.1}M", r / 1e6),
+/// What is to be seen from afar.
+fn style(field: Field, row: &Row) -> Style {
+    let up = row.peer.state == SessionState::Established;
+    match (field, up) {
+        (Field::State, true) => GOOD,
+        (Field::State | Field::Reason, false) => BAD,
+        (Field::Reason, true) => WARN,
+        _ => Style::new(),
     }
 }
 
