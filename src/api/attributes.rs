@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Origin;
 
-/// Path attributes (RFC 4271 §5). The fields are those of [`super::Path`].
+/// Path attributes (RFC 4271 §5) as they go out. [`super::Path`] has the same fields, of which each may
+/// lack there (without `detail` all do) and none but `Option`s may here: two types, so that neither
+/// says less than it knows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Attributes {
     /// NEXT_HOP.

@@ -14,17 +14,18 @@
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /v1/version` | [`Version`] |
-//! | `GET /v1/summary` | [`Summary`] |
+//! | `GET /v1/summary` with [`SummaryQuery`] | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
-//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/up`, `…/drain`, `…/undrain`, `…/refresh`, `…/resend`, `…/clear` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
+//! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/clear` likewise, `…/up`, `…/drain`, `…/undrain`, `…/refresh`, `…/resend` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
 //! | `GET /v1/networks` | array of [`Network`], what this node originates |
-//! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more (Unix socket only) | array of [`Network`], after the change |
+//! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more, or a body with a prefix a line; `…/flush` (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/mesh` (over TCP this node's own row alone) | array of [`MeshRow`], a row and a column for each node |
 //! | `GET /v1/memory` | [`Memory`] |
-//! | `GET /v1/fib` | NDJSON, one [`FibEntry`] a line |
+//! | `GET /v1/nexthops` with [`NexthopQuery`] | array of [`Nexthop`], with the routes that use each |
+//! | `GET /v1/fib` with [`FibQuery`] | NDJSON, one [`FibEntry`] a line |
 //! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
 //! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
 //! | `POST /v1/fib/audit` (Unix socket only) | [`FibAudit`], what the kernel's table came to, route by route |
@@ -56,11 +57,13 @@ mod fib;
 mod memory;
 mod mesh;
 pub mod network;
+mod nexthop;
 mod peer;
 mod pod;
 pub mod policy;
 pub mod query;
 mod route;
+pub mod select;
 mod why;
 
 pub use attributes::Attributes;
@@ -77,7 +80,8 @@ pub use event::{
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
 pub use memory::{Memory, MemoryKind};
 pub use mesh::{MeshRow, Sight};
-pub use network::{Network, Wish};
+pub use network::{Network, NetworkChange, Wish};
+pub use nexthop::{Nexthop, NexthopState};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,
     LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer,
@@ -93,6 +97,7 @@ pub use route::{
     SentState, Stale, UsedHop, Waits,
 };
 
+pub use select::{FibQuery, NexthopQuery, SummaryQuery};
 pub use why::{
     About, Back, Cause, Fact, KernelAnswer, KernelResult, Outcome, Owner, Tone, Why, WhyQuery,
 };
@@ -136,7 +141,8 @@ pub struct Summary {
     pub router_id: Ipv4Addr,
     /// How long the daemon has run.
     pub uptime_s: u64,
-    /// Which configuration is in force: 1 at the start, one more at every successful reload.
+    /// Which configuration is in force: one more at every successful reload. It counts on after a
+    /// restart where the daemon has a folder for its state, else from 1.
     pub generation: u64,
     /// How long ago it came into force.
     #[serde(default)]
@@ -158,8 +164,11 @@ pub struct Summary {
     pub resident: Option<u64>,
     /// Whether the node does its job, and if not why.
     pub ready: Ready,
-    /// All neighbours, in the order of their addresses.
+    /// All neighbours, in the order of their addresses, or those that were asked for.
     pub peers: Vec<PeerSummary>,
+    /// How many there are in all.
+    #[serde(default)]
+    pub neighbors: u64,
     /// Where others may call from.
     #[serde(default)]
     pub ranges: Vec<RangeSummary>,

@@ -44,6 +44,33 @@ impl Wish {
     }
 }
 
+/// What an operator does about networks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NetworkChange {
+    /// These are announced too.
+    Add(Vec<IpNet>),
+    /// These are announced no more, all of them or none.
+    Delete(Vec<IpNet>),
+    /// Nothing is announced any more that was added.
+    Flush,
+}
+
+/// Reads prefixes that are to be originated, one or more a line; `#` begins a comment.
+///
+/// # Errors
+/// What is wrong with the first bad one, and in which line.
+pub fn lines(text: &str) -> Result<Vec<IpNet>, ApiError> {
+    let mut prefixes = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let words = line.split('#').next().unwrap_or_default().split_whitespace();
+        for word in words {
+            let at = |e: ApiError| ApiError { error: format!("line {number}: {}", e.error), ..e };
+            prefixes.push(prefix(word).map_err(at)?);
+        }
+    }
+    Ok(prefixes)
+}
+
 /// Reads a prefix that is to be originated.
 ///
 /// # Errors
@@ -53,5 +80,25 @@ pub fn prefix(text: &str) -> Result<IpNet, ApiError> {
         Lookup::Prefix(prefix) => Ok(prefix),
         Lookup::Address(address) => Err(ApiError::new(format!("`{address}` has no length"))
             .hint("a prefix looks like 10.50.0.0/16 or fd00:50::/64")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_prefixes_and_comments() {
+        let text = "# ours\n10.50.0.0/16 fd00:50::/64\n\n  10.51.0.0/16# lent\r\n";
+        let found: Vec<String> = lines(text).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["10.50.0.0/16", "fd00:50::/64", "10.51.0.0/16"]);
+        assert_eq!(lines(" # nothing\n"), Ok(vec![]));
+        for (text, says) in [
+            ("10.0.0.0/8\n10.0.0.1", "line 2: `10.0.0.1` has no length"),
+            ("10.0.0.1/8", "line 1: 10.0.0.1/8 has bits set behind its length"),
+            ("\n\nten", "line 3: `ten` is not an address"),
+        ] {
+            assert_eq!(lines(text).unwrap_err().error, says);
+        }
     }
 }

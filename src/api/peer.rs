@@ -424,8 +424,11 @@ pub enum Steer {
     /// It is sent ours again.
     Resend,
     /// It ends and begins again (Cease, Administrative Reset), with graceful restart where both
-    /// ends have it.
-    Clear,
+    /// ends have it; with these words for the neighbour, where it ends with a NOTIFICATION.
+    Clear {
+        /// At most 255 octets of them are sent; may be empty.
+        reason: String,
+    },
 }
 
 /// Messages by kind.

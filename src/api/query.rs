@@ -89,7 +89,11 @@ impl fmt::Display for Lookup {
     }
 }
 
-fn address(text: &str) -> Result<IpAddr, ApiError> {
+/// An address.
+///
+/// # Errors
+/// Where it is none.
+pub fn address(text: &str) -> Result<IpAddr, ApiError> {
     text.parse().map_err(|_| {
         ApiError::new(format!("`{text}` is not an address"))
             .hint("an address looks like 10.244.1.7 or fd00:1::7, a prefix like 10.244.1.0/26")
@@ -105,6 +109,11 @@ const STATES: [(&str, PathState); 6] = [
     ("unreachable", PathState::Unreachable),
     ("filtered", PathState::Filtered),
 ];
+
+/// The words of the states.
+pub fn states() -> impl Iterator<Item = &'static str> {
+    STATES.iter().map(|(word, _)| *word)
+}
 
 /// A state by its word.
 ///

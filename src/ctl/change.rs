@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
 use serde::de::DeserializeOwned;
 
 use super::cli::Cli;
 use super::client::{self, Client, Failure};
+use super::complete;
 use super::place::{self, Staged};
 use super::render::{self, Page};
 use crate::api::change::LONGEST_WAIT_S;
@@ -69,7 +71,7 @@ pub struct ApplyArgs {
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct RollbackArgs {
     /// The number of a configuration that `show generations` lists.
-    #[arg(value_name = "GENERATION")]
+    #[arg(value_name = "GENERATION", add = ArgValueCompleter::new(complete::generations))]
     pub to: Option<u64>,
     /// Leave the files as they are: until the daemon's restart, or until they change.
     #[arg(long)]

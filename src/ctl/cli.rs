@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -18,7 +19,9 @@ use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
 use super::monitor::Monitor;
-use super::routes::Routes;
+use super::network::Network;
+use super::show::Show;
+use super::watch;
 use super::why::WhyArgs;
 use crate::api::{ApiError, Lookup, Place, PolicyQuery};
 
@@ -51,6 +54,18 @@ pub struct Cli {
     /// The daemon's JSON instead of a table (routes, fib, pods and events: one object a line).
     #[arg(long, short = 'j', global = true)]
     pub json: bool,
+    /// Show it again and again, until Ctrl-C: in its place on a terminal, one below the other in
+    /// a pipe, with --json a line each time.
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        value_parser = watch::interval
+    )]
+    pub watch: Option<Duration>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -109,7 +124,8 @@ pub enum Command {
 #[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
 #[command(infer_subcommands = true)]
 pub enum Steering {
-    /// It ends and stays down, until `up` or the daemon's restart.
+    /// It ends and stays down, until `up` or the daemon's restart. Of its routes nothing is kept,
+    /// also where it was away already and graceful restart kept them.
     Down {
         /// Words for the neighbour's operator (RFC 9003), at most 255 octets.
         #[arg(long, value_name = "TEXT", default_value = "")]
@@ -130,60 +146,12 @@ pub enum Steering {
         out: bool,
     },
     /// It ends and begins again, with graceful restart where both ends have it.
-    Clear,
-}
-
-/// What is done about networks.
-#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
-pub enum Network {
-    /// Announce prefixes beside those of the file. A reload keeps them, a restart of the daemon
-    /// does not. The kernel gets no route for them; other nodes take what is inside a pool.
-    Add {
-        /// The prefixes.
-        #[arg(value_name = "PREFIX", required = true, value_parser = prefix)]
-        prefixes: Vec<IpNet>,
+    Clear {
+        /// Words for the neighbour's operator (RFC 9003), at most 255 octets; they go where the
+        /// session ends with a NOTIFICATION.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
     },
-    /// Announce prefixes no more that were added: all of them or, where one was not, none.
-    Delete {
-        /// The prefixes.
-        #[arg(value_name = "PREFIX", required = true, value_parser = prefix)]
-        prefixes: Vec<IpNet>,
-    },
-    /// Everything that is originated here, and on whose wish.
-    Show,
-}
-
-/// What to show.
-#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
-pub enum Show {
-    /// The sessions at a glance; for one that is not up, why.
-    Summary,
-    /// Everything about the neighbours, or about one.
-    #[command(alias = "neighbours")]
-    Neighbors {
-        /// Its name or address.
-        #[arg(add = ArgValueCompleter::new(complete::neighbours))]
-        name: Option<String>,
-    },
-    /// Routes: where they lead, how that is reached, why they are best, what the kernel says.
-    #[command(alias = "rib")]
-    Routes(Box<Routes>),
-    /// The pods of this node: on which interface, announced or why not.
-    Pods,
-    /// The policies of this node, rule by rule, and where each is asked.
-    Policies,
-    /// BFD with the neighbours: state, negotiated times, packets, what was lost.
-    Bfd,
-    /// The nodes of the cluster: rack mate or tunnelled, and why.
-    Nodes,
-    /// Who sees whom: each node's word on all others, as far as they answer over [http] listen.
-    Mesh,
-    /// What the daemon's memory is used for.
-    Memory,
-    /// What the kernel should hold against what it holds.
-    Fib,
-    /// The configurations that were in force, the newest first: since when, by whom, their digests.
-    Generations,
 }
 
 /// What to ask of policies.
@@ -293,7 +261,7 @@ pub(super) fn lookup(text: &str) -> Result<Lookup, String> {
 /// # Errors
 /// clap's error: also `--help` and `--version` are one, whose exit code is 0.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments).map_err(|e| {
+    let cli = Cli::try_parse_from(arguments).map_err(|e| {
         if e.kind() != ErrorKind::InvalidSubcommand {
             return e;
         }
@@ -301,7 +269,24 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
             Some(text) => Cli::command().error(ErrorKind::InvalidSubcommand, text),
             None => e,
         }
-    })
+    })?;
+    if cli.watch.is_some() && !cli.command.is_watched() {
+        let text = "`--watch` is for commands that show and change nothing: `show …`, `why`, \
+                    `doctor`, `policy test`, `network show`";
+        return Err(Cli::command().error(ErrorKind::ArgumentConflict, text));
+    }
+    Ok(cli)
+}
+
+impl Command {
+    /// Whether it may be done again and again: it shows, and ends.
+    fn is_watched(&self) -> bool {
+        match self {
+            Command::Show(_) | Command::Why(_) | Command::Doctor(_) | Command::Policy(_) => true,
+            Command::Network(what) => *what == Network::Show,
+            _ => false,
+        }
+    }
 }
 
 /// Which commands an abbreviation could mean, where it could mean several: clap only says that
@@ -311,6 +296,7 @@ fn ambiguity(arguments: &[OsString]) -> Option<String> {
     let mut path = command.get_name().to_owned();
     let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
+        // The only one whose value is a word of its own.
         if word == "--socket" {
             words.next();
             continue;

@@ -84,6 +84,17 @@ impl Client {
         if succeeded { Ok(body) } else { Err(refusal(&body)) }
     }
 
+    /// The answer to `POST path` with lines of text, whole.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn post_text(&self, path: &str, text: String) -> Result<Vec<u8>, Failure> {
+        let answer = self.request(Method::POST, path, text.into(), ANSWER).await?;
+        let succeeded = answer.status().is_success();
+        let body = self.whole(answer).await?;
+        if succeeded { Ok(body) } else { Err(refusal(&body)) }
+    }
+
     /// The answer to `POST /v1/reload`: a `ReloadResult`, also where the file had errors.
     ///
     /// # Errors

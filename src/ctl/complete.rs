@@ -1,4 +1,5 @@
-//! What a shell offers where only the daemon knows: names of neighbours, prefixes of its table.
+//! What a shell offers where only the daemon knows: names of neighbours, prefixes of its table,
+//! configurations that can be gone back to; and words that options take.
 //!
 //! `source <(COMPLETE=bash bgpctl)` makes bash ask this program at each press of the key; zsh and
 //! fish likewise. Where no daemon answers soon, nothing is offered.
@@ -8,10 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap_complete::CompletionCandidate;
+use serde::de::DeserializeOwned;
+use starling_bgp::types::Family;
 
 use super::cli::DEFAULT_SOCKET;
 use super::client::{self, Client};
-use crate::api::{Route, Summary};
+use crate::api::query;
+use crate::api::{Generation, KernelState, Network, Route, Summary, Wish};
 
 /// Somebody waits at the prompt.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -22,10 +26,7 @@ const MOST: usize = 200;
 /// Neighbours whose name or address begins so; a name with what is known of it.
 pub(super) fn neighbours(begun: &OsStr) -> Vec<CompletionCandidate> {
     let Some(begun) = begun.to_str() else { return Vec::new() };
-    let summary = soon(async |daemon| {
-        let body = daemon.document("/v1/summary").await.ok()?;
-        client::read::<Summary>(&body).ok()
-    });
+    let summary = document::<Summary>("/v1/summary");
     let peers = summary.map(|summary| summary.peers).unwrap_or_default();
     let offered = peers.iter().filter_map(|peer| {
         let address = peer.place();
@@ -55,6 +56,54 @@ pub(super) fn prefixes(begun: &OsStr) -> Vec<CompletionCandidate> {
     });
     offered.truncate(MOST);
     offered.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// Prefixes that an operator has added.
+pub(super) fn added(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let networks = document::<Vec<Network>>("/v1/networks").unwrap_or_default();
+    let added = networks.iter().filter(|network| network.wish == Wish::Operator);
+    begin(begun, added.map(|network| (network.prefix.to_string(), None)))
+}
+
+/// Configurations that were in force.
+pub(super) fn generations(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let all = document::<Vec<Generation>>("/v1/generations").unwrap_or_default();
+    let former = all.into_iter().filter(|generation| !generation.current);
+    begin(begun, former.map(|former| (former.generation.to_string(), Some(former.source))))
+}
+
+/// How routes of the kernel may stand.
+pub(super) fn kernel_states(begun: &OsStr) -> Vec<CompletionCandidate> {
+    begin(begun, KernelState::ALL.map(|state| (state.as_str().to_owned(), None)))
+}
+
+/// How paths may stand.
+pub(super) fn path_states(begun: &OsStr) -> Vec<CompletionCandidate> {
+    begin(begun, query::states().map(|word| (word.to_owned(), None)))
+}
+
+/// The two families.
+pub(super) fn families(begun: &OsStr) -> Vec<CompletionCandidate> {
+    begin(begun, Family::ALL.map(|family| (family.to_string(), None)))
+}
+
+/// The three origins.
+pub(super) fn origins(begun: &OsStr) -> Vec<CompletionCandidate> {
+    begin(begun, ["igp", "egp", "incomplete"].map(|word| (word.to_owned(), None)))
+}
+
+/// Those of `words` that begin so, with what is known of them.
+fn begin(
+    begun: &OsStr,
+    words: impl IntoIterator<Item = (String, Option<String>)>,
+) -> Vec<CompletionCandidate> {
+    let Some(begun) = begun.to_str() else { return Vec::new() };
+    let fitting = words.into_iter().filter(|(word, _)| word.starts_with(begun));
+    fitting.map(|(word, help)| CompletionCandidate::new(word).help(help.map(Into::into))).collect()
+}
+
+fn document<T: DeserializeOwned>(path: &str) -> Option<T> {
+    soon(async |daemon| client::read(&daemon.document(path).await.ok()?).ok())
 }
 
 /// What the daemon answers in time.

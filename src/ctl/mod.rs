@@ -2,7 +2,7 @@
 //!
 //! In flow the command line ([`cli`]) and the daemon's answers ([`client`]); out flow tables for
 //! people ([`render`]) or, with `--json`, the daemon's own JSON unchanged. Nothing is decided
-//! here: what a table says is what `/v1` said.
+//! here: what a table says is what `/v1` said. [`watch`] has any of it shown again and again.
 //!
 //! | Exit code | Meaning |
 //! |---|---|
@@ -23,10 +23,13 @@ mod complete;
 pub mod doctor;
 pub mod fib;
 pub mod monitor;
+pub mod network;
 mod place;
 pub mod render;
 pub mod routes;
+pub mod show;
 pub mod top;
+pub mod watch;
 pub mod why;
 
 use std::ffi::OsString;
@@ -36,14 +39,10 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use clap_complete::CompleteEnv;
-use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 
-use crate::api::{
-    ApiError, BfdSession, FibEntry, LogFilter, Memory, MeshRow, Neighbor, Network, Node, Pod,
-    Policy, PolicyTest, ReloadResult, Summary, Version,
-};
-use cli::{Cli, Command, Show, Steering};
+use crate::api::{ApiError, LogFilter, Neighbor, PolicyTest, ReloadResult, Version};
+use cli::{Cli, Command, Steering};
 use client::{Client, Failure, Rows};
 use render::{Listing, Page};
 
@@ -87,92 +86,41 @@ pub fn main() -> ExitCode {
 /// written until then stands.
 pub async fn run(cli: &Cli, page: &Page, out: &mut impl Write) -> Result<u8, Failure> {
     let client = Client::new(&cli.socket);
-    let show = match &cli.command {
-        Command::Show(show) => show,
-        Command::Neighbor { name, to } => {
-            return steer(cli, &client, page, (name, to), out).await;
-        }
+    match cli.watch {
+        Some(every) => watch::run(cli, &client, every, out).await,
+        None => once(cli, &client, page, out).await,
+    }
+}
+
+/// The same, without `--watch`.
+async fn once(
+    cli: &Cli,
+    client: &Client,
+    page: &Page,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    match &cli.command {
+        Command::Show(what) => show::run(cli, client, page, what, out).await,
+        Command::Neighbor { name, to } => steer(cli, client, page, (name, to), out).await,
         Command::Policy(cli::Policy::Test(test)) => {
             let path = client::with_query("/v1/policy/test", &test.query().to_pairs());
-            document::<Vec<PolicyTest>, _>(cli, &client, &path, out, |tests, out| {
+            document::<Vec<PolicyTest>, _>(cli, client, &path, out, |tests, out| {
                 render::policy_tests(page, tests, out)
             })
             .await?;
-            return Ok(0);
+            Ok(0)
         }
-        Command::Doctor(what) => return doctor::run(cli, &client, page, what, out).await,
-        Command::Fib(what) => return fib::run(cli, &client, page, what, out).await,
-        Command::Top => return top::run(cli, &client).await,
-        Command::Monitor(what) => return monitor::run(cli, &client, what, out).await,
-        Command::Why(args) => return why::run(cli, &client, page, args, out).await,
-        Command::Change(what) => return change::run(cli, &client, page, what, out).await,
-        Command::Network(what) => return network(cli, &client, page, what, out).await,
-        Command::Log { filter } => return log(cli, &client, filter.as_deref(), out).await,
-        Command::Reload => return reload(cli, &client, page, out).await,
-        Command::Version => return version(cli, &client, out).await,
-    };
-    match show {
-        Show::Generations => return change::generations(cli, &client, page, out).await,
-        Show::Summary => {
-            document::<Summary, _>(cli, &client, "/v1/summary", out, |summary, out| {
-                render::summary(page, summary, out)
-            })
-            .await?;
-        }
-        Show::Neighbors { name: Some(name) } => {
-            let path = format!("/v1/neighbors/{}", client::escaped(name));
-            document::<Neighbor, _>(cli, &client, &path, out, |one, out| {
-                render::neighbors(page, std::slice::from_ref(one), out)
-            })
-            .await?;
-        }
-        Show::Neighbors { name: None } => {
-            document::<Vec<Neighbor>, _>(cli, &client, "/v1/neighbors", out, |all, out| {
-                render::neighbors(page, all, out)
-            })
-            .await?;
-        }
-        Show::Bfd => {
-            document::<Vec<BfdSession>, _>(cli, &client, "/v1/bfd", out, |sessions, out| {
-                render::bfd(page, sessions, out)
-            })
-            .await?;
-        }
-        Show::Nodes => {
-            document::<Vec<Node>, _>(cli, &client, "/v1/nodes", out, |nodes, out| {
-                render::nodes(page, nodes, out)
-            })
-            .await?;
-        }
-        Show::Mesh => {
-            document::<Vec<MeshRow>, _>(cli, &client, "/v1/mesh", out, |rows, out| {
-                render::mesh(page, rows, out)
-            })
-            .await?;
-        }
-        Show::Memory => {
-            document::<Memory, _>(cli, &client, "/v1/memory", out, |memory, out| {
-                render::memory(page, memory, out)
-            })
-            .await?;
-        }
-        Show::Policies => {
-            document::<Vec<Policy>, _>(cli, &client, "/v1/policies", out, |policies, out| {
-                render::policies(page, policies, out)
-            })
-            .await?;
-        }
-        Show::Routes(which) => routes::run(cli, &client, page, which, out).await?,
-        Show::Pods => {
-            let rows = client.rows("/v1/pods").await?;
-            table::<Pod>(cli, rows, &mut render::PodTable::new(page), out).await?;
-        }
-        Show::Fib => {
-            let rows = client.rows("/v1/fib").await?;
-            table::<FibEntry>(cli, rows, &mut render::FibTable::new(page), out).await?;
-        }
+        Command::Doctor(what) => doctor::run(cli, client, page, what, out).await,
+        Command::Fib(what) => fib::run(cli, client, page, what, out).await,
+        Command::Top => top::run(cli, client).await,
+        Command::Monitor(what) => monitor::run(cli, client, what, out).await,
+        Command::Why(args) => why::run(cli, client, page, args, out).await,
+        Command::Change(what) => change::run(cli, client, page, what, out).await,
+        Command::Network(what) => network::run(cli, client, page, what, out).await,
+        Command::Log { filter } => log(cli, client, filter.as_deref(), out).await,
+        Command::Reload => reload(cli, client, page, out).await,
+        Command::Version => version(cli, client, out).await,
     }
-    Ok(0)
 }
 
 async fn steer(
@@ -184,16 +132,13 @@ async fn steer(
 ) -> Result<u8, Failure> {
     let path = format!("/v1/neighbors/{}", client::escaped(name));
     let path = match to {
-        Steering::Down { reason } if reason.is_empty() => format!("{path}/down"),
-        Steering::Down { reason } => {
-            client::with_query(&format!("{path}/down"), &[("reason", reason.clone())])
-        }
+        Steering::Down { reason } => saying(&format!("{path}/down"), reason),
         Steering::Up => format!("{path}/up"),
         Steering::Drain { off: false } => format!("{path}/drain"),
         Steering::Drain { off: true } => format!("{path}/undrain"),
         Steering::Refresh { out: false } => format!("{path}/refresh"),
         Steering::Refresh { out: true } => format!("{path}/resend"),
-        Steering::Clear => format!("{path}/clear"),
+        Steering::Clear { reason } => saying(&format!("{path}/clear"), reason),
     };
     let body = client.post(&path).await?;
     let neighbor: Neighbor = client::read(&body)?;
@@ -205,29 +150,10 @@ async fn steer(
     Ok(0)
 }
 
-async fn network(
-    cli: &Cli,
-    client: &Client,
-    page: &Page,
-    what: &cli::Network,
-    out: &mut impl Write,
-) -> Result<u8, Failure> {
-    let change = |verb: &str, prefixes: &[IpNet]| {
-        let pairs: Vec<_> = prefixes.iter().map(|net| ("prefix", net.to_string())).collect();
-        client::with_query(&format!("/v1/networks/{verb}"), &pairs)
-    };
-    let body = match what {
-        cli::Network::Show => client.document("/v1/networks").await?,
-        cli::Network::Add { prefixes } => client.post(&change("add", prefixes)).await?,
-        cli::Network::Delete { prefixes } => client.post(&change("delete", prefixes)).await?,
-    };
-    let networks: Vec<Network> = client::read(&body)?;
-    if cli.json {
-        out.write_all(&body).map_err(Failure::Output)?;
-    } else {
-        render::networks(page, &networks, out).map_err(Failure::Output)?;
-    }
-    Ok(0)
+/// With words for the neighbour's operator, where there are some.
+fn saying(path: &str, reason: &str) -> String {
+    let reason = (!reason.is_empty()).then(|| ("reason", reason.to_owned()));
+    client::with_query(path, reason.as_slice())
 }
 
 async fn log(

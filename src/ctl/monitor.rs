@@ -28,7 +28,12 @@ pub struct Monitor {
     #[arg(long, value_name = "PEER", add = ArgValueCompleter::new(complete::neighbours))]
     pub peer: Vec<String>,
     /// Only about this destination and those inside it; may be repeated.
-    #[arg(long, value_name = "PREFIX", value_parser = cli::prefix)]
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        value_parser = cli::prefix,
+        add = ArgValueCompleter::new(complete::prefixes)
+    )]
     pub prefix: Vec<IpNet>,
 }
 
@@ -96,7 +101,7 @@ pub(super) async fn run(
 
 /// Resolves when nobody reads our standard output any more. A thread waits for that, which ends with
 /// the program at the latest.
-async fn reader_gone() {
+pub(super) async fn reader_gone() {
     let (tell, gone) = oneshot::channel();
     std::thread::spawn(move || {
         let stdout = io::stdout();

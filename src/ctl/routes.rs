@@ -41,11 +41,16 @@ pub struct Routes {
     #[arg(long, requires = "to")]
     pub withheld: bool,
     /// Only ipv4 or ipv6.
-    #[arg(long, value_parser = family)]
+    #[arg(long, value_parser = family, add = ArgValueCompleter::new(complete::families))]
     pub family: Option<Family>,
     /// Only paths that are best, valid, used (best or beside it), stale, unreachable or filtered;
     /// may be repeated.
-    #[arg(long, value_name = "STATE", value_parser = state)]
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_parser = state,
+        add = ArgValueCompleter::new(complete::path_states)
+    )]
     pub state: Vec<PathState>,
     /// Only paths with such a community: 65000:100, 65000:*, 65000:1:2, rt:65000:1, no-export; may
     /// be repeated. With --to, this and those below are asked of what goes out.
@@ -59,7 +64,7 @@ pub struct Routes {
     #[arg(long, value_name = "SKETCH", value_parser = as_path)]
     pub as_path: Option<PathMask>,
     /// Only paths of this origin: igp, egp, incomplete.
-    #[arg(long, value_parser = origin)]
+    #[arg(long, value_parser = origin, add = ArgValueCompleter::new(complete::origins))]
     pub origin: Option<Origin>,
     /// All paths and attributes, also of paths that are not best or filtered, and why.
     #[arg(long)]

@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::cli::{Cli, lookup};
 use super::client::{self, Client, Failure};
+use super::complete;
 use super::render::{self, Page};
 use crate::api::{Lookup, Outcome, Why, WhyQuery};
 
@@ -13,7 +15,11 @@ use crate::api::{Lookup, Outcome, Why, WhyQuery};
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct WhyArgs {
     /// An address, or a prefix.
-    #[arg(value_name = "ADDR|PREFIX", value_parser = lookup)]
+    #[arg(
+        value_name = "ADDR|PREFIX",
+        value_parser = lookup,
+        add = ArgValueCompleter::new(complete::prefixes)
+    )]
     pub target: Lookup,
     /// Ask the node at the other end for the way back, too.
     #[arg(long)]

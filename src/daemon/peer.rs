@@ -69,8 +69,8 @@ pub enum Command {
     Up,
     /// The operator wants its routes again.
     Refresh,
-    /// End the session and begin it again.
-    Clear,
+    /// End the session, with these words, and begin it again.
+    Clear(String),
     /// Say this to the neighbour, which shall forget us, then end the task.
     Retire(Notification),
     /// The daemon stops and shall be back: say what does not cost our routes, then end the task.
@@ -253,14 +253,17 @@ impl Pump {
                 self.held = true;
                 let why = Notification::CEASE_SHUTDOWN.saying(&text);
                 self.handle(PeerIn::Stop(why), out);
+                // One that was away already is meant as well: nothing of it is waited for.
+                let peer = self.peer.config().id;
+                self.to_rib.push_back(FromPeer::In(RibIn::ForwardingLost { peer }));
             }
             Command::Up => {
                 self.held = false;
                 self.handle(PeerIn::Start, out);
             }
             Command::Refresh => self.handle(PeerIn::RequestRefresh, out),
-            Command::Clear => {
-                self.handle(PeerIn::Leave(Notification::CEASE_RESET), out);
+            Command::Clear(text) => {
+                self.handle(PeerIn::Leave(Notification::CEASE_RESET.saying(&text)), out);
                 self.carry_out(out);
                 self.start(out);
             }

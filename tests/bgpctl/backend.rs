@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use starling::api::{
     ApiError, Applied, BfdSession, ChangeQuery, ConfigFile, Diagnosis, EventQuery, FibAudit,
-    FibCoupling, FibEntry, Generation, LogFilter, MeshRow, Neighbor, Network, Node, PeerSummary,
-    Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery,
-    SentState, Steer, Summary, Terms, Why, WhyQuery, Wish,
+    FibCoupling, FibEntry, FibQuery, Generation, LogFilter, MeshRow, Neighbor, Network,
+    NetworkChange, Nexthop, NexthopQuery, Node, PeerSummary, Plan, Pod, Policy, PolicyQuery,
+    PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery, SentState, Steer, Summary, Terms,
+    Why, WhyQuery, Wish,
 };
 use starling::daemon::broadcast::Broadcast;
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
@@ -107,7 +108,10 @@ impl Backend for Memory {
             Steer::Drain { on } => return Ok(Neighbor { draining: on, ..neighbor }),
             Steer::Down { reason } => (true, Some(format!("held down: {reason}"))),
             Steer::Up => (false, None),
-            Steer::Refresh | Steer::Resend | Steer::Clear => return Ok(neighbor),
+            Steer::Clear { reason } if !reason.is_empty() => {
+                (false, Some(format!("administrative reset: {reason}")))
+            }
+            Steer::Refresh | Steer::Resend | Steer::Clear { .. } => return Ok(neighbor),
         };
         Ok(Neighbor { held, summary: PeerSummary { reason, ..neighbor.summary }, ..neighbor })
     }
@@ -123,18 +127,20 @@ impl Backend for Memory {
         Ok(networks)
     }
 
-    async fn change_networks(
-        &self,
-        prefixes: Vec<IpNet>,
-        add: bool,
-    ) -> Result<Vec<Network>, Refusal> {
+    async fn change_networks(&self, change: NetworkChange) -> Result<Vec<Network>, Refusal> {
         {
             let mut added = self.0.added.lock().unwrap();
-            if !add && prefixes.iter().any(|prefix| !added.contains(prefix)) {
-                return Err(Refusal::not_found(ApiError::new("was not added by an operator")));
+            match change {
+                NetworkChange::Add(prefixes) => added.extend(prefixes),
+                NetworkChange::Delete(gone) => {
+                    if gone.iter().any(|prefix| !added.contains(prefix)) {
+                        let error = ApiError::new("was not added by an operator");
+                        return Err(Refusal::not_found(error));
+                    }
+                    added.retain(|net| !gone.contains(net));
+                }
+                NetworkChange::Flush => added.clear(),
             }
-            added.retain(|net| !prefixes.contains(net));
-            added.extend(prefixes.iter().filter(|_| add));
         }
         self.networks().await
     }
@@ -198,8 +204,14 @@ impl Backend for Memory {
         Ok(sample::memory())
     }
 
-    async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
-        Ok(in_memory(sample::fib()))
+    async fn nexthops(&self, query: NexthopQuery) -> Result<Vec<Nexthop>, Refusal> {
+        let asked = |hop: &Nexthop| query.address.is_none_or(|address| address == hop.next_hop);
+        Ok(sample::nexthops().into_iter().filter(asked).collect())
+    }
+
+    async fn fib(&self, query: FibQuery) -> Result<Rows<FibEntry>, Refusal> {
+        let asked = |entry: &FibEntry| query.covers(&entry.prefix) && query.takes(entry);
+        Ok(in_memory(sample::fib().into_iter().filter(asked).collect()))
     }
 
     async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {

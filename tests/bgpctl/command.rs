@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use starling::api::{
-    Applied, Diagnosis, FibAudit, FibCoupling, FibEntry, Generation, Level, Memory, MeshRow,
-    Network, Plan, Pod, Policy, PolicyTest, Route, Summary, Terms, Version, Wish,
+    Applied, Diagnosis, FibAudit, FibCoupling, FibEntry, Generation, Level, Memory, MeshRow, Plan,
+    Pod, Policy, PolicyTest, Route, Summary, Terms, Version,
 };
 use starling_fib::types::Coupling;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -18,7 +18,7 @@ use tokio::process::Command;
 use crate::http::Daemon;
 use crate::sample;
 
-fn bgpctl(socket: &Path) -> Command {
+pub(crate) fn bgpctl(socket: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bgpctl"));
     command.env("STARLING_SOCKET", socket).env_remove("COLUMNS").stdin(Stdio::null());
     command.kill_on_drop(true);
@@ -175,24 +175,6 @@ async fn a_change_is_planned_made_confirmed_and_undone() {
     let (code, out, err) = run(&daemon.socket, &format!("apply {new}")).await;
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("ConfigMap") && err.contains("--runtime"), "{err}");
-}
-
-#[tokio::test]
-async fn networks_come_and_go_while_the_daemon_runs() {
-    let daemon = Daemon::start().await;
-    let (code, out, err) = run(&daemon.socket, "network add 10.51.0.0/16 fd00:51::/64").await;
-    assert_eq!((code, err.as_str()), (0, ""));
-    assert!(out.contains("10.51.0.0/16") && out.contains("fd00:51::/64"), "{out}");
-    let (code, _, err) = run(&daemon.socket, "network delete 10.52.0.0/16").await;
-    assert_eq!(code, 1);
-    assert!(err.contains("was not added by an operator"), "{err}");
-    let (_, out, _) = run(&daemon.socket, "network delete fd00:51::/64 --json").await;
-    let left: Vec<Network> = serde_json::from_str(&out).unwrap();
-    let (_, out, _) = run(&daemon.socket, "--json network show").await;
-    assert_eq!(left, serde_json::from_str::<Vec<Network>>(&out).unwrap());
-    let operators = left.iter().filter(|net| net.wish == Wish::Operator);
-    let operators: Vec<String> = operators.map(|net| net.prefix.to_string()).collect();
-    assert_eq!(operators, ["fd00:50::/64", "10.51.0.0/16"]);
 }
 
 #[tokio::test]

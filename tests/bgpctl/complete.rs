@@ -32,7 +32,16 @@ async fn a_shell_completes_commands_neighbours_and_prefixes() {
     assert_eq!(of("neighbor serv").await, ["server2", "server3"]);
     assert_eq!(of("neighbor 10.1.5.1").await, ["10.1.5.11", "10.1.5.1"]);
     assert_eq!(of("show routes --from tr").await, ["transit"]);
-    assert_eq!(of("show routes 192.168.16").await, ["192.168.169.192/26"]);
+    for asks in ["show routes", "show fib", "why", "monitor --prefix", "policy test"] {
+        assert_eq!(of(&format!("{asks} 192.168.16")).await, ["192.168.169.192/26"], "{asks}");
+    }
+    assert_eq!(of("show fib --state un").await, ["unresolved"]);
+    assert_eq!(of("show routes --state st").await, ["stale"]);
+    assert_eq!(of("show routes --family ipv").await, ["ipv4", "ipv6"]);
+    assert_eq!(of("show summary e").await, ["established"]);
+    assert_eq!(of("rollback 2").await, ["2"]);
+    assert!(of("rollback 3").await.is_empty(), "it is in force");
+    assert_eq!(of("network delete fd00:5").await, ["fd00:50::/64"]);
 }
 
 #[tokio::test]

@@ -114,7 +114,14 @@ async fn a_refusal_says_why_in_json() {
         ("GET", "/v1/routes?peer=gw0", 400, "`peer` is not a key"),
         ("GET", "/v1/routes?prefix=10.0.0.0/8&address=10.0.0.1", 400, "exclude each other"),
         ("GET", "/v1/routes?detail=perhaps", 400, "perhaps"),
-        ("GET", "/v1/fib?prefix=10.0.0.0/8", 400, "takes no query"),
+        ("GET", "/v1/nodes?prefix=10.0.0.0/8", 400, "takes no query"),
+        ("GET", "/v1/fib?prefix=10.0.0.1", 400, "no length"),
+        ("GET", "/v1/fib?state=lost", 400, "no route is called `lost`"),
+        ("GET", "/v1/summary?state=perhaps", 400, "not `perhaps`"),
+        ("GET", "/v1/nexthops?prefix=10.0.0.0/8", 400, "`prefix` is not a key"),
+        ("POST", "/v1/neighbors/gw0/clear?why=x", 400, "`why` is not known"),
+        ("POST", "/v1/networks/add", 400, "no network is named"),
+        ("GET", "/v1/networks/flush", 405, "does not take this method"),
         ("POST", "/v1/plan?nam=x", 400, "`nam` is not known"),
         ("POST", "/v1/apply?confirm_s=0", 400, "confirm_s=0 makes no sense"),
         ("POST", "/v1/rollback?to=first", 400, "to=first makes no sense"),
@@ -214,6 +221,7 @@ async fn tcp_reads_and_never_writes() {
     assert_eq!(ask("GET", "/v1/summary").await.0, 200);
     assert_eq!(ask("GET", "/metrics").await.0, 200);
     assert_eq!(ask("GET", "/v1/networks").await.0, 200);
+    assert_eq!(ask("GET", "/v1/nexthops").await.0, 200);
     assert_eq!(ask("GET", "/v1/log").await.0, 200);
     let networks = "/v1/networks/add?prefix=10.50.0.0/16";
     let steered = ["down", "up", "clear", "refresh", "resend", "drain", "undrain"];
@@ -223,6 +231,7 @@ async fn tcp_reads_and_never_writes() {
         "/v1/log?filter=debug",
         networks,
         "/v1/networks/delete",
+        "/v1/networks/flush",
         "/v1/fib/couple",
         "/v1/fib/decouple",
         "/v1/fib/flush",

@@ -1,5 +1,5 @@
-//! `bgpctl` and the control API, from the outside: what people see (snapshots at widths of 80 and
-//! 120, piped and coloured), what HTTP says, and both ends over a real Unix socket.
+//! `bgpctl` and the control API, from the outside: what people see (snapshots at widths of 60 to
+//! 200, piped and coloured), what HTTP says, and both ends over a real Unix socket.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,7 +11,9 @@ mod complete;
 mod events;
 mod http;
 mod look;
+mod operator;
 mod sample;
 mod socket;
 mod top;
+mod watch;
 mod why;

@@ -31,6 +31,7 @@ mod refused;
 mod reload;
 mod restart;
 mod rights;
+mod steer;
 mod support;
 mod tunnel;
 mod views;

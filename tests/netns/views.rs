@@ -2,7 +2,10 @@
 //! why not more, and any choice among them. One network serves all of it.
 
 use anyhow::ensure;
-use starling::api::{Memory, MeshRow, Reach, Route, SentState};
+use starling::api::{
+    FibEntry, How, Memory, MeshRow, Network, Nexthop, NexthopState, Reach, Route, SentState,
+    Summary, Wish,
+};
 use starling_lab::{Cluster, Result, wait_for};
 
 use crate::support::{SOON, cluster, established};
@@ -143,4 +146,54 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
     let table = cluster.node(1)?.daemon()?.bgpctl(&["show", "mesh"])?;
     ensure!(table.contains("1 n1  .!!\n2 n2  ?.?\n3 n3  !!.\n"), "{table}");
     Ok(())
+}
+
+#[test]
+fn next_hops_and_the_kernels_routes_by_what_they_are_and_networks_by_the_line() -> Result {
+    let mut cluster = network()?;
+    let of = |cluster: &mut Cluster, words: &[&str]| -> Result<Vec<Nexthop>> {
+        cluster.node(1)?.daemon()?.read(&[&["show", "nexthops"], words].concat())
+    };
+    wait_for("what uses the next hop", SOON, || {
+        let all = of(&mut cluster, &[])?;
+        let near = all.iter().find(|hop| hop.next_hop.to_string() == "10.50.0.2");
+        // Its block and what it added, but for what is dropped.
+        let used = near.is_some_and(|hop| (hop.paths, hop.routes.count) == (2, 2));
+        ensure!(used, "{all:#?}");
+        Ok(())
+    })?;
+    let all = of(&mut cluster, &["10.50.0.2"])?;
+    let [near] = &all[..] else { panic!("{all:#?}") };
+    assert_eq!(
+        (near.state, near.from.as_slice()),
+        (NexthopState::Reachable, &["n2".to_owned()][..])
+    );
+    let named: Vec<String> = near.routes.first.iter().map(ToString::to_string).collect();
+    assert!(named.contains(&"10.244.2.0/26".to_owned()) && named.contains(&KEPT.to_owned()));
+    assert_eq!(near.reached.iter().map(|way| way.how).collect::<Vec<_>>(), [How::Direct]);
+    let all = of(&mut cluster, &[])?;
+    let far = all.iter().find(|hop| hop.next_hop.to_string() == "10.50.1.3");
+    assert_eq!(far.map(|hop| hop.reached[0].how), Some(How::Gateway), "{all:#?}");
+
+    let fib = |cluster: &mut Cluster, words: &[&str]| -> Result<Vec<String>> {
+        let line = [&["show", "fib"], words].concat();
+        let rows: Vec<FibEntry> = cluster.node(1)?.daemon()?.rows(&line)?;
+        Ok(rows.iter().map(|entry| entry.prefix.to_string()).collect())
+    };
+    assert_eq!(fib(&mut cluster, &["10.244.2.9"])?, ["10.244.2.0/26"]);
+    assert_eq!(fib(&mut cluster, &["10.244.1.0/26"])?, ["10.244.1.0/26"]);
+    assert!(fib(&mut cluster, &["10.1.1.1"])?.is_empty());
+    assert!(fib(&mut cluster, &["--state", "refused"])?.is_empty());
+    assert!(fib(&mut cluster, &["--state", "installed"])?.len() >= 4);
+    let failed: Summary = cluster.node(1)?.daemon()?.read(&["show", "summary", "failed"])?;
+    assert_eq!((failed.peers.len(), failed.neighbors), (0, 2));
+
+    // All that an operator has added goes at once, and the others hear of it.
+    let left: Vec<Network> = cluster.node(2)?.daemon()?.read(&["network", "flush"])?;
+    assert!(!left.is_empty() && left.iter().all(|network| network.wish != Wish::Operator));
+    wait_for("what is left", SOON, || {
+        let all = of(&mut cluster, &["10.50.0.2"])?;
+        ensure!(all.first().is_some_and(|hop| hop.routes.count == 1), "{all:#?}");
+        Ok(())
+    })
 }

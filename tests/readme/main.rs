@@ -46,7 +46,7 @@ const BROKEN: &str = "broken.toml";
 /// The file that shows every key.
 const EVERYTHING: &str = "everything.toml";
 /// Commands that go on until they are told to end.
-const ENDLESS: [&str; 1] = ["monitor"];
+const ENDLESS: [&str; 2] = ["monitor", "--watch"];
 /// The file that nodes run with.
 const CLUSTER: &str = "cluster.toml";
 
@@ -149,7 +149,7 @@ fn commands_do_what_is_shown() -> Result {
     let questions = page.commands("bgpctl");
     assert!(questions.len() >= 8, "{questions:#?}");
     for command in questions {
-        if ENDLESS.contains(&command.words[0]) {
+        if command.words.iter().any(|word| ENDLESS.contains(word)) {
             network.watch(&command)?;
             continue;
         }

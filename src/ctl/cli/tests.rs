@@ -1,3 +1,6 @@
+use super::super::network::Named;
+use super::super::routes::Routes;
+use super::super::show::{Kernel, Sessions, Standing};
 use super::*;
 
 fn parsed(line: &str) -> Result<Cli, clap::Error> {
@@ -18,12 +21,14 @@ fn the_tree_is_sound() {
 #[test]
 fn every_unambiguous_prefix_is_the_command() {
     for (full, shortest, meant) in [
-        ("summary", 1, Show::Summary),
+        ("summary", 1, Show::Summary(Sessions { state: None, asn: None })),
         ("neighbors", 3, Show::Neighbors { name: None }),
         ("neighbours", 3, Show::Neighbors { name: None }),
         ("routes", 1, Show::Routes(Box::default())),
         ("nodes", 2, Show::Nodes),
-        ("fib", 1, Show::Fib),
+        ("fib", 1, Show::Fib(Kernel { lookup: None, state: vec![] })),
+        ("nexthops", 3, Show::Nexthops { address: None }),
+        ("metrics", 3, Show::Metrics),
         ("policies", 3, Show::Policies),
         ("pods", 3, Show::Pods),
         ("bfd", 1, Show::Bfd),
@@ -56,7 +61,7 @@ fn an_ambiguous_prefix_names_what_it_could_be() {
         let text = error.to_string();
         assert!(
             text.contains("`bgpctl show n` is ambiguous")
-                && text.contains("`bgpctl show neighbors` or `bgpctl show nodes`"),
+                && text.contains("`bgpctl show neighbors` or `bgpctl show nexthops` or"),
             "{text}"
         );
     }
@@ -110,7 +115,8 @@ fn a_prefix_with_host_bits_is_a_usage_error_that_helps() {
 
 #[test]
 fn networks_are_prefixes_one_or_more() {
-    let nets = |text: &str| text.split(' ').map(|net| net.parse().unwrap()).collect();
+    let nets =
+        |text: &str| text.split(' ').map(|net| Named::Prefix(net.parse().unwrap())).collect();
     let both = "10.50.0.0/16 fd00:50::/64";
     assert_eq!(
         command(&format!("net a {both}")),
@@ -121,6 +127,11 @@ fn networks_are_prefixes_one_or_more() {
         Command::Network(Network::Delete { prefixes: nets("10.50.0.0/16") })
     );
     assert_eq!(command("network show"), Command::Network(Network::Show));
+    assert_eq!(command("net fl"), Command::Network(Network::Flush));
+    assert_eq!(
+        command("network add -"),
+        Command::Network(Network::Add { prefixes: vec![Named::Input] })
+    );
     for bad in ["network add", "network add 10.50.0.1/16", "network add 10.50.0.0"] {
         assert_eq!(parsed(bad).unwrap_err().exit_code(), 2, "{bad}");
     }
@@ -148,4 +159,39 @@ fn a_policy_test_becomes_its_question() {
     };
     assert_eq!(test.as_path, Some(Asns(vec![65001, 65002])));
     assert!(parsed("policy test 10.0.0.0/8 --as-path x").is_err());
+}
+
+#[test]
+fn sessions_and_the_kernels_routes_are_chosen() {
+    let sessions = |state, asn| Command::Show(Show::Summary(Sessions { state, asn }));
+    assert_eq!(command("sh su failed"), sessions(Some(Standing::Failed), None));
+    assert_eq!(command("sh su up --as 65000"), sessions(Some(Standing::Established), Some(65000)));
+    let Command::Show(Show::Fib(which)) = command("sh f 10.0.0.1 --state stale --state out") else {
+        panic!("another command")
+    };
+    assert_eq!((which.lookup.is_some(), which.state.len()), (true, 2));
+}
+
+#[test]
+fn only_what_shows_is_watched() {
+    let every = |line: &str| parsed(line).map(|cli| cli.watch);
+    for (line, seconds) in [
+        ("show summary", None),
+        ("show summary --watch", Some(2)),
+        ("--watch=5s show routes", Some(5)),
+        ("why 10.0.0.1 --watch=1m", Some(60)),
+        ("doctor --watch", Some(2)),
+        ("network show --watch", Some(2)),
+        ("policy test 10.0.0.0/8 --watch", Some(2)),
+        // The time is never a word of its own.
+        ("--watch show fib", Some(2)),
+    ] {
+        assert_eq!(every(line).unwrap(), seconds.map(Duration::from_secs), "{line}");
+    }
+    for line in ["reload", "top", "monitor", "log debug", "fib flush -y", "confirm", "version"] {
+        let error = every(&format!("{line} --watch")).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("for commands that show"), "{error}");
+    }
+    assert!(every("show summary --watch=0s").is_err());
 }

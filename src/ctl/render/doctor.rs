@@ -45,8 +45,12 @@ pub fn doctor(page: &Page, diagnosis: &Diagnosis, out: &mut impl Write) -> io::R
         .collect();
     let node = diagnosis.node.as_deref().map(|node| format!("{}: ", clean(node)));
     let style = style(diagnosis.worst);
+    let (node, counts) = (node.unwrap_or_default(), counts.join(", "));
     writeln!(out)?;
-    writeln!(out, "{BOLD}{}{BOLD:#}{style}{}{style:#}", node.unwrap_or_default(), counts.join(", "))
+    match page.has_room(width(&node) + width(&counts)) {
+        true => writeln!(out, "{BOLD}{node}{BOLD:#}{style}{counts}{style:#}"),
+        false => paragraph(page, "", &format!("{node}{counts}"), style, out),
+    }
 }
 
 fn line(page: &Page, column: usize, finding: &Finding, out: &mut impl Write) -> io::Result<()> {

@@ -10,12 +10,13 @@ use crate::api::{FibEntry, KernelState};
 /// The table of `show fib`.
 pub struct FibTable {
     table: Table,
-    empty: bool,
+    /// What to say if no row comes.
+    none: Option<&'static str>,
 }
 
 impl FibTable {
-    /// An empty one.
-    pub fn new(page: &Page) -> FibTable {
+    /// An empty one; it says `none` if it stays so.
+    pub fn new(page: &Page, none: &'static str) -> FibTable {
         let columns = vec![
             Column::left("PREFIX"),
             Column::left("STATE"),
@@ -23,19 +24,22 @@ impl FibTable {
             Column::words("PRESENT"),
             Column::sentence("WHY"),
         ];
-        FibTable { table: Table::new(page, columns), empty: true }
+        FibTable { table: Table::new(page, columns), none: Some(none) }
     }
 }
 
 impl Listing<FibEntry> for FibTable {
     fn rows(&mut self, entries: &[FibEntry], out: &mut impl Write) -> io::Result<()> {
-        self.empty &= entries.is_empty();
         let rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
-        if rows.is_empty() { Ok(()) } else { self.table.rows(&rows, out) }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.none = None;
+        self.table.rows(&rows, out)
     }
 
     fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
-        if self.empty { writeln!(out, "no routes wanted, none of ours present") } else { Ok(()) }
+        self.none.map_or(Ok(()), |none| writeln!(out, "{none}"))
     }
 }
 

@@ -14,6 +14,7 @@ mod memory;
 mod mesh;
 mod neighbors;
 mod networks;
+mod nexthops;
 mod nodes;
 mod plan;
 mod pods;
@@ -40,6 +41,7 @@ pub use memory::memory;
 pub use mesh::mesh;
 pub use neighbors::neighbors;
 pub use networks::networks;
+pub use nexthops::nexthops;
 pub use nodes::nodes;
 pub use plan::{applied, generations, plan};
 pub use pods::PodTable;
@@ -77,6 +79,11 @@ impl Page {
         Page::of(io::stderr().is_terminal().then(|| terminal_size::terminal_size_of(io::stderr())))
     }
 
+    /// Whether a line of so many columns fits.
+    fn has_room(&self, columns: usize) -> bool {
+        self.width.is_none_or(|width| columns <= width)
+    }
+
     fn of(terminal: Option<Option<(terminal_size::Width, terminal_size::Height)>>) -> Page {
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
         let columns = columns.or_else(|| terminal.flatten().map(|(width, _)| usize::from(width.0)));
@@ -107,11 +114,12 @@ pub trait Listing<T> {
 pub fn reload(page: &Page, result: &ReloadResult, out: &mut impl Write) -> io::Result<()> {
     let generation = result.generation;
     if !result.ok {
-        writeln!(
-            out,
-            "{BAD}not reloaded:{BAD:#} configuration {generation} stays in force, the file has \
-             errors"
-        )?;
+        let text = format!("configuration {generation} stays in force, the file has errors");
+        let lead = "not reloaded:";
+        match page.has_room(text::width(lead) + 1 + text::width(&text)) {
+            true => writeln!(out, "{BAD}{lead}{BAD:#} {text}")?,
+            false => paragraph(page, "", &format!("{lead} {text}"), BAD, out)?,
+        }
         for error in &result.errors {
             // They quote the file line by line: their own breaks are part of the message.
             writeln!(out)?;
@@ -141,6 +149,22 @@ pub fn version(program: &str, version: &Version, out: &mut impl Write) -> io::Re
         write!(out, " ({})", clean(commit))?;
     }
     writeln!(out, ", API v{}", version.api)
+}
+
+/// Words that are not the matter itself, without an end of the line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn faint(text: &str, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{FAINT}{}{FAINT:#}", clean(text))
+}
+
+/// What is wrong, likewise.
+///
+/// # Errors
+/// Those of `out`.
+pub fn trouble(text: &str, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "{BAD}{}{BAD:#}", clean(text))
 }
 
 /// An error and its hint.

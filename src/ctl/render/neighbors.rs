@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::summary::state_style;
 use super::table::{Cell, Column, Table};
-use super::text::{age, clean, field};
+use super::text::{age, clean, field, parts};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
 use crate::api::{
     Agreed, Authentication, Configured, Counters, Graceful, Limit, LimitAction, Neighbor,
@@ -31,15 +31,13 @@ pub fn neighbors(page: &Page, neighbors: &[Neighbor], out: &mut impl Write) -> i
 
 fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let peer = &n.summary;
-    let name = clean(&peer.name);
-    writeln!(
-        out,
-        "{BOLD}{name}{BOLD:#}  {}  AS {}  {}, local AS {}",
-        clean(&peer.place()),
-        peer.asn,
-        peer.kind,
-        n.local_asn
-    )?;
+    let head = [
+        (clean(&peer.name).into_owned(), BOLD),
+        (clean(&peer.place()).into_owned(), PLAIN),
+        (format!("AS {}", peer.asn), PLAIN),
+        (format!("{}, local AS {}", peer.kind, n.local_asn), PLAIN),
+    ];
+    parts(page, &head, out)?;
     let dynamic = peer.range.map(|range| format!("called from the range {range}"));
     field(page, "dynamic", dynamic.as_deref().unwrap_or(""), PLAIN, out)?;
     let state = format!("{} for {}", peer.state, age(peer.since_s));

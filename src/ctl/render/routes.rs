@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::sent;
 use super::table::{Cell, Column, Table};
-use super::text::{Notes, age, clean, field};
+use super::text::{Notes, age, clean, field, paragraph, width};
 use super::{BAD, BOLD, FAINT, GOOD, Listing, PLAIN, Page, WARN};
 use crate::api::{
     Change, How, Kernel, KernelState, Path, Reached, Route, SentState, Stale, UsedHop, Waits,
@@ -167,8 +167,13 @@ impl RouteBlocks {
         let page = &self.page;
         let style = kernel_style(route.kernel.state);
         write!(out, "{BOLD}{}{BOLD:#}  {style}{}{style:#}", route.prefix, route.kernel.state)?;
-        match &route.kernel.why {
-            Some(why) => writeln!(out, ": {}", clean(why))?,
+        let written = width(&format!("{}  {}: ", route.prefix, route.kernel.state));
+        match route.kernel.why.as_deref().map(clean) {
+            Some(why) if page.has_room(written + width(&why)) => writeln!(out, ": {why}")?,
+            Some(why) => {
+                writeln!(out, ":")?;
+                paragraph(page, "  ", &why, PLAIN, out)?;
+            }
             None => writeln!(out)?,
         }
         for hop in &route.next_hops {
@@ -288,7 +293,7 @@ fn address(hop: &UsedHop) -> String {
 }
 
 /// The way to a next hop in a few characters.
-fn way(reached: &Reached) -> String {
+pub(super) fn way(reached: &Reached) -> String {
     let device = reached.device.as_deref().unwrap_or("");
     match reached.how {
         How::Direct => format!("direct {device}").trim_end().to_owned(),
@@ -304,7 +309,7 @@ fn way(reached: &Reached) -> String {
     }
 }
 
-fn how_style(reached: &Reached) -> Style {
+pub(super) fn how_style(reached: &Reached) -> Style {
     match reached.how {
         How::Unreachable => BAD,
         _ if reached.warning.is_some() => WARN,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::table::{Cell, Column, Table};
-use super::text::{age, clean, paragraph};
+use super::text::{age, clean, paragraph, parts};
 use super::{BAD, BOLD, FAINT, GOOD, PLAIN, Page, WARN};
 use crate::api::{SessionState, Summary};
 
@@ -12,20 +12,18 @@ use crate::api::{SessionState, Summary};
 /// # Errors
 /// Those of `out`.
 pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Result<()> {
-    let node = clean(&summary.node);
-    write!(
-        out,
-        "{BOLD}{node}{BOLD:#}  AS {}  router ID {}  up {}  configuration {}  ",
-        summary.asn,
-        summary.router_id,
-        age(summary.uptime_s),
-        summary.generation
-    )?;
-    if summary.ready.ready {
-        writeln!(out, "{GOOD}ready{GOOD:#}")?;
-    } else {
-        writeln!(out, "{BAD}not ready{BAD:#}")?;
-    }
+    let head = [
+        (clean(&summary.node).into_owned(), BOLD),
+        (format!("AS {}", summary.asn), PLAIN),
+        (format!("router ID {}", summary.router_id), PLAIN),
+        (format!("up {}", age(summary.uptime_s)), PLAIN),
+        (format!("configuration {}", summary.generation), PLAIN),
+        match summary.ready.ready {
+            true => ("ready".to_owned(), GOOD),
+            false => ("not ready".to_owned(), BAD),
+        },
+    ];
+    parts(page, &head, out)?;
     let (digest, since) = (clean(&summary.digest), age(summary.reloaded_s));
     writeln!(out, "  {FAINT}its files are {digest:.12}, in force for {since}{FAINT:#}")?;
     for reason in &summary.ready.reasons {
@@ -35,8 +33,10 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
     }
     writeln!(out)?;
     if summary.peers.is_empty() {
-        if summary.ranges.is_empty() {
-            return writeln!(out, "no neighbours are configured");
+        match summary.neighbors {
+            0 if summary.ranges.is_empty() => writeln!(out, "no neighbours are configured")?,
+            0 => {}
+            all => writeln!(out, "none of the {all} neighbours is like that")?,
         }
         return ranges(page, summary, out);
     }

@@ -2,15 +2,16 @@
 //!
 //! The rows of the first call settle the widths; a later row that needs more pushes its own rest
 //! to the right and no other. Where the page is too narrow, columns that may wrap give way, the
-//! widest first; where that is not enough, the column that is worth a line of its own gets it,
-//! below its row.
+//! widest first, as long as no word is broken; where that is not enough, the column that is worth a
+//! line of its own gets it, below its row; and where that is not enough either, so do the last ones
+//! of the others, each with its title. The first column names the row and stays.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
 
 use super::text::{clean, width, wrap};
-use super::{BOLD, PLAIN, Page};
+use super::{BOLD, FAINT, PLAIN, Page};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -78,6 +79,11 @@ impl Cell {
         Cell { lines, style: PLAIN }
     }
 
+    /// The same in another style.
+    pub(super) fn with(self, style: Style) -> Cell {
+        Cell { style, ..self }
+    }
+
     fn is_empty(&self) -> bool {
         self.lines.iter().all(String::is_empty)
     }
@@ -97,8 +103,8 @@ pub(super) struct Table {
 /// Settled by the first rows.
 struct Layout {
     widths: Vec<usize>,
-    /// The column that stands below its row.
-    below: Option<usize>,
+    /// The columns that stand below their row.
+    below: Vec<usize>,
 }
 
 impl Table {
@@ -138,7 +144,7 @@ impl Table {
             .zip(row)
             .zip(&layout.widths)
             .enumerate()
-            .filter(|(i, _)| layout.below != Some(*i))
+            .filter(|(i, _)| !layout.below.contains(i))
             .map(|(_, ((column, cell), width))| (column, cell, *width))
             .collect();
         let wrapped: Vec<Vec<String>> = shown
@@ -167,10 +173,52 @@ impl Table {
             }
             writeln!(out)?;
         }
-        let below = layout.below.and_then(|i| row.get(i)).filter(|cell| !cell.is_empty());
-        if let (Some(cell), Some(page), false) = (below, self.page.width, head) {
+        match (head, self.page.width) {
+            (false, Some(page)) => self.write_below(layout, row, page - INDENT.min(page), out),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_below(
+        &self,
+        layout: &Layout,
+        row: &[Cell],
+        room: usize,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let all = self.columns.iter().zip(row).enumerate();
+        let below = all.filter(|(i, (_, cell))| layout.below.contains(i) && !cell.is_empty());
+        let (sentences, others): (Vec<_>, Vec<_>) =
+            below.map(|(_, pair)| pair).partition(|(column, _)| column.give == Give::WrapOrBelow);
+        // How much of the line is written.
+        let mut written = 0;
+        for (column, cell) in others {
+            let (title, style) = (column.title.trim_start(), cell.style);
+            let text = cell.lines.join(", ");
+            let long = width(title) + 1 + width(&text);
+            if written > 0 && written + GAP + long > room {
+                writeln!(out)?;
+                written = 0;
+            }
+            let before = if written == 0 { INDENT } else { GAP };
+            write!(out, "{:before$}{FAINT}{title}{FAINT:#} ", "")?;
+            if written == 0 && long > room {
+                // Its further lines are indented as the first.
+                let lines = wrap(&text, room.saturating_sub(width(title) + 1));
+                for (i, line) in lines.iter().enumerate() {
+                    let before = if i == 0 { 0 } else { INDENT + width(title) + 1 };
+                    writeln!(out, "{:before$}{style}{line}{style:#}", "")?;
+                }
+                continue;
+            }
+            write!(out, "{style}{text}{style:#}")?;
+            written += if written == 0 { long } else { GAP + long };
+        }
+        if written > 0 {
+            writeln!(out)?;
+        }
+        for (_, cell) in sentences {
             let style = cell.style;
-            let room = page.saturating_sub(INDENT);
             for line in cell.lines.iter().flat_map(|line| wrap(line, room)) {
                 writeln!(out, "{:INDENT$}{style}{line}{style:#}", "")?;
             }
@@ -190,38 +238,50 @@ impl Layout {
                 cells.chain([width(column.title)]).max().unwrap_or(0)
             })
             .collect();
-        let Some(page) = page else { return Layout { widths: natural, below: None } };
-        let below = columns.iter().position(|column| column.give == Give::WrapOrBelow);
-        let inline = Layout { widths: natural.clone(), below: None };
-        if let Some(inline) = inline.squeezed(columns, page) {
-            return inline;
+        let Some(page) = page else { return Layout { widths: natural, below: Vec::new() } };
+        let word = |i: usize| {
+            let lines = rows.iter().filter_map(|row| row.get(i)).flat_map(|cell| &cell.lines);
+            lines.flat_map(|line| line.split_whitespace()).map(width).max().unwrap_or(0)
+        };
+        let least: Vec<usize> = (0..columns.len()).map(|i| word(i).max(NARROWEST)).collect();
+        let sentence = columns.iter().position(|column| column.give == Give::WrapOrBelow);
+        let mut below = Vec::new();
+        loop {
+            let layout = Layout { widths: natural.clone(), below: below.clone() };
+            if let Some(fits) = layout.squeezed(columns, &least, page) {
+                return fits;
+            }
+            let next = sentence.filter(|at| !below.contains(at));
+            let next = next.or_else(|| (1..columns.len()).rev().find(|at| !below.contains(at)));
+            match next {
+                Some(next) => below.push(next),
+                // A first column that is wider than the page: unbroken lines are the least bad.
+                None => return Layout { widths: natural, below },
+            }
         }
-        let layout = Layout { widths: natural.clone(), below };
-        // Wider than the page whatever is tried: unbroken lines are the least bad.
-        layout.squeezed(columns, page).unwrap_or(Layout { widths: natural, below })
     }
 
     /// Narrower, until it fits; `None` if it cannot.
-    fn squeezed(mut self, columns: &[Column], page: usize) -> Option<Layout> {
+    fn squeezed(mut self, columns: &[Column], least: &[usize], page: usize) -> Option<Layout> {
         loop {
             let shown = self
                 .widths
                 .iter()
                 .enumerate()
-                .filter(|(i, _)| self.below != Some(*i))
+                .filter(|(i, _)| !self.below.contains(i))
                 .map(|c| *c.1);
             let (count, sum) = shown.fold((0, 0), |(count, sum), width| (count + 1, sum + width));
             if sum + GAP * usize::saturating_sub(count, 1) <= page {
                 return Some(self);
             }
-            let below = self.below;
+            let below = &self.below;
             let widest = self
                 .widths
                 .iter_mut()
-                .zip(columns)
+                .zip(columns.iter().zip(least))
                 .enumerate()
-                .filter(|(i, (width, column))| {
-                    below != Some(*i) && column.give != Give::Nothing && **width > NARROWEST
+                .filter(|(i, (width, (column, least)))| {
+                    !below.contains(i) && column.give != Give::Nothing && **width > **least
                 })
                 .map(|(_, (width, _))| width)
                 .max_by_key(|width| **width)?;

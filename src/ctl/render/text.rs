@@ -67,6 +67,25 @@ pub(super) fn paragraph(
     Ok(())
 }
 
+/// Words that belong together, two blanks between them; where the page is too narrow they go on
+/// in further lines, indented.
+pub(super) fn parts(page: &Page, all: &[(String, Style)], out: &mut impl Write) -> io::Result<()> {
+    let room = page.width.unwrap_or(usize::MAX);
+    let mut written = 0;
+    for (text, style) in all.iter().filter(|(text, _)| !text.is_empty()) {
+        let long = width(text);
+        let gap = if written == 0 { 0 } else { 2 };
+        if written > 0 && written + gap + long > room {
+            write!(out, "\n  {style}{text}{style:#}")?;
+            written = 2 + long;
+        } else {
+            write!(out, "{:gap$}{style}{text}{style:#}", "")?;
+            written += gap + long;
+        }
+    }
+    writeln!(out)
+}
+
 /// One labelled line of a block; nothing where there is nothing to say.
 pub(super) fn field(
     page: &Page,

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::rejection::{QueryRejection, StringRejection};
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::rejection::StringRejection;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use super::{Backend, NoQuery, Refusal, in_time, json, only_on_the_unix_socket};
+use super::{Backend, NoQuery, Pairs, Refusal, decoded, in_time, json, only_on_the_unix_socket};
 use crate::api::{ApiError, Applied, ChangeQuery, Proposal};
 
 /// A rehearsal copies the tables, and a change waits for every actor to have taken its part.
@@ -18,8 +18,6 @@ const CHANGE: Duration = Duration::from_secs(60);
 /// As long as a configuration may be.
 const LONGEST: usize = 32 << 20;
 
-/// Pairs of a query.
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 /// A file.
 type Body = Result<String, StringRejection>;
 
@@ -80,8 +78,7 @@ fn status(ok: bool) -> StatusCode {
 }
 
 fn query(pairs: Pairs) -> Result<ChangeQuery, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    ChangeQuery::from_pairs(&pairs).map_err(Refusal::bad_request)
+    ChangeQuery::from_pairs(&decoded(pairs)?).map_err(Refusal::bad_request)
 }
 
 fn proposal(pairs: Pairs, body: Body) -> Result<(ChangeQuery, Proposal), Refusal> {

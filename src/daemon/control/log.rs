@@ -1,11 +1,10 @@
 //! Handlers of what is logged.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{Backend, NoQuery, Refusal, json};
+use super::{Backend, NoQuery, Pairs, Refusal, decoded, json};
 use crate::api::ApiError;
 
 pub(super) async fn shown<B: Backend>(State(backend): State<B>, _: NoQuery) -> Response {
@@ -14,10 +13,9 @@ pub(super) async fn shown<B: Backend>(State(backend): State<B>, _: NoQuery) -> R
 
 pub(super) async fn set<B: Backend>(
     State(backend): State<B>,
-    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    pairs: Pairs,
 ) -> Result<Response, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    match pairs.as_slice() {
+    match decoded(pairs)?.as_slice() {
         [(key, filter)] if key == "filter" => {
             backend.set_log(filter).map(|now| json(StatusCode::OK, &now))
         }

@@ -1,52 +1,78 @@
-//! Handlers of what this node originates.
+//! Handlers of what this node originates: in flow prefixes, in the query or a line each in the body,
+//! out flows what is originated then.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::Router;
+use axum::extract::rejection::StringRejection;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::{get, post};
 use ipnet::IpNet;
 
-use super::{ANSWER, Backend, NoQuery, Refusal, in_time, json};
-use crate::api::{ApiError, network};
+use super::only_on_the_unix_socket;
+use super::{ANSWER, Backend, NoQuery, Pairs, Refusal, decoded, in_time, json};
+use crate::api::{ApiError, NetworkChange, network};
 
-/// Pairs of a query.
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+/// A body: a million prefixes.
+const LONGEST: usize = 32 << 20;
 
-pub(super) async fn all<B: Backend>(
-    State(backend): State<B>,
-    _: NoQuery,
-) -> Result<Response, Refusal> {
+/// All of them; where nothing may be changed, with the refusals.
+pub(super) fn routes<B: Backend>(may_change: bool) -> Router<B> {
+    let verbs = [
+        ("/v1/networks/add", post(add::<B>)),
+        ("/v1/networks/delete", post(delete::<B>)),
+        ("/v1/networks/flush", post(flush::<B>)),
+    ];
+    verbs
+        .into_iter()
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, if may_change { handler } else { post(only_on_the_unix_socket) })
+        })
+        .layer(DefaultBodyLimit::max(LONGEST))
+        .route("/v1/networks", get(all::<B>))
+}
+
+async fn all<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
     in_time(ANSWER, backend.networks()).await.map(|all| json(StatusCode::OK, &all))
 }
 
-pub(super) async fn add<B: Backend>(
+async fn add<B: Backend>(
     State(backend): State<B>,
     pairs: Pairs,
+    body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
-    change(backend, pairs, true).await
+    change(backend, NetworkChange::Add(prefixes(pairs, body)?)).await
 }
 
-pub(super) async fn delete<B: Backend>(
+async fn delete<B: Backend>(
     State(backend): State<B>,
     pairs: Pairs,
+    body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
-    change(backend, pairs, false).await
+    change(backend, NetworkChange::Delete(prefixes(pairs, body)?)).await
 }
 
-async fn change<B: Backend>(backend: B, pairs: Pairs, add: bool) -> Result<Response, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    let prefixes = prefixes(&pairs).map_err(Refusal::bad_request)?;
-    let changed = backend.change_networks(prefixes, add);
+async fn flush<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
+    change(backend, NetworkChange::Flush).await
+}
+
+async fn change<B: Backend>(backend: B, change: NetworkChange) -> Result<Response, Refusal> {
+    let changed = backend.change_networks(change);
     in_time(ANSWER, changed).await.map(|all| json(StatusCode::OK, &all))
 }
 
-fn prefixes(pairs: &[(String, String)]) -> Result<Vec<IpNet>, ApiError> {
-    if pairs.is_empty() {
-        return Err(ApiError::new("no network is named").hint("prefix=, once or more"));
-    }
+fn prefixes(pairs: Pairs, body: Result<String, StringRejection>) -> Result<Vec<IpNet>, Refusal> {
     let prefix = |(key, value): &(String, String)| match key.as_str() {
         "prefix" => network::prefix(value),
         _ => Err(ApiError::new(format!("`{key}` is not known here")).hint("known is prefix=")),
     };
-    pairs.iter().map(prefix).collect()
+    let named: Result<Vec<IpNet>, ApiError> = decoded(pairs)?.iter().map(prefix).collect();
+    let mut prefixes = named.map_err(Refusal::bad_request)?;
+    let text = body.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
+    prefixes.extend(network::lines(&text).map_err(Refusal::bad_request)?);
+    if prefixes.is_empty() {
+        let hint = "prefix=, once or more, or a body with a prefix a line";
+        return Err(Refusal::bad_request(ApiError::new("no network is named").hint(hint)));
+    }
+    Ok(prefixes)
 }

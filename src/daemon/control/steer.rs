@@ -2,33 +2,23 @@
 //! resend,drain,undrain}`, out flows the neighbour as it is then.
 
 use axum::Router;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 
-use super::{ANSWER, Backend, NoQuery, Refusal, in_time, json, only_on_the_unix_socket};
+use super::only_on_the_unix_socket;
+use super::{ANSWER, Backend, NoQuery, Pairs, Refusal, decoded, in_time, json};
 use crate::api::{ApiError, Steer};
 
 /// Ends the session, with `reason` for the neighbour, until it is let up again.
 pub(super) async fn down<B: Backend>(
     State(backend): State<B>,
     name: Result<Path<String>, PathRejection>,
-    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    pairs: Pairs,
 ) -> Result<Response, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    let mut reason = String::new();
-    for (key, value) in pairs {
-        match key.as_str() {
-            "reason" => reason = value,
-            _ => {
-                return Err(Refusal::bad_request(
-                    ApiError::new(format!("`{key}` is not known here")).hint("known is reason="),
-                ));
-            }
-        }
-    }
+    let reason = reason(pairs)?;
     steer(&backend, name, Steer::Down { reason }).await
 }
 
@@ -83,9 +73,10 @@ pub(super) fn routes<B: Backend>(may_change: bool) -> Router<B> {
 async fn clear<B: Backend>(
     State(backend): State<B>,
     name: Result<Path<String>, PathRejection>,
-    _: NoQuery,
+    pairs: Pairs,
 ) -> Result<Response, Refusal> {
-    steer(&backend, name, Steer::Clear).await
+    let reason = reason(pairs)?;
+    steer(&backend, name, Steer::Clear { reason }).await
 }
 
 /// Sends it our routes again.
@@ -95,6 +86,22 @@ async fn resend<B: Backend>(
     _: NoQuery,
 ) -> Result<Response, Refusal> {
     steer(&backend, name, Steer::Resend).await
+}
+
+/// Words for the neighbour's operator.
+fn reason(pairs: Pairs) -> Result<String, Refusal> {
+    let mut reason = String::new();
+    for (key, value) in decoded(pairs)? {
+        match key.as_str() {
+            "reason" => reason = value,
+            _ => {
+                return Err(Refusal::bad_request(
+                    ApiError::new(format!("`{key}` is not known here")).hint("known is reason="),
+                ));
+            }
+        }
+    }
+    Ok(reason)
 }
 
 async fn steer<B: Backend>(

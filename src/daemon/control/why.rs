@@ -1,16 +1,12 @@
 //! Handlers of `/v1/why`. Over TCP, where anybody may call, the other end is not asked: nobody
 //! shall make this daemon call others.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{ANSWER, Backend, Refusal, in_time, json};
+use super::{ANSWER, Backend, Pairs, Refusal, decoded, in_time, json};
 use crate::api::{ApiError, WhyQuery};
-
-/// Pairs of a query.
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// One way, or both.
 pub(super) async fn any<B: Backend>(
@@ -42,8 +38,7 @@ pub(super) async fn one_way<B: Backend>(
 }
 
 fn read(pairs: Pairs) -> Result<WhyQuery, Refusal> {
-    let Query(pairs) = pairs.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    WhyQuery::from_pairs(&pairs).map_err(Refusal::bad_request)
+    WhyQuery::from_pairs(&decoded(pairs)?).map_err(Refusal::bad_request)
 }
 
 async fn answer<B: Backend>(backend: B, query: WhyQuery) -> Result<Response, Refusal> {

@@ -80,6 +80,7 @@ fn every_series_is_there_and_labels_are_escaped() {
             ranges: Vec::new(),
             refused_connections: 7,
             rivals: vec![rival(Some(80), 14), rival(None, 3)],
+            neighbors: 0,
             peers: vec![
                 peer("a \"quoted\" \\ name", SessionState::Established, 9),
                 peer("server3", SessionState::Active, 1),

@@ -15,17 +15,18 @@ mod memory;
 mod mesh;
 mod neighbors;
 mod networks;
+mod nexthops;
 mod nodes;
 mod pods;
 mod policies;
 mod reached;
 mod ready;
 mod routes;
+mod table;
 mod why;
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use starling_bgp::types::Time;
 use starling_fib::types::Coupling;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -42,9 +43,9 @@ use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
-    FibEntry, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, Node, Plan, Pod, Policy,
-    PolicyQuery, PolicyTest, Proposal, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
-    Summary, Terms, Why, WhyQuery,
+    FibEntry, FibQuery, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, NetworkChange,
+    Nexthop, NexthopQuery, Node, Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal,
+    RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Terms, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -170,6 +171,7 @@ impl Backend for View {
             resident: Some(crate::daemon::memory::resident()),
             ready: self.readiness(&roster, &peers).await?,
             ranges: ranges(&roster),
+            neighbors: peers.len() as u64,
             peers,
             rivals: self.rivals().await?,
             refused_connections: self.callers.refused(),
@@ -201,12 +203,8 @@ impl Backend for View {
         self.all_networks().await
     }
 
-    async fn change_networks(
-        &self,
-        prefixes: Vec<IpNet>,
-        add: bool,
-    ) -> Result<Vec<Network>, Refusal> {
-        self.changed_networks(prefixes, add).await
+    async fn change_networks(&self, change: NetworkChange) -> Result<Vec<Network>, Refusal> {
+        self.changed_networks(change).await
     }
 
     async fn routes(&self, query: RouteQuery) -> Result<Rows<Route>, Refusal> {
@@ -225,8 +223,12 @@ impl Backend for View {
         self.memory_used().await
     }
 
-    async fn fib(&self) -> Result<Rows<FibEntry>, Refusal> {
-        Ok(self.fib_rows())
+    async fn nexthops(&self, query: NexthopQuery) -> Result<Vec<Nexthop>, Refusal> {
+        self.all_nexthops(query).await
+    }
+
+    async fn fib(&self, query: FibQuery) -> Result<Rows<FibEntry>, Refusal> {
+        Ok(self.fib_rows(query))
     }
 
     async fn events(&self, query: EventQuery) -> Result<Listener, Refusal> {

@@ -71,9 +71,9 @@ impl View {
                 tracing::info!(peer = %plan.name, "let up by the operator");
                 Command::Up
             }
-            Steer::Clear => {
-                tracing::info!(peer = %plan.name, "made anew by the operator");
-                Command::Clear
+            Steer::Clear { reason } => {
+                tracing::info!(peer = %plan.name, "made anew by the operator: {reason:?}");
+                Command::Clear(reason)
             }
             Steer::Resend => {
                 up(&before)?;

@@ -2,13 +2,18 @@
 //!
 //! The operator's networks are in the Rib alone: they outlive a reload, not the daemon.
 
+use std::collections::HashSet;
+
 use ipnet::IpNet;
 use starling_bgp::msg::RibIn;
 use starling_bgp::rib::Rib;
 
 use super::{Refusal, View, stopping};
-use crate::api::{ApiError, Network, Wish};
+use crate::api::{ApiError, Network, NetworkChange, Wish};
 use crate::daemon::rib::Control;
+
+/// Changed at once, so many are named in the log.
+const NAMED: usize = 100;
 
 impl View {
     pub(super) async fn all_networks(&self) -> Result<Vec<Network>, Refusal> {
@@ -17,32 +22,47 @@ impl View {
 
     pub(super) async fn changed_networks(
         &self,
-        prefixes: Vec<IpNet>,
-        add: bool,
+        change: NetworkChange,
     ) -> Result<Vec<Network>, Refusal> {
         // One change at a time: each is made of what there was.
         let _turn = self.networks.lock().await;
         let had = self.rib.ask(|rib| rib.added().to_vec());
         let mut nets = had.await.ok_or_else(stopping)?;
-        if !add && let Some(unknown) = prefixes.iter().find(|prefix| !nets.contains(prefix)) {
-            return Err(Refusal::not_found(
-                ApiError::new(format!("{unknown} was not added by an operator"))
-                    .hint("`bgpctl network show` lists what is originated, and on whose wish"),
-            ));
-        }
-        nets.retain(|net| !prefixes.contains(net));
-        let verb = if add { "added" } else { "deleted" };
-        for prefix in &prefixes {
-            tracing::info!(%prefix, "network {verb} by the operator");
-        }
-        if add {
-            nets.extend(prefixes);
-            nets.sort_unstable();
-            nets.dedup();
-        }
+        let (verb, prefixes) = match change {
+            NetworkChange::Add(prefixes) => {
+                nets.extend(&prefixes);
+                nets.sort_unstable();
+                nets.dedup();
+                ("added", prefixes)
+            }
+            NetworkChange::Delete(prefixes) => {
+                let had: HashSet<IpNet> = nets.iter().copied().collect();
+                if let Some(unknown) = prefixes.iter().find(|prefix| !had.contains(prefix)) {
+                    return Err(Refusal::not_found(
+                        ApiError::new(format!("{unknown} was not added by an operator"))
+                            .hint("`bgpctl network show` lists what is originated, on whose wish"),
+                    ));
+                }
+                let gone: HashSet<&IpNet> = prefixes.iter().collect();
+                nets.retain(|net| !gone.contains(net));
+                ("deleted", prefixes)
+            }
+            NetworkChange::Flush => ("deleted", std::mem::take(&mut nets)),
+        };
+        told(verb, &prefixes);
         let originate = RibIn::Originate(nets);
         self.rib.control.send(Control::In(originate)).await.map_err(|_| stopping())?;
         self.all_networks().await
+    }
+}
+
+/// Of very many the log has the count.
+fn told(verb: &str, prefixes: &[IpNet]) {
+    for prefix in prefixes.iter().take(NAMED) {
+        tracing::info!(%prefix, "network {verb} by the operator");
+    }
+    if let Some(more @ 1..) = prefixes.len().checked_sub(NAMED) {
+        tracing::info!("{more} more networks {verb} by the operator");
     }
 }
 

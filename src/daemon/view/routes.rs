@@ -1,22 +1,18 @@
-//! Routes and the kernel's table, streamed: a chunk from the Rib, what the Fib makes of it, a
-//! chunk to the reader, and only then the next.
-
-use std::collections::BTreeMap;
+//! Routes, streamed: a chunk from the Rib, what the Fib makes of it, a chunk to the reader, and only
+//! then the next.
 
 use ipnet::IpNet;
 use starling_bgp::attrs::AttrSet;
 use starling_bgp::rib::show::{PathView, RouteFilter, RouteView, SentView, StaleView};
 use starling_bgp::wire::attr;
 use starling_fib::Fib;
-use starling_fib::table::{Entry, EntryState};
-use starling_fib::types::{How, NextHop, Resolution};
-use starling_fib::view;
+use starling_fib::types::{NextHop, Resolution};
 
 use super::changes::changes;
+use super::table::state;
 use super::{Refusal, View, reached, stopping};
 use crate::api::{
-    Attributes, FibEntry, Kernel, KernelState, Path, Route, RouteQuery, Sent, SentState, Stale,
-    UsedHop,
+    Attributes, Kernel, KernelState, Path, Route, RouteQuery, Sent, SentState, Stale, UsedHop,
 };
 use crate::daemon::bridge;
 use crate::daemon::control::rows::{self, CHUNK};
@@ -169,45 +165,6 @@ impl View {
             long_lived: stale.long_lived,
         }
     }
-
-    pub(super) fn fib_rows(&self) -> Rows<FibEntry> {
-        let (sender, rows) = rows::rows();
-        tokio::spawn(self.clone().stream_fib(sender));
-        rows
-    }
-
-    async fn stream_fib(self, rows: RowsSender<FibEntry>) {
-        let mut after = None;
-        loop {
-            let answer = self.fib.ask(move |fib| fib.entries(after, CHUNK)).await;
-            let Some(entries) = answer else {
-                // The reader may have gone as well.
-                let _ = rows.send(Err(stopping().body)).await;
-                return;
-            };
-            let Some(last) = entries.last() else { return };
-            after = Some(last.prefix);
-            let chunk = entries.into_iter().map(entry).collect();
-            if rows.send(Ok(chunk)).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// How many destinations there are in each state.
-    pub(super) async fn fib_states(&self) -> Result<BTreeMap<KernelState, u64>, Refusal> {
-        let mut states = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let answer = self.fib.ask(move |fib| fib.entries(after, 16 * CHUNK)).await;
-            let entries = answer.ok_or_else(stopping)?;
-            let Some(last) = entries.last() else { return Ok(states) };
-            after = Some(last.prefix);
-            for entry in &entries {
-                *states.entry(entry_state(&entry.state).0).or_default() += 1;
-            }
-        }
-    }
 }
 
 /// What the Fib makes of one route.
@@ -240,72 +197,17 @@ fn given(route: &RouteView, kernel: Kernel) -> Kernel {
     Kernel { state: KernelState::Out, why: Some(why) }
 }
 
-fn entry(entry: Entry) -> FibEntry {
-    let (state, why) = entry_state(&entry.state);
-    // What is installed needs no reason, but those of its next hops that are not.
-    let whys: Vec<&str> = entry
-        .resolutions
-        .iter()
-        .filter(|(_, hop)| state != KernelState::Installed || hop.how == How::Unreachable)
-        .map(|(_, hop)| hop.why.as_str())
-        .collect();
-    let why = why.or_else(|| (!whys.is_empty()).then(|| whys.join("; ")));
-    let (want, want_hops) = entry.want.map(|want| (want.line, want.hops)).unzip();
-    let object = entry.have.iter().find_map(|have| have.object);
-    let (have, have_hops): (Vec<_>, Vec<_>) =
-        entry.have.into_iter().map(|have| (have.line, have.hops)).unzip();
-    FibEntry {
-        prefix: entry.prefix,
-        want,
-        want_hops: want_hops.unwrap_or_default(),
-        have: (!have.is_empty()).then(|| have.join(", ")),
-        have_hops: have_hops.concat(),
-        object,
-        next_hops: entry.resolutions.iter().map(|hop| used(hop, &[])).collect(),
-        state,
-        why,
-    }
-}
-
 /// A next hop in use; `paths`: the paths among which are those that it comes from.
-fn used((hop, resolution): &(Option<NextHop>, Resolution), paths: &[PathView]) -> UsedHop {
+pub(super) fn used(
+    (hop, resolution): &(Option<NextHop>, Resolution),
+    paths: &[PathView],
+) -> UsedHop {
     let brings =
         |path: &&PathView| path.filtered.is_none() && path.next_hop.map(bridge::next_hop) == *hop;
     UsedHop {
         next_hop: hop.map(|hop| hop.address),
         from: paths.iter().filter(brings).map(|path| path.name.clone()).collect(),
         reached: reached::reached(resolution),
-    }
-}
-
-fn entry_state(entry: &EntryState) -> (KernelState, Option<String>) {
-    match entry {
-        EntryState::Wanted(wanted) => state(wanted),
-        EntryState::Leftover => (
-            KernelState::Stale,
-            Some("a predecessor's; kept until the neighbours have spoken".to_owned()),
-        ),
-    }
-}
-
-fn state(state: &view::KernelState) -> (KernelState, Option<String>) {
-    match state {
-        view::KernelState::Installed => (KernelState::Installed, None),
-        view::KernelState::Pending => (KernelState::Pending, None),
-        view::KernelState::Contested => (
-            KernelState::Pending,
-            Some("somebody keeps changing it: it is put back after a wait".to_owned()),
-        ),
-        view::KernelState::Refused(words) => (KernelState::Refused, Some(words.clone())),
-        view::KernelState::Occupied(protocol) => (
-            KernelState::Occupied,
-            Some(format!("a route of protocol {protocol} sits there; it is left alone")),
-        ),
-        view::KernelState::Pod(device) => (
-            KernelState::Out,
-            Some(format!("a local pod has this address, on {device}: its own route stays")),
-        ),
-        view::KernelState::Unreachable => (KernelState::Unresolved, None),
     }
 }
 

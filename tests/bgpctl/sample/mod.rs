@@ -16,7 +16,7 @@ pub(crate) use self::change::{applied, generations, plan};
 pub(crate) use self::mesh::{hundred, memory, mesh};
 pub(crate) use self::peers::{bfd, neighbors, summary};
 pub(crate) use self::policies::{policies, policy_tests};
-pub(crate) use self::routes::{advertised, detailed, fib, nodes, routes};
+pub(crate) use self::routes::{advertised, detailed, fib, nexthops, nodes, routes};
 
 pub(crate) fn audit() -> FibAudit {
     let finding = |prefix: &str, fault, want: Option<&str>, have: &[&str]| AuditFinding {

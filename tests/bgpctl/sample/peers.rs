@@ -87,6 +87,7 @@ pub(crate) fn summary() -> Summary {
         }],
         refused_connections: 7,
         rivals: Vec::new(),
+        neighbors: 5,
     }
 }
 

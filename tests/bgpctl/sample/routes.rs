@@ -1,8 +1,8 @@
 //! Routes, nodes, and what the kernel holds.
 
 use starling::api::{
-    Attributes, Change, FibEntry, How, Kernel, KernelState, Node, Origin, Path, Reach, Reached,
-    Route, Sent, SentState, SessionState, Stale, UsedHop, Waits,
+    Attributes, Change, FibEntry, How, Kernel, KernelState, Nexthop, NexthopState, Node, Origin,
+    Path, Prefixes, Reach, Reached, Route, Sent, SentState, SessionState, Stale, UsedHop, Waits,
 };
 
 fn reached(how: How, device: &str, why: &str) -> Reached {
@@ -352,6 +352,46 @@ pub(crate) fn fib() -> Vec<FibEntry> {
             "",
             "via 10.1.5.11 dev net0",
             "of a predecessor; goes when the neighbours have spoken",
+        ),
+    ]
+}
+
+/// Used by many, by none, in two ways, not reached, not known yet.
+pub(crate) fn nexthops() -> Vec<Nexthop> {
+    let hop = |next_hop: &str, cost, reached: &[Reached], from: &[&str], routes: (u64, &[&str])| {
+        Nexthop {
+            next_hop: next_hop.parse().unwrap(),
+            state: match (cost, reached) {
+                (Some(_), _) => NexthopState::Reachable,
+                (None, []) => NexthopState::Unanswered,
+                (None, _) => NexthopState::Unreachable,
+            },
+            cost,
+            reached: reached.to_vec(),
+            paths: routes.0 + 2,
+            from: from.iter().map(|name| (*name).to_owned()).collect(),
+            routes: Prefixes {
+                count: routes.0,
+                first: routes.1.iter().map(|net| net.parse().unwrap()).collect(),
+            },
+        }
+    };
+    let direct = reached(How::Direct, "net0", "10.1.5.11 is inside 10.1.5.0/24 of net0");
+    let tunnel = reached(How::Tunnel, "tunl0", "pool 10.244.0.0/16 is always");
+    let nowhere = reached(How::Unreachable, "", "no route of this node's kernel leads to 10.9.9.9");
+    let many = ["10.244.1.64/26", "10.244.2.0/26", "10.244.2.64/26"];
+    let v6 = "fd00:1234:5678:9abc:def0:1234:5678:9abc";
+    vec![
+        hop("10.1.5.11", Some(0), &[direct.clone(), tunnel], &["server2"], (120, &many)),
+        hop("10.9.9.9", None, &[nowhere], &["gw0"], (0, &[])),
+        hop("10.39.3.75", Some(0), &[diseased()], &["node3", "rr0"], (1, &["192.168.169.192/26"])),
+        hop("10.40.0.1", None, &[], &["gw0"], (0, &[])),
+        hop(
+            v6,
+            Some(20),
+            &[direct],
+            &["ip-10-1-5-11.eu-central-1.internal"],
+            (1, &["fd00:2::/64"]),
         ),
     ]
 }
