@@ -108,6 +108,10 @@ pub(super) fn fitting(rows: &[&Row], page: u16) -> Vec<(Field, u16)> {
     let mut chosen: Vec<(Field, u16)> = Vec::new();
     let mut left = page;
     for field in WANTED {
+        // From here on all may be left out: whole names are worth more.
+        if field == Field::Reason {
+            grow(&mut chosen, Field::Name, rows, &mut left);
+        }
         let wants = field.width(rows);
         let least = match field {
             Field::Name => wants.min(NAME),
@@ -120,16 +124,20 @@ pub(super) fn fitting(rows: &[&Row], page: u16) -> Vec<(Field, u16)> {
         chosen.push((field, least));
         left = rest;
     }
-    // Whole names first, then whole reasons.
     for cut in [Field::Name, Field::Reason] {
-        if let Some((_, width)) = chosen.iter_mut().find(|(field, _)| *field == cut) {
-            let more = cut.width(rows).saturating_sub(*width).min(left);
-            *width += more;
-            left -= more;
-        }
+        grow(&mut chosen, cut, rows, &mut left);
     }
     chosen.sort_unstable_by_key(|(field, _)| *field);
     chosen
+}
+
+/// Gives a column that was chosen what it wants, as far as there is room left.
+fn grow(chosen: &mut [(Field, u16)], cut: Field, rows: &[&Row], left: &mut u16) {
+    if let Some((_, width)) = chosen.iter_mut().find(|(field, _)| *field == cut) {
+        let more = cut.width(rows).saturating_sub(*width).min(*left);
+        *width += more;
+        *left -= more;
+    }
 }
 
 /// A rate in few characters: `0`, `0.3`, `12`, `3.4k`.

@@ -9,7 +9,7 @@ fn generation(number: u64, text: &str) -> Generation {
         since: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number),
         source: "bgpctl apply \"new\n.toml\"".to_owned(),
         changes: vec!["~ [kernel] metric: 0 -> 100".to_owned()],
-        confirmed: number % 2 == 0,
+        confirmed: number.is_multiple_of(2),
         texts: files.into_iter().map(|(path, text)| (path.into(), text.to_owned())).collect(),
     }
 }
