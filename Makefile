@@ -73,9 +73,10 @@ soak: build ## Change everything for SOAK_SECONDS (600) beside five speakers; no
 	@$(ROOT) tests/vm/install lab
 	$(ROOT) env SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test interop soak
 
-flood: build ## Strangers at port 179 for FLOOD_SECONDS (60), 10,000 a second and more; the mesh must not notice
+flood: ## Strangers at port 179 for FLOOD_SECONDS (60), 10,000 a second and more; the mesh must not notice
+	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
-	$(ROOT) env FLOOD_SECONDS=$(FLOOD_SECONDS) cargo test --test netns strangers -- --nocapture
+	$(ROOT) env FLOOD_SECONDS=$(FLOOD_SECONDS) cargo test --release --test netns strangers -- --nocapture
 
 bench: ## Measure beside BIRD, FRR, OpenBGPD, GoBGP; into README (REPS=3: 40 minutes; GROWTH=1)
 	@$(ROOT) tests/vm/install lab
