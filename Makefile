@@ -25,7 +25,7 @@ export PROPTEST_RNG_SEED ?= 1
 export INSTA_UPDATE ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build lab lab-down test search test-loss check fuzz matrix soak flood million bench deb image static
+.PHONY: help build lab lab-down test search test-loss check fuzz matrix reference soak flood million bench deb image static
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -64,6 +64,10 @@ matrix: build ## Write bgp/README.md's matrix of features and peers anew, from t
 	@$(ROOT) $(LAB) matrix forget
 	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
 	@$(ROOT) $(LAB) matrix prune
+
+reference: ## Write config/REFERENCE.md and config/schema.json anew, from the code
+	@$(ROOT) tests/vm/install build
+	UPDATE_REFERENCE=1 cargo test --workspace --test config -- reference
 
 test-loss: build ## Count the packets lost while things happen, beside BIRD; JSON=1, UPDATE_LOSS=1 for the pages
 	@$(ROOT) tests/vm/install lab

@@ -2,12 +2,14 @@
 //! definitions that their command lines are read by. For the package; run by `dist/deb`.
 //!
 //! ```text
-//!   FOLDER/man8/starlingd.8 bgpctl.8 bgpctl-show-routes.8 …
+//!   FOLDER/man8/starlingd.8 bgpctl.8 bgpctl-show-routes.8 …   /man5/cluster.toml.5
 //!         /bash/starlingd, bgpctl   /zsh/_starlingd, _bgpctl   /fish/starlingd.fish, bgpctl.fish
 //! ```
 //!
 //! What is completed for `bgpctl` it says itself at each press of the key, with names of the running
 //! daemon; what is written for it only tells the shell to ask.
+
+mod configuration;
 
 use std::fs::{File, create_dir_all};
 use std::io::{Error, Result};
@@ -24,9 +26,10 @@ const SECTION: &str = "8";
 fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).ok_or(Error::other("say into which folder"))?;
     let folder = Path::new(&folder);
-    for shell in ["man8", "bash", "zsh", "fish"] {
+    for shell in ["man5", "man8", "bash", "zsh", "fish"] {
         create_dir_all(folder.join(shell))?;
     }
+    configuration::page(&folder.join("man5"))?;
     let (mut starlingd, bgpctl) = (daemon::cli::Cli::command(), ctl::cli::Cli::command());
     for program in [&starlingd, &bgpctl] {
         // What is global to a program is on the pages of its commands as well.

@@ -36,6 +36,7 @@ pub mod policy;
 pub mod range;
 mod raw;
 mod reader;
+pub mod reference;
 pub mod routing;
 pub mod secret;
 pub mod session;

@@ -35,6 +35,13 @@ fn pages(root: &Path) -> Result {
     }
     let text = must(&["zcat", &man.join("starlingd-run.8.gz").display().to_string()])?;
     ensure!(text.contains("STARLING_CONFIG") && !text.contains("stand\\-in"), "{text}");
+    // And one for the file, with what its keys are; for editors the same as a schema.
+    let share = root.join("usr/share");
+    let page = share.join("man/man5/cluster.toml.5.gz").display().to_string();
+    let text = must(&["zcat", &page])?;
+    ensure!(text.contains(".TH CLUSTER.TOML 5") && text.contains("hold\\-pools"), "{text}");
+    let schema = std::fs::read_to_string(share.join("starling/schema.json"))?;
+    ensure!(serde_json::from_str::<serde_json::Value>(&schema)?["properties"]["node"].is_object());
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Every page of the project, from its root. A page that is missing here fails a test.
-pub const PAGES: [(&str, Kind); 16] = [
+pub const PAGES: [(&str, Kind); 17] = [
     ("README.md", Kind::Rack),
     ("bgp/KEYS.md", Kind::Walks),
     ("bgp/PEERS.md", Kind::Walks),
@@ -35,6 +35,7 @@ pub const PAGES: [(&str, Kind); 16] = [
     ("bgp/REFLECTORS.md", Kind::Walks),
     ("config/POLICIES.md", Kind::Rack),
     ("config/README.md", Kind::Rack),
+    ("config/REFERENCE.md", Kind::Walks),
     ("dist/CALICO.md", Kind::Walks),
     ("dist/README.md", Kind::Rack),
     ("dist/TUTORIAL.md", Kind::Walks),

@@ -11,6 +11,7 @@ mod outward;
 mod plan;
 mod policy;
 mod property;
+mod reference;
 mod reload;
 mod routing;
 mod session;
