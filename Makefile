@@ -42,18 +42,14 @@ lab-down: ## Remove the network that KEEP=1 left
 	@$(ROOT) $(LAB) down
 
 # No `build` before it: that would build some crates a second time, with other features.
-# The simulation computes for minutes, and nearly all others wait: so it runs beside them, on what
-# they leave of the processors. It is the tests whose names begin with an s; the rest of the line below are all others.
 test: ## Run every test: unit, property, simulation, namespaces, the lab's networks
 	@$(ROOT) tests/vm/install build
 	@$(ROOT) tests/vm/install lab
 	cargo test --workspace --no-run
 	@$(ROOT) $(LAB) matrix forget
-	@$(ROOT) chrt --idle 0 sh -c "cargo test --workspace --test 's*' && cargo test --workspace --doc" \
-		>$(TARGET)/simulation.log 2>&1 & \
-	$(ROOT) cargo test --workspace --lib --bins --test '[!s]*' && \
-	$(ROOT) $(LAB) matrix check && $(ROOT) $(LAB) check --all; rest=$$?; \
-	wait $$!; simulation=$$?; cat $(TARGET)/simulation.log; exit $$((rest | simulation))
+	$(ROOT) cargo test --workspace
+	@$(ROOT) $(LAB) matrix check
+	$(ROOT) $(LAB) check --all
 
 search: ## Try every property on CASES (20000) random cases that no run has tried before
 	@$(ROOT) tests/vm/install build
