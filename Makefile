@@ -61,9 +61,9 @@ matrix: build ## Write bgp/README.md's matrix of features and peers anew, from t
 	$(ROOT) env UPDATE_MATRIX=1 cargo test --test interop --test netns
 	@$(ROOT) $(LAB) matrix prune
 
-reference: ## Write config/REFERENCE.md and config/schema.json anew, from the code
+reference: ## Write config/REFERENCE.md, config/schema.json and src/api/openapi.json anew, from the code
 	@$(ROOT) tests/vm/install build
-	UPDATE_REFERENCE=1 cargo test --workspace --test config -- reference
+	UPDATE_REFERENCE=1 cargo test --workspace --lib --test config -- reference openapi
 
 test-loss: build ## Count the packets lost while things happen, beside BIRD; JSON=1, UPDATE_LOSS=1 for the pages
 	@$(ROOT) tests/vm/install lab

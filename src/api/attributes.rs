@@ -10,6 +10,7 @@ use super::Origin;
 /// lack there (without `detail` all do) and none but `Option`s may here: two types, so that neither
 /// says less than it knows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Attributes {
     /// NEXT_HOP.
     pub next_hop: IpAddr,

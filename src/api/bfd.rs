@@ -10,6 +10,7 @@ use super::LastDown;
 
 /// The states of RFC 5880 §6.2, and one for a neighbour that may not speak BFD at all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BfdState {
     /// Down, and no packet of the neighbour ever came: BGP does without.
@@ -56,6 +57,7 @@ impl fmt::Display for BfdState {
 
 /// BFD with one neighbour.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BfdSession {
     /// The neighbour's name in the configuration.
     pub name: String,

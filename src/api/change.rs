@@ -101,6 +101,7 @@ impl ChangeQuery {
 
 /// What a configuration would do on this node as it is now.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// It is a configuration. False: it has `errors`, and nothing else is said.
     pub ok: bool,
@@ -130,6 +131,7 @@ pub struct Plan {
 
 /// What becomes of a session.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionFate {
     /// It is new.
@@ -162,6 +164,7 @@ impl SessionFate {
 
 /// One neighbour.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SessionPlan {
     /// Its name.
     pub name: String,
@@ -201,15 +204,18 @@ pub struct SessionPlan {
 
 /// Some prefixes.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Prefixes {
     /// How many.
     pub count: u64,
     /// The first few of them, or all, where that was asked for.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub first: Vec<IpNet>,
 }
 
 /// What the kernel would be told.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoutePlan {
     /// Routes that are new.
     pub added: u64,
@@ -241,6 +247,7 @@ impl RoutePlan {
 
 /// What becomes of a route.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RouteFate {
     /// It is new.
@@ -276,8 +283,10 @@ impl RouteFate {
 
 /// A route that does not stay as it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RouteShift {
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// What becomes of it.
     pub becomes: RouteFate,
@@ -289,6 +298,7 @@ pub struct RouteShift {
 
 /// What became of a change.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Applied {
     /// What it did, or what is wrong with it; then nothing was done.
     pub plan: Plan,
@@ -306,6 +316,7 @@ pub struct Applied {
 
 /// A file of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigFile {
     /// Where it is, for the daemon.
     pub path: PathBuf,
@@ -315,6 +326,7 @@ pub struct ConfigFile {
 
 /// A configuration that is, or was, in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Generation {
     /// Counts them, from 1.
     pub generation: u64,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The findings, the worst first.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Diagnosis {
     /// This node's name; none where the configuration says none.
     pub node: Option<String>,
@@ -21,6 +22,7 @@ pub struct Diagnosis {
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be.
@@ -54,6 +56,7 @@ impl fmt::Display for Level {
 
 /// One thing that was looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
@@ -70,6 +73,7 @@ pub struct Finding {
 
 /// Something that could not be looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unchecked {
     /// As in [`Finding`].
     pub check: String,

@@ -14,6 +14,7 @@ use super::{ApiError, SessionState};
 
 /// One line of `GET /v1/events`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
     /// Grows from one to the next, over all readers and kinds: what a filter keeps out leaves a
     /// gap, which is no loss ([`Happening::Lost`] tells of those).
@@ -27,6 +28,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Happening {
     /// The first line: whatever happens from now on is told.
@@ -54,6 +56,7 @@ pub enum Happening {
 
 /// Of a neighbour's session.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SessionEvent {
     /// The neighbour's name.
     pub peer: String,
@@ -71,8 +74,10 @@ pub struct SessionEvent {
 
 /// Of a destination's best path.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RouteEvent {
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// What was best; none: nothing was.
     pub old: Option<BestPath>,
@@ -82,6 +87,7 @@ pub struct RouteEvent {
 
 /// A path, in short.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BestPath {
     /// The neighbour that announced it, by name; "local": this node itself.
     pub from: String,
@@ -100,11 +106,13 @@ pub struct BestPath {
 
 /// Of the kernel's table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FibEvent {
     /// What became of it.
     pub action: FibAction,
     /// The destination, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub prefix: Option<IpNet>,
     /// What was there, in the words of `ip route`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +127,7 @@ pub struct FibEvent {
 
 /// What became of the kernel's table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FibAction {
     /// We wrote a route where none was.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the kernel stands to what is wanted, after `couple`, `decouple` or `flush`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FibCoupling {
     /// The kernel is made to hold what is wanted. False: nothing is written, until `couple` or the
     /// daemon's restart.
@@ -18,6 +19,7 @@ pub struct FibCoupling {
 
 /// What an audit came to: the kernel's table, route by route, against what should be in it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FibAudit {
     /// Routes of ours in the kernel that were compared.
     pub compared: u64,
@@ -39,8 +41,10 @@ pub struct FibAudit {
 
 /// A destination at which an audit found something.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AuditFinding {
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// What was the matter.
     pub fault: AuditFault,
@@ -52,6 +56,7 @@ pub struct AuditFinding {
 
 /// What is the matter with a destination.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AuditFault {
     /// It should have a route and has none of ours.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Memory as a whole, and by kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Memory {
     /// What the process has of the machine's memory.
     pub resident_bytes: u64,
@@ -18,6 +19,7 @@ pub struct Memory {
 
 /// One kind of things in memory.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MemoryKind {
     /// A snake_case word ("attributes", "destinations_ipv4").
     pub kind: String,

@@ -8,6 +8,7 @@ use super::{Node, Reach, SessionState};
 
 /// What one node sees.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MeshRow {
     /// Its name.
     pub name: String,
@@ -23,6 +24,7 @@ pub struct MeshRow {
 
 /// A node as another one sees it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sight {
     /// The name of the one that is seen.
     pub name: String,

@@ -11,9 +11,13 @@
 //! * fields of words (`why`, `reason`, `warning`, `text`) are sentences for people: show them, do
 //!   not parse them. What a program may branch on is an enum beside them.
 //!
+//! `openapi.json` beside this file says all of it to programs; a test makes it of these types and of
+//! `openapi/operations.rs`, where a path gets its line.
+//!
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /v1/version` | [`Version`] |
+//! | `GET /v1/openapi.json` | this, in OpenAPI 3.1 |
 //! | `GET /v1/summary` with [`SummaryQuery`] | [`Summary`] |
 //! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
@@ -58,6 +62,8 @@ mod memory;
 mod mesh;
 pub mod network;
 mod nexthop;
+#[cfg(test)]
+mod openapi;
 mod peer;
 mod pod;
 pub mod policy;
@@ -107,6 +113,7 @@ use std::net::Ipv4Addr;
 
 /// Which program answers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Version {
     /// Always "starling".
     pub name: String,
@@ -132,6 +139,7 @@ impl Version {
 
 /// The node and its sessions at a glance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// This node's name in the configuration.
     pub node: String,
@@ -182,6 +190,7 @@ pub struct Summary {
 
 /// Another program that writes to this node's routes in the kernel.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rival {
     /// The rtm_protocol of what is there now; none: our route was removed, by whom the kernel does
     /// not say.
@@ -193,6 +202,7 @@ pub struct Rival {
     /// Changes since the daemon started.
     pub total: u64,
     /// The destination that it changed last.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub last: ipnet::IpNet,
     /// How long ago.
     pub last_s: u64,
@@ -210,6 +220,7 @@ impl Rival {
 
 /// Whether the node does its job (`/readyz`).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ready {
     /// It does.
     pub ready: bool,
@@ -220,6 +231,7 @@ pub struct Ready {
 
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
     /// For programs: a snake_case word that names the kind of trouble ("no_ipip").
     pub code: String,
@@ -231,6 +243,7 @@ pub struct Reason {
 
 /// What the daemon logs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogFilter {
     /// A level (error, warn, info, debug, trace), or levels of modules: "info,starling_fib=debug".
     pub filter: String,
@@ -238,6 +251,7 @@ pub struct LogFilter {
 
 /// The answer of `/livez`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Live {
     /// True; a daemon that is not alive answers [`ApiError`] with 503, or not at all.
     pub live: bool,
@@ -245,6 +259,7 @@ pub struct Live {
 
 /// What became of a reload.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReloadResult {
     /// The file is in force. False: it had errors and the running configuration is untouched.
     pub ok: bool,
@@ -258,6 +273,7 @@ pub struct ReloadResult {
 
 /// A request that could not be answered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[error("{error}")]
 pub struct ApiError {
     /// What is wrong.

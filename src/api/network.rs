@@ -7,8 +7,10 @@ use super::{ApiError, Lookup};
 
 /// A prefix that this node originates.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Network {
     /// The prefix.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// On whose wish.
     pub wish: Wish,
@@ -20,6 +22,7 @@ pub struct Network {
 
 /// On whose wish a prefix is originated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Wish {
     /// The configuration's: a block, what blocks make together, or a network.

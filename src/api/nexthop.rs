@@ -8,6 +8,7 @@ use super::{Prefixes, Reached};
 
 /// A next hop that accepted paths name.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Nexthop {
     /// The NEXT_HOP attribute.
     pub next_hop: IpAddr,
@@ -28,6 +29,7 @@ pub struct Nexthop {
 
 /// Whether there is a way to a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NexthopState {
     /// There is.

@@ -11,6 +11,7 @@ use super::BfdSession;
 
 /// What a neighbour is to this node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PeerKind {
     /// Another node of the cluster (iBGP, full mesh).
@@ -43,6 +44,7 @@ impl fmt::Display for PeerKind {
 
 /// The states of RFC 4271 §8.2.2.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// Not started, or waiting before it tries again.
@@ -100,6 +102,7 @@ impl fmt::Display for SessionState {
 
 /// One neighbour at a glance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PeerSummary {
     /// Its name in the configuration ("server2", "gw0").
     pub name: String,
@@ -110,6 +113,7 @@ pub struct PeerSummary {
     pub interface: Option<String>,
     /// It called from this range: it is a dynamic neighbour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub range: Option<IpNet>,
     /// The AS it must have.
     pub asn: u32,
@@ -143,10 +147,12 @@ impl PeerSummary {
 
 /// A range that neighbours may call from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RangeSummary {
     /// Its name in the configuration.
     pub name: String,
     /// The addresses.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub range: IpNet,
     /// The AS numbers that they may have, in words.
     pub asns: String,
@@ -158,6 +164,7 @@ pub struct RangeSummary {
 
 /// How the connection under a session is made and protected.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Transport {
     /// The neighbour's port, where we dial.
     pub port: u16,
@@ -171,6 +178,7 @@ pub struct Transport {
 
 /// What signs segments. The key itself is never shown.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Authentication {
     /// TCP MD5 (RFC 2385).
@@ -188,6 +196,7 @@ pub enum Authentication {
 
 /// Everything about one neighbour.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Neighbor {
     /// The line of the summary; its fields stand beside the others.
     #[serde(flatten)]
@@ -274,6 +283,7 @@ pub struct Neighbor {
 
 /// A neighbour's routes of one family.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FamilyRoutes {
     /// "ipv4" or "ipv6".
     pub family: String,
@@ -289,8 +299,10 @@ pub struct FamilyRoutes {
 
 /// An announcement that counts as withdrawn: a loop, or malformed (RFC 7606).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Refused {
     /// The prefix.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// Why ("our own AS is in AS_PATH").
     pub why: String,
@@ -300,6 +312,7 @@ pub struct Refused {
 
 /// How many prefixes of a family a neighbour may send.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limit {
     /// "ipv4" or "ipv6".
     pub family: String,
@@ -316,6 +329,7 @@ pub struct Limit {
 
 /// What happens to prefixes over a limit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitAction {
     /// They are used, and it is said.
@@ -328,6 +342,7 @@ pub enum LimitAction {
 
 /// What we offer a neighbour.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Configured {
     /// Families: "ipv4", "ipv6".
     pub families: Vec<String>,
@@ -347,6 +362,7 @@ pub struct Configured {
 
 /// What both sides of an Established session agreed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Agreed {
     /// The neighbour's BGP identifier.
     pub router_id: Ipv4Addr,
@@ -389,6 +405,7 @@ pub struct Agreed {
 
 /// Graceful restart as the neighbour offers it (RFC 4724, 8538, 9494).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Graceful {
     /// Families whose routes survive its restart.
     pub families: Vec<String>,
@@ -433,6 +450,7 @@ pub enum Steer {
 
 /// Messages by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counters {
     /// OPEN.
     pub opens: u64,
@@ -463,6 +481,7 @@ impl From<session::Counters> for Counters {
 
 /// Seconds until timers of a session end (RFC 4271 §10), rounded up; none: it does not run.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Timers {
     /// It is called again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -480,6 +499,7 @@ pub struct Timers {
 
 /// The last end of a session, or failed attempt.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastDown {
     /// Why, for people: who ended it and in which words.
     pub text: String,

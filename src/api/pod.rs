@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An address with a route of its own out of an interface that leads to pods.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pod {
     /// The pod's address.
     pub address: IpAddr,

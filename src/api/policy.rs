@@ -10,6 +10,7 @@ use super::{ApiError, Lookup};
 
 /// Where a policy is asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// What comes from a neighbour.
@@ -41,6 +42,7 @@ impl fmt::Display for Place {
 
 /// A policy of this node, as it is in force here.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Policy {
     /// Its name.
     pub name: String,
@@ -52,6 +54,7 @@ pub struct Policy {
 
 /// A place where a policy is asked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyUse {
     /// Which.
     pub place: Place,
@@ -61,6 +64,7 @@ pub struct PolicyUse {
 
 /// A rule, in the words of the file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyRule {
     /// Its place in the policy, from 1.
     pub number: u32,
@@ -78,12 +82,14 @@ pub struct PolicyRule {
 
 /// What becomes of a route at one place.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyTest {
     /// Where.
     pub place: Place,
     /// Whose policy; `null` for the kernel.
     pub neighbor: Option<String>,
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// The route that was judged.
     pub route: TestedRoute,
@@ -101,6 +107,7 @@ pub struct PolicyTest {
 
 /// A route that was judged.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TestedRoute {
     /// It is made up: the daemon has no such route, or attributes were given.
     pub hypothetical: bool,
@@ -120,6 +127,7 @@ pub struct TestedRoute {
 
 /// A rule that was asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyStep {
     /// Which.
     pub rule: String,

@@ -13,8 +13,10 @@ use super::{Attributes, SessionState};
 
 /// One destination and the paths to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Route {
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// Paths in order of preference, the best first; those that cannot be used are last. Without
     /// `detail` only the first, or where there is a condition on paths all that meet it.
@@ -28,6 +30,7 @@ pub struct Route {
 
 /// One of the next hops of a destination.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UsedHop {
     /// The NEXT_HOP attribute; none for a route of this node's own.
     pub next_hop: Option<IpAddr>,
@@ -40,6 +43,7 @@ pub struct UsedHop {
 
 /// One way to a destination.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Path {
     /// The neighbour that announced it, by name; "local": this node's own block.
     pub from: String,
@@ -102,6 +106,7 @@ pub struct Path {
 
 /// A path as a neighbour is told of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sent {
     /// Whether it is.
     pub state: SentState,
@@ -118,6 +123,7 @@ pub struct Sent {
 
 /// How far a path has come on its way to a neighbour.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SentState {
     /// It was told to the neighbour.
@@ -140,6 +146,7 @@ impl fmt::Display for SentState {
 
 /// How long a path is kept that its neighbour has not said again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stale {
     /// What is waited for.
     pub waits: Waits,
@@ -151,6 +158,7 @@ pub struct Stale {
 
 /// What a stale path waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Waits {
     /// Its neighbour's session.
@@ -163,6 +171,7 @@ pub enum Waits {
 
 /// An attribute that import changed, in words; none: not there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its name ("LOCAL_PREF").
     pub attribute: String,
@@ -174,6 +183,7 @@ pub struct Change {
 
 /// The ORIGIN attribute.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// 0.
@@ -216,6 +226,7 @@ impl fmt::Display for Origin {
 
 /// How a next hop is reached.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reached {
     /// The outcome.
     pub how: How,
@@ -234,6 +245,7 @@ pub struct Reached {
 
 /// The outcome of resolving a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// It is on the same subnet: straight to it.
@@ -252,6 +264,7 @@ pub enum How {
 
 /// What the kernel holds of a route.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kernel {
     /// Where it stands.
     pub state: KernelState,
@@ -262,6 +275,7 @@ pub struct Kernel {
 
 /// Where a route stands between wanted and present.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KernelState {
     /// Present as wanted.
@@ -314,8 +328,10 @@ impl fmt::Display for KernelState {
 
 /// One destination as the kernel should hold it and does hold it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FibEntry {
     /// The destination.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub prefix: IpNet,
     /// What should be there, in the words of `ip route` ("via 10.1.8.10 dev tunl0 onlink").
     pub want: Option<String>,
@@ -341,6 +357,7 @@ pub struct FibEntry {
 
 /// A node of the cluster, seen from this one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Node {
     /// Its name.
     pub name: String,
@@ -363,6 +380,7 @@ pub struct Node {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Its blocks: own ones as configured, those of others as announced and in use.
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub blocks: Vec<IpNet>,
     /// What is wrong and what to do: its pods may not be reached.
     pub warning: Option<String>,
@@ -370,6 +388,7 @@ pub struct Node {
 
 /// How pod traffic gets to a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// It is this node.

@@ -13,6 +13,7 @@ use super::{ApiError, Lookup, Route, SessionState};
 
 /// Why an address is reached or not, seen from one node.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Why {
     /// What was asked for, an address or a prefix.
     pub target: String,
@@ -42,6 +43,7 @@ pub struct Why {
     pub owner: Option<Owner>,
     /// The pool that it is in, the longest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub pool: Option<IpNet>,
     /// The way back, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +52,7 @@ pub struct Why {
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is for this node or one of its pods.
@@ -70,6 +73,7 @@ impl Outcome {
 
 /// Why a packet does not go where it should.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Its own block, and no pod has the address.
@@ -113,6 +117,7 @@ pub enum Cause {
 
 /// One fact.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fact {
     /// What it is about.
     pub about: About,
@@ -124,6 +129,7 @@ pub struct Fact {
 
 /// What a fact is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum About {
     /// The kernel's own lookup.
@@ -183,6 +189,7 @@ impl fmt::Display for About {
 
 /// Whether a fact is as it should be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// It is, or says nothing about that.
@@ -195,11 +202,13 @@ pub enum Tone {
 
 /// What the kernel answered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KernelAnswer {
     /// What it does with the packet.
     pub result: KernelResult,
     /// The route that matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub prefix: Option<IpNet>,
     /// Its gateway; of several, the one that this packet takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +236,7 @@ pub struct KernelAnswer {
 
 /// What the kernel does with a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KernelResult {
     /// It sends it on.
@@ -247,10 +257,12 @@ pub enum KernelResult {
 
 /// The node that has an address by the configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Owner {
     /// Its name.
     pub name: String,
     /// Its block, or network, that holds the address; its own address as a host's prefix.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub block: IpNet,
     /// It is the node that answers.
     pub this_node: bool,
@@ -261,6 +273,7 @@ pub struct Owner {
 
 /// The way back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Back {
     /// The node at the other end; none: there is none that could be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

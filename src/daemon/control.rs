@@ -20,6 +20,7 @@ pub mod listen;
 mod log;
 mod mesh;
 mod networks;
+mod openapi;
 mod page;
 pub mod rows;
 mod steer;
@@ -82,6 +83,7 @@ fn routes<B: Backend>(
 ) -> Router<B> {
     Router::new()
         .route("/v1/version", get(version::<B>))
+        .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/summary", get(summary::<B>))
         .route("/v1/neighbors", get(neighbors::<B>))
         .route("/v1/neighbors/{name}", get(neighbor::<B>))
@@ -218,8 +220,8 @@ async fn only_on_the_unix_socket() -> Refusal {
 
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
-        "known are /v1/{version,summary,neighbors,neighbors/NAME,bfd,networks,routes,nexthops,nodes,\
-         mesh,memory,fib,events,why,doctor,pods,policies,policy/test,log,reload,plan,apply,confirm,\
+        "known are /v1/{version,openapi.json,summary,neighbors,neighbors/NAME,bfd,networks,routes,nexthops,\
+         nodes,mesh,memory,fib,events,why,doctor,pods,policies,policy/test,log,reload,plan,apply,confirm,\
          rollback,generations}, /livez, /readyz and /metrics",
     ))
 }

@@ -11,6 +11,7 @@ mod complete;
 mod events;
 mod http;
 mod look;
+mod openapi;
 mod operator;
 mod sample;
 mod socket;

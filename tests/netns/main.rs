@@ -25,6 +25,7 @@ mod mesh;
 mod monitor;
 mod networks;
 mod objects;
+mod openapi;
 mod places;
 mod pods;
 mod refused;

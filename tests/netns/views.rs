@@ -127,6 +127,9 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
     let alone = get(cluster.node(1)?.netns(), "127.0.0.1:9179", "/v1/mesh")?;
     ensure!(alone.matches("is asked over the Unix socket only").count() == 2, "{alone}");
 
+    // All that can be asked, in the words of the API's document.
+    crate::openapi::answers_as_described(cluster.node(1)?.daemon()?.socket(), "n2")?;
+
     // Without a session there is nothing to tell.
     cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n3", "down"])?;
     let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
