@@ -329,6 +329,7 @@ fn settings(old: &NodePlan, new: &NodePlan) -> Vec<Setting> {
         v.as_ref().map_or("that of the start".to_owned(), |v| v.display().to_string())
     });
     all.put("[http] listen", (&old.http, &new.http), true, |v| list(v));
+    all.put("[metrics] per-peer", (&old.per_peer, &new.per_peer), false, ToString::to_string);
     all.put("[control] socket", (&old.control, &new.control), true, |v| v.display().to_string());
     all.put("[control] readers", (&old.readers, &new.readers), true, |v| {
         v.clone().unwrap_or("none".to_owned())

@@ -29,6 +29,7 @@ pub mod error;
 pub mod explain;
 pub mod identity;
 mod load;
+pub mod metrics;
 pub mod model;
 pub mod outward;
 pub mod plan;

@@ -15,6 +15,7 @@ use starling_bgp::types::{Asn, Families, Family, family_of};
 use starling_fib::types::{Hold, PodConfig, Pool};
 
 use crate::error::Problem;
+use crate::metrics::PerPeer;
 use crate::outward::{Outward, Reflectors};
 use crate::policy::{Names, Policy};
 use crate::range::Range;
@@ -62,6 +63,8 @@ pub struct Config {
     pub timers: Timers,
     /// Where the read-only HTTP listeners are; empty: none.
     pub http: Vec<SocketAddr>,
+    /// Whether metrics are told neighbour by neighbour.
+    pub per_peer: PerPeer,
     /// The control socket.
     pub control: PathBuf,
     /// The group that may look, over `read.sock` beside it; `None`: there is no such socket.

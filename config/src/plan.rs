@@ -16,6 +16,7 @@ use starling_bgp::session::PeerConfig;
 use starling_bgp::types::{Asn, Families, Family, PeerId, PeerKind, family_of};
 use starling_fib::types::{Ends, FibConfig, Pool, TunnelConfig};
 
+use crate::metrics::PerPeer;
 use crate::model::{Bfd, Config, Local, Node, NodeAddress, Peer, Timers};
 use crate::outward::Outward;
 use crate::policy::{Compiler, Names, Neighbor};
@@ -65,6 +66,8 @@ pub struct NodePlan {
     pub netns: Option<PathBuf>,
     /// Where the read-only HTTP listeners are; empty: none.
     pub http: Vec<SocketAddr>,
+    /// Whether metrics are told neighbour by neighbour.
+    pub per_peer: PerPeer,
     /// The control socket.
     pub control: PathBuf,
     /// The group that may look, over `read.sock` beside it; `None`: there is no such socket.
@@ -287,6 +290,7 @@ impl Config {
             timers: self.timers,
             netns: self.kernel.netns.clone(),
             http: self.http.clone(),
+            per_peer: self.per_peer,
             control: self.control.clone(),
             readers: self.readers.clone(),
             bird: self.bird.clone(),

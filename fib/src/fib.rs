@@ -35,6 +35,7 @@ use crate::pods::Pods;
 use crate::prefixes::{PrefixMap, PrefixQueue};
 use crate::retry::{Reading, Retry};
 use crate::rivals::{Rival, Rivals};
+use crate::tally::{Books, Tally};
 use crate::tunnel::{Device, Tunnel};
 use crate::types::{
     FibConfig, FibIn, FibOut, Hold, KernelEvent, ObjectOp, Report, RouteChange, RouteKey, RouteOp,
@@ -84,6 +85,7 @@ pub struct Fib {
     work: Work,
     reading: Reading,
     rivals: Rivals,
+    books: Books,
     /// The time of the last input.
     now: Duration,
     auditor: audit::Auditor,
@@ -132,6 +134,7 @@ impl Fib {
             work: Work::Idle,
             reading: Reading::default(),
             rivals: Rivals::default(),
+            books: Books::default(),
             now: Duration::ZERO,
             auditor: audit::Auditor::default(),
             sure: false,
@@ -230,8 +233,29 @@ impl Fib {
         self.sure
     }
 
+    /// What it has done so far.
+    pub fn tally(&self) -> &Tally {
+        &self.books.tally
+    }
+
+    /// Whether the Rib has said that its start is over.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Whether the kernel was asked for all that is wanted, and has answered. What it refused, and
+    /// what waits to be tried again, counts as answered.
+    pub fn is_at_rest(&self) -> bool {
+        self.sure && self.dirty.is_empty() && self.flying.is_empty()
+    }
+
+    /// Prefixes that the kernel would not have when they were written last.
+    pub fn refused_now(&self) -> usize {
+        self.retry.refused_now()
+    }
+
     /// Prefixes on which something is still to be done.
-    pub(crate) fn pending(&self) -> usize {
+    pub fn pending(&self) -> usize {
         let waiting = self.dirty.to_vec();
         waiting.iter().filter(|prefix| !self.flying.contains(**prefix)).count() + self.flying.len()
     }

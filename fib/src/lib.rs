@@ -28,6 +28,7 @@ pub mod retry;
 mod rig;
 pub mod rivals;
 pub mod table;
+pub mod tally;
 pub mod tunnel;
 pub mod types;
 pub mod underlay;

@@ -144,6 +144,11 @@ impl Retry {
         self.until.contains_key(&prefix)
     }
 
+    /// Prefixes that were refused when they were tried last, races aside.
+    pub fn refused_now(&self) -> usize {
+        self.refusals.values().filter(|refusal| !refusal.wait.is_zero()).count()
+    }
+
     /// Why a prefix was refused last.
     pub fn refusal(&self, prefix: IpNet) -> Option<&Refusal> {
         self.refusals.get(&prefix)

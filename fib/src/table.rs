@@ -36,6 +36,23 @@ pub enum EntryState {
 impl Fib {
     /// Up to `limit` destinations behind `after` (`None`: from the first), in order of prefixes.
     pub fn entries(&self, after: Option<IpNet>, limit: usize) -> Vec<Entry> {
+        self.each(after, limit, |prefix, is_wanted| self.entry(prefix, is_wanted))
+    }
+
+    /// The same destinations without what takes words: how each stands.
+    pub fn states(&self, after: Option<IpNet>, limit: usize) -> Vec<(IpNet, EntryState)> {
+        self.each(after, limit, |prefix, is_wanted| {
+            let state = if is_wanted { self.state_of(prefix) } else { None };
+            (prefix, state.map_or(EntryState::Leftover, EntryState::Wanted))
+        })
+    }
+
+    fn each<T>(
+        &self,
+        after: Option<IpNet>,
+        limit: usize,
+        mut make: impl FnMut(IpNet, bool) -> T,
+    ) -> Vec<T> {
         let have = self.world.have();
         let mut present = have.prefixes_after(after).peekable();
         let mut wanted = self.wants.after(after).peekable();
@@ -49,7 +66,7 @@ impl Fib {
             };
             let is_wanted = wanted.next_if(|(prefix, _)| *prefix == next).is_some();
             while present.next_if_eq(&next).is_some() {}
-            entries.push(self.entry(next, is_wanted));
+            entries.push(make(next, is_wanted));
         }
         entries
     }

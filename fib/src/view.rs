@@ -142,11 +142,19 @@ impl Fib {
     }
 
     fn show<'a>(&'a self, prefix: IpNet, target: &'a Target) -> RouteView<'a> {
-        let Some(context) = self.context() else {
-            let (resolutions, state) = (Vec::new(), KernelState::Pending);
-            return RouteView { prefix, target, resolutions, state };
+        let state = self.state_of(prefix).unwrap_or(KernelState::Pending);
+        let resolutions = match self.context() {
+            Some(context) => self.wants.resolutions(prefix, target, context),
+            None => Vec::new(),
         };
-        let state = match self.wants.desired(prefix, context) {
+        RouteView { prefix, target, resolutions, state }
+    }
+
+    /// Whether the kernel has a wanted route; `None`: it is not wanted.
+    pub fn state_of(&self, prefix: IpNet) -> Option<KernelState> {
+        self.wants.get(prefix)?;
+        let Some(context) = self.context() else { return Some(KernelState::Pending) };
+        Some(match self.wants.desired(prefix, context) {
             Desired::Hold => KernelState::Pending,
             Desired::Nothing
                 if let Some(pod) = self.pods.get(prefix).filter(|pod| pod.is_pod()) =>
@@ -171,9 +179,7 @@ impl Fib {
                     KernelState::Pending
                 }
             }
-        };
-        let resolutions = self.wants.resolutions(prefix, target, context);
-        RouteView { prefix, target, resolutions, state }
+        })
     }
 }
 

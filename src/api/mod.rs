@@ -46,7 +46,7 @@
 //! | `POST /v1/confirm` with `dry`; `POST /v1/rollback` with `to`, `runtime`, `all`, `dry` (Unix socket only) | [`Applied`]; status 409 when there is nothing to confirm, 404 nothing to go back to |
 //! | `GET /v1/generations` | array of [`Generation`], the configurations that were in force, the newest first |
 //! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
-//! | `GET /metrics` | OpenMetrics text |
+//! | `GET /metrics` | OpenMetrics, or Prometheus' older text form where that is not asked for |
 //! | anything not understood | [`ApiError`] with 400, 403, 404 or 405; with 503 when the daemon cannot answer now |
 //!
 //! An NDJSON answer that had to stop half-way ends in one line that is an [`ApiError`]: such a
@@ -56,6 +56,7 @@ mod attributes;
 mod bfd;
 pub mod change;
 mod doctor;
+mod down;
 mod event;
 mod fib;
 mod memory;
@@ -79,6 +80,7 @@ pub use change::{
     RouteShift, SessionFate, SessionPlan, Terms,
 };
 pub use doctor::{Diagnosis, Finding, Level, Unchecked};
+pub use down::DownCause;
 pub use event::{
     BestPath, Event, EventKind, EventQuery, FibAction, FibEvent, Happening, RouteEvent,
     SessionEvent,
@@ -229,7 +231,20 @@ pub struct Ready {
     pub reasons: Vec<Reason>,
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong. The codes:
+///
+/// | `code` | `subject` | the node is not ready |
+/// |---|---|---|
+/// | `starting` | a neighbour | its session is up, and not all that it announces has come yet |
+/// | `kernel` | "fib" | routes wait to be written, or the kernel's table is being read |
+/// | `refused` | "fib" | the kernel will not have routes |
+/// | `decoupled` | "fib" | the operator has decoupled it |
+/// | `no_ipip`, `no_tunnel`, `tunnel_pending` | "ipip", "tunnel" | a pool needs the tunnel |
+/// | `cut_off` | the node | most neighbours fell silent at once |
+/// | `session_down` | a neighbour | only where no session is up; `cause` says why |
+/// | `sessions_down` | how many more | likewise |
+/// | `rival` | "proto 80" | no: somebody else writes to our routes |
+/// | `unconfirmed`, `config_rejected` | the generation | no |
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reason {
@@ -237,6 +252,9 @@ pub struct Reason {
     pub code: String,
     /// What it is about: a peer, a prefix, a device ("tunl0").
     pub subject: String,
+    /// Of `session_down`: why, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<DownCause>,
     /// The sentence for people, with what to do.
     pub text: String,
 }

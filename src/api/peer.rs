@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use starling_bgp::{session, types};
 
-use super::BfdSession;
+use super::{BfdSession, DownCause};
 
 /// What a neighbour is to this node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -131,6 +131,9 @@ pub struct PeerSummary {
     pub sent: u64,
     /// Why the session is not up, for people ("connection refused", "AS mismatch: …").
     pub reason: Option<String>,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<DownCause>,
 }
 
 impl PeerSummary {

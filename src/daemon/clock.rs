@@ -21,6 +21,11 @@ impl Clock {
         Time::ZERO.after(self.origin.elapsed())
     }
 
+    /// When that is by the system's clock.
+    pub fn moment(&self, time: Time) -> Instant {
+        self.origin + Duration::from_micros(time.0)
+    }
+
     /// Sleeps until `deadline`; for ever if there is none.
     pub async fn sleep_until(&self, deadline: Option<Time>) {
         match deadline {

@@ -34,11 +34,12 @@ use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
 pub use super::broadcast::Listener as Listening;
+pub use super::metrics::Form;
 use crate::api::{
     ApiError, FibQuery, Live, NexthopQuery, PolicyQuery, RouteQuery, Summary, SummaryQuery,
 };
@@ -204,10 +205,14 @@ async fn ready<B: Backend>(State(backend): State<B>) -> Result<Response, Refusal
     Ok(json(status, &ready))
 }
 
-async fn metrics<B: Backend>(State(backend): State<B>) -> Result<Response, Refusal> {
-    let text = in_time(ANSWER, backend.metrics()).await?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+async fn metrics<B: Backend>(
+    State(backend): State<B>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let form = Form::wanted(accept);
+    let text = in_time(ANSWER, backend.metrics(form)).await?;
+    Ok(([(header::CONTENT_TYPE, form.content_type())], text).into_response())
 }
 
 async fn only_on_the_unix_socket() -> Refusal {

@@ -12,6 +12,11 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::{conn, sockopt};
 
+/// How it begins what is said of an attempt from an address that this host does not have …
+pub const NO_ADDRESS: &str = "waiting: our address ";
+/// … and of one over an interface that is not there.
+pub const NO_INTERFACE: &str = "waiting: there is no interface ";
+
 /// Where and how a neighbour is reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoint {
@@ -49,7 +54,7 @@ impl Endpoint {
                 socket.set_reuseaddr(true)?;
                 socket.bind(SocketAddr::new(local, 0)).map_err(|error| match error.kind() {
                     io::ErrorKind::AddrNotAvailable => {
-                        let words = format!("waiting: our address {local} is not on this host");
+                        let words = format!("{NO_ADDRESS}{local} is not on this host");
                         io::Error::new(error.kind(), words)
                     }
                     _ => error,
@@ -92,7 +97,7 @@ fn socket(mut remote: SocketAddr, transport: &Transport) -> io::Result<(TcpSocke
         && v6.ip().is_unicast_link_local()
     {
         let index = name_to_index(&socket, interface).map_err(|_| {
-            let words = format!("waiting: there is no interface {interface} on this host");
+            let words = format!("{NO_INTERFACE}{interface} on this host");
             io::Error::new(io::ErrorKind::NotFound, words)
         })?;
         v6.set_scope_id(index);

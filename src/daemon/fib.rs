@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
 use super::broadcast::Broadcast;
+use super::delays::{self, Delays};
 use super::rib::Control;
 
 /// The way into the Fib.
@@ -48,16 +49,18 @@ impl FibHandle {
 }
 
 /// Starts the Fib. `failed` gets the words if it ends because the kernel cannot be talked to;
-/// `broadcast` what is written and what is said of it.
+/// `broadcast` what is written and what is said of it, `delays` how long it took.
 pub fn spawn(
     tunnel_stand_in: bool,
     failed: oneshot::Sender<String>,
     broadcast: Broadcast,
+    delays: Delays,
 ) -> (FibHandle, mpsc::UnboundedReceiver<News>) {
     let (commands, inbox) = mpsc::channel(64);
     let watch = move |fib: &Fib, seen: Seen<'_>| match seen {
         Seen::Written(ops, failures) => broadcast.tell_writes(fib, ops, failures),
         Seen::Reported(report) => broadcast.tell_report(report),
+        Seen::CaughtUp(came) => delays::took(&delays.kernel, came.elapsed()),
     };
     // A new channel has room.
     let _ = commands.try_send(Command::Watch(Box::new(watch)));

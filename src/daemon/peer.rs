@@ -9,6 +9,7 @@
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
 //! nothing is pulled. Timers and commands are served throughout.
 
+pub mod tally;
 mod told;
 mod way;
 
@@ -32,12 +33,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bfd::BfdHandle;
 use super::broadcast::Broadcast;
+use super::cause;
 use super::clock::Clock;
 use super::conn::{self, Conn};
+use super::delays::{self, Delays};
 use super::endpoint::Endpoint;
 use super::events;
 use super::listen;
 use super::rib::{FromPeer, ToPeer};
+use tally::Tally;
 use told::Told;
 use way::Doubt;
 
@@ -88,6 +92,10 @@ pub struct Report {
     pub held: bool,
     /// Octets of memory of what was received and not read yet, and of what waits to be sent.
     pub buffered: usize,
+    /// Octets that wait to be sent.
+    pub queued: usize,
+    /// What went by.
+    pub tally: Tally,
 }
 
 /// The way to a neighbour's pump.
@@ -112,6 +120,8 @@ pub struct Around {
     pub bfd: BfdHandle,
     /// It has the listeners to what happens.
     pub broadcast: Broadcast,
+    /// How long it took until they were told.
+    pub delays: Delays,
 }
 
 /// Starts a neighbour's task, idle until `Command::Start`. `seed` is for its jitter alone.
@@ -122,7 +132,7 @@ pub fn spawn(
     seed: u64,
     around: Around,
 ) -> (PeerHandle, tokio::task::JoinHandle<()>) {
-    let Around { rib, forwarding, bfd: watcher, broadcast } = around;
+    let Around { rib, forwarding, bfd: watcher, broadcast, delays } = around;
     let (commands, inbox) = mpsc::channel(16);
     let (tell_bfd, bfd) = watch::channel(None);
     let handle = PeerHandle { id: config.id, commands, bfd: Arc::new(tell_bfd) };
@@ -148,6 +158,10 @@ pub fn spawn(
         probed: None,
         doubt: None,
         told: Told::new(broadcast),
+        tally: Tally::default(),
+        read: Time::ZERO,
+        behind: None,
+        delays,
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
@@ -191,6 +205,12 @@ struct Pump {
     doubt: Option<Doubt>,
     /// What those hear who listen.
     told: Told,
+    tally: Tally,
+    /// When something was read last.
+    read: Time,
+    /// When that came because of which what waits in the socket's queue is told.
+    behind: Option<Time>,
+    delays: Delays,
 }
 
 impl Pump {
@@ -239,6 +259,9 @@ impl Pump {
             }
             self.carry_out(&mut out);
             self.pull();
+            if self.behind.is_some() {
+                self.see_whether_all_is_told();
+            }
         }
     }
 
@@ -280,8 +303,15 @@ impl Pump {
                 // Whoever asked may have gone away.
                 let notes = self.notes.iter().cloned().collect();
                 let connections = [&self.dialled, &self.accepted, &self.calling];
-                let buffered = connections.into_iter().flatten().map(Conn::held).sum();
-                let _ = answer.send(Report { status, notes, held: self.held, buffered });
+                let connections = connections.into_iter().flatten();
+                let _ = answer.send(Report {
+                    status,
+                    notes,
+                    held: self.held,
+                    buffered: connections.clone().map(Conn::held).sum(),
+                    queued: connections.map(Conn::queued).sum(),
+                    tally: self.tally.clone(),
+                });
             }
             Command::Leave(notification) => {
                 self.handle(PeerIn::Leave(notification), out);
@@ -371,6 +401,7 @@ impl Pump {
         match result {
             Ok(false) => {}
             Ok(true) => {
+                self.read = now;
                 if let Some(conn) = conn {
                     self.peer.handle(now, PeerIn::Received { slot, bytes: &mut conn.input }, out);
                 }
@@ -444,7 +475,9 @@ impl Pump {
                 }
                 PeerOut::Down { retain, reason } => {
                     self.live = None;
+                    self.behind = None;
                     self.doubt = None;
+                    self.tally.lost(cause::of(&reason, &self.endpoint.transport));
                     let (peer, silent) = (self.peer.config().id, reason.is_silence());
                     self.watcher.established(peer, false);
                     self.to_rib.push_back(FromPeer::In(RibIn::PeerDown { peer, retain, silent }));
@@ -454,7 +487,8 @@ impl Pump {
                     self.to_rib.push_back(FromPeer::In(RibIn::Overdue { peers, valid }));
                 }
                 PeerOut::Routes(batch) => {
-                    self.to_rib.push_back(FromPeer::In(RibIn::Routes(batch)));
+                    self.tally.routes(&batch);
+                    self.to_rib.push_back(FromPeer::Routes(batch, self.read));
                 }
                 PeerOut::Watch => self.watch_for_an_answer(),
                 PeerOut::ForwardingLost => {
@@ -493,8 +527,9 @@ impl Pump {
     fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
         let Some(live) = &mut self.live else { return };
         match message {
-            Some(ToPeer::Frames(frames)) => {
+            Some(ToPeer::Frames { frames, behind }) => {
                 live.pulling = false;
+                self.behind = self.behind.or(behind);
                 let slot = live.slot;
                 for frame in frames {
                     self.updates_sent += messages(&frame);
@@ -516,6 +551,14 @@ impl Pump {
         self.remember(events::over_limit(self.peer.config(), family, limit));
         if let LimitAction::Close { restart: idle } = action {
             self.handle(PeerIn::OverLimit { family, limit: max, idle }, out);
+        }
+    }
+
+    fn see_whether_all_is_told(&mut self) {
+        let slot = self.live.as_ref().map(|live| live.slot);
+        let waits = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(|c| c.queued() > 0);
+        if !waits && let Some(came) = self.behind.take() {
+            delays::took(&self.delays.neighbours, self.clock.now().since(came));
         }
     }
 

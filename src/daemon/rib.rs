@@ -24,10 +24,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut};
+use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut, RouteBatch};
 use starling_bgp::rib::Rib;
 use starling_bgp::session::Forwarding;
-use starling_bgp::types::{Family, PeerId};
+use starling_bgp::types::{Family, PeerId, Time};
 use starling_fib::netlink::Command;
 use starling_fib::types::FibIn;
 use tokio::runtime::Handle;
@@ -38,6 +38,7 @@ use tokio::time::timeout;
 use super::bridge;
 use super::broadcast::Broadcast;
 use super::clock::Clock;
+use super::delays::{self, Delays};
 use super::memory::{self, HighWater};
 use super::pulls::Pulls;
 use super::questions::{Question, Questions};
@@ -57,8 +58,9 @@ const CALM: Duration = Duration::from_millis(5);
 /// What the Rib tells a session's pump.
 #[derive(Debug)]
 pub enum ToPeer {
-    /// The answer to a pull.
-    Frames(Vec<Bytes>),
+    /// The answer to a pull. `behind`: with these it has been told all that there was to tell since
+    /// what came then.
+    Frames { frames: Vec<Bytes>, behind: Option<Time> },
     /// The neighbour sent more prefixes than it may.
     OverLimit { family: Family, limit: PrefixLimit },
 }
@@ -68,6 +70,8 @@ pub enum ToPeer {
 pub enum FromPeer {
     /// A session is up; this is where its frames go until it is down.
     Up(Box<PeerUp>, mpsc::Sender<ToPeer>),
+    /// Routes, and when they were read.
+    Routes(Box<RouteBatch>, Time),
     /// A message for the Rib as it is.
     In(RibIn),
 }
@@ -112,6 +116,7 @@ pub fn spawn(
     fib: mpsc::Sender<Command>,
     forwarding: watch::Sender<Forwarding>,
     broadcast: Broadcast,
+    delays: Delays,
 ) -> RibHandle {
     let (routes, routes_in) = mpsc::channel(INBOX);
     let (control, control_in) = mpsc::channel(256);
@@ -124,6 +129,8 @@ pub fn spawn(
         questions: Questions::default(),
         table: HighWater::default(),
         octets: 0,
+        came: Time::ZERO,
+        delays,
         out: Vec::new(),
         to_fib: VecDeque::new(),
         forwarding,
@@ -148,18 +155,28 @@ struct Ways {
     fib: mpsc::Sender<Command>,
 }
 
+/// An Established session.
+struct Session {
+    to: mpsc::Sender<ToPeer>,
+    /// When that came because of which it is to be told something; `None`: it has been told all.
+    behind: Option<Time>,
+}
+
 struct Pump {
     rib: Rib,
     clock: Clock,
-    sessions: BTreeMap<PeerId, mpsc::Sender<ToPeer>>,
+    sessions: BTreeMap<PeerId, Session>,
     pulls: Pulls,
     questions: Questions,
     table: HighWater,
     /// For neighbours, in this turn.
     octets: usize,
+    /// When that came which the Rib is hearing.
+    came: Time,
+    delays: Delays,
     /// What the Rib said, on its way; empty between turns.
     out: Vec<RibOut>,
-    to_fib: VecDeque<FibIn>,
+    to_fib: VecDeque<Command>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
     /// Who hears of best paths while somebody watches.
@@ -203,7 +220,7 @@ impl Pump {
             permit = ways.fib.reserve(), if !self.to_fib.is_empty() => {
                 let permit = permit.ok()?;
                 if let Some(message) = self.to_fib.pop_front() {
-                    permit.send(Command::Fib(message));
+                    permit.send(message);
                 }
             }
             message = ways.routes.recv(), if self.to_fib.len() < FIB_BACKLOG => {
@@ -232,39 +249,45 @@ impl Pump {
 
     fn hear(&mut self, message: FromPeer) -> Turn {
         let input = match message {
-            FromPeer::Up(up, session) => {
-                self.sessions.insert(up.peer, session);
+            FromPeer::Up(up, to) => {
+                self.sessions.insert(up.peer, Session { to, behind: None });
                 RibIn::PeerUp(up)
             }
+            FromPeer::Routes(batch, came) => return self.hear_routes(batch, came),
             FromPeer::In(RibIn::Pull { peer, room }) => {
                 self.pulls.ask(peer, room);
                 return Turn::Light;
             }
             FromPeer::In(input) => input,
         };
-        let mut turn = Turn::Light;
-        match &input {
-            RibIn::PeerDown { peer, .. } => {
-                self.sessions.remove(peer);
-                self.pulls.forget(*peer);
-            }
-            RibIn::Routes(batch) => {
-                let routes = batch.v4.len() + batch.v6.len();
-                self.pulls.delay(routes);
-                self.questions.busy(self.clock.now());
-                if routes > MANY {
-                    turn = Turn::Heavy;
-                }
-            }
-            _ => {}
+        if let RibIn::PeerDown { peer, .. } = &input {
+            self.sessions.remove(peer);
+            self.pulls.forget(*peer);
         }
         self.handle(input);
-        turn
+        Turn::Light
+    }
+
+    fn hear_routes(&mut self, batch: Box<RouteBatch>, came: Time) -> Turn {
+        let routes = batch.v4.len() + batch.v6.len();
+        self.pulls.delay(routes);
+        let began = self.clock.now();
+        self.questions.busy(began);
+        self.came = came;
+        self.handle_at(began, RibIn::Routes(batch));
+        delays::took(&self.delays.decision, self.clock.now().since(began));
+        if routes > MANY { Turn::Heavy } else { Turn::Light }
     }
 
     fn handle(&mut self, input: RibIn) {
+        let now = self.clock.now();
+        self.came = now;
+        self.handle_at(now, input);
+    }
+
+    fn handle_at(&mut self, now: Time, input: RibIn) {
         let mut out = std::mem::take(&mut self.out);
-        self.rib.handle(self.clock.now(), input, &mut out);
+        self.rib.handle(now, input, &mut out);
         for message in out.drain(..) {
             self.deliver(message);
         }
@@ -273,23 +296,31 @@ impl Pump {
 
     fn deliver(&mut self, message: RibOut) {
         match message {
-            RibOut::Wake(peer) => self.pulls.wake(peer),
+            RibOut::Wake(peer) => {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.behind.get_or_insert(self.came);
+                }
+                self.pulls.wake(peer);
+            }
             RibOut::Frames { peer, frames, drained } => {
+                let session = self.sessions.get_mut(&peer).filter(|_| drained);
+                let behind = session.and_then(|session| session.behind.take());
                 if frames.is_empty() && drained {
                     self.pulls.park(peer);
                 } else {
                     self.octets += frames.iter().map(Bytes::len).sum::<usize>();
-                    self.tell(peer, ToPeer::Frames(frames));
+                    self.tell(peer, ToPeer::Frames { frames, behind });
                 }
             }
             RibOut::Fib(batch) => {
-                self.to_fib.push_back(FibIn::Routes(bridge::routes(&batch)));
+                let came = self.clock.moment(self.came);
+                self.to_fib.push_back(Command::Routes(bridge::routes(&batch), came));
             }
             RibOut::Track(hops) => {
-                self.to_fib.push_back(FibIn::Track(bridge::next_hops(hops)));
+                self.tell_fib(FibIn::Track(bridge::next_hops(hops)));
             }
             RibOut::Untrack(hops) => {
-                self.to_fib.push_back(FibIn::Untrack(bridge::next_hops(hops)));
+                self.tell_fib(FibIn::Untrack(bridge::next_hops(hops)));
             }
             RibOut::Best(changes) => {
                 if !self.broadcast.tell_routes(&changes) {
@@ -315,18 +346,22 @@ impl Pump {
                  not back, and their routes go"
             ),
             RibOut::Settled => {
-                self.to_fib.push_back(FibIn::Settled);
+                self.tell_fib(FibIn::Settled);
                 // From now on the kernel's routes are what neighbours announce.
                 self.forwarding.send_replace(Forwarding { restarting: false, preserved: true });
             }
         }
     }
 
+    fn tell_fib(&mut self, message: FibIn) {
+        self.to_fib.push_back(Command::Fib(message));
+    }
+
     /// One pull is under way at most, and going over a limit is rarely said, so the session's
     /// channel never fills; a closed one means that its `PeerDown` is on the way.
     fn tell(&self, peer: PeerId, message: ToPeer) {
         let Some(session) = self.sessions.get(&peer) else { return };
-        if let Err(mpsc::error::TrySendError::Full(lost)) = session.try_send(message) {
+        if let Err(mpsc::error::TrySendError::Full(lost)) = session.to.try_send(message) {
             tracing::error!(
                 ?peer,
                 ?lost,

@@ -24,6 +24,7 @@ use super::bfd::{self, BfdHandle};
 use super::broadcast::Broadcast;
 use super::callers::{Call, Callers};
 use super::clock::Clock;
+use super::delays::Delays;
 use super::doors::Doors;
 use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
@@ -64,10 +65,12 @@ pub async fn run(options: Options) -> Result<(), String> {
     let doors = Doors::open(&plan, &socket).await?;
 
     let (kernel_lost, mut lost_kernel) = oneshot::channel();
-    let broadcast = Broadcast::default();
-    let (fib, news) = fib::spawn(options.tunnel_stand_in, kernel_lost, broadcast.clone());
+    let (broadcast, delays) = (Broadcast::default(), Delays::default());
+    let (fib, news) =
+        fib::spawn(options.tunnel_stand_in, kernel_lost, broadcast.clone(), delays.clone());
     let forwarding = watch::Sender::new(Forwarding { restarting: true, preserved: false });
-    let rib = rib::spawn(clock, fib.commands.clone(), forwarding.clone(), broadcast.clone());
+    let (to_fib, told) = (fib.commands.clone(), broadcast.clone());
+    let rib = rib::spawn(clock, to_fib, forwarding.clone(), told, delays.clone());
     let (for_sessions, mut to_sessions) = mpsc::unbounded_channel();
     tokio::spawn(fib::bring_news(news, rib.control.clone(), for_sessions));
 
@@ -90,6 +93,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         forwarding: forwarding.subscribe(),
         bfd: bfd.clone(),
         broadcast: broadcast.clone(),
+        delays: delays.clone(),
     };
     let neighbours = Neighbours::new(clock, around, callers.clone(), seed);
     let (config, plan) = (Arc::new(config), Arc::new(plan));
@@ -129,7 +133,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     supervisor.apply(plan, "the start", Vec::new()).await;
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
-    let actors = Actors { rib, fib, bfd, broadcast: broadcast.clone() };
+    let actors = Actors { rib, fib, bfd, broadcast: broadcast.clone(), delays };
     tokio::spawn(watchdog::run(actors.clone(), requests.clone()));
     let view =
         &View::new(clock, supervisor.roster.subscribe(), actors, callers.clone(), requests, log);

@@ -10,6 +10,7 @@ use super::*;
 use crate::daemon::bfd;
 use crate::daemon::broadcast::Broadcast;
 use crate::daemon::clock::Clock;
+use crate::daemon::delays::Delays;
 use crate::daemon::fib::FibHandle;
 use crate::daemon::rib::{self, RibHandle};
 
@@ -44,9 +45,10 @@ fn supervisor() -> mpsc::Sender<Request> {
 fn actors() -> Actors {
     let (clock, forwarding) = (Clock::start(), watch::Sender::new(Forwarding::default()));
     let fib = fib();
-    let rib = rib::spawn(clock, fib.commands.clone(), forwarding, Broadcast::default());
+    let told = Broadcast::default();
+    let rib = rib::spawn(clock, fib.commands.clone(), forwarding, told, Delays::default());
     let bfd = bfd::spawn(clock, rib.control.clone()).unwrap();
-    Actors { rib, fib, bfd, broadcast: Broadcast::default() }
+    Actors { rib, fib, bfd, broadcast: Broadcast::default(), delays: Delays::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

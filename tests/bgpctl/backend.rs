@@ -14,7 +14,7 @@ use starling::api::{
 };
 use starling::daemon::broadcast::Broadcast;
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
-use starling::daemon::control::{Backend, Listening, Refusal, Rows};
+use starling::daemon::control::{Backend, Form, Listening, Refusal, Rows};
 use starling_fib::types::Coupling;
 
 use crate::sample;
@@ -311,7 +311,7 @@ impl Backend for Memory {
         Ok(())
     }
 
-    async fn metrics(&self) -> Result<String, Refusal> {
-        Ok("# EOF\n".to_owned())
+    async fn metrics(&self, form: Form) -> Result<String, Refusal> {
+        Ok(format!("{form:?}\n"))
     }
 }

@@ -92,7 +92,7 @@ async fn every_document_is_what_the_backend_said() {
     let rows = daemon.ask("GET", "/v1/pods").await.1;
     let pods: Vec<Pod> = rows.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(pods, sample::pods());
-    assert_eq!(daemon.ask("GET", "/metrics").await, (200, "# EOF\n".to_owned()));
+    assert_eq!(daemon.ask("GET", "/metrics").await, (200, "Prometheus\n".to_owned()));
 }
 
 #[tokio::test]
@@ -318,4 +318,26 @@ async fn a_reader_that_goes_away_ends_its_table() {
     })
     .await
     .expect("the producer is told");
+}
+
+/// Prometheus asks for OpenMetrics among others; who asks for nothing gets the older form.
+#[tokio::test]
+async fn metrics_come_in_the_form_that_is_asked_for() {
+    let daemon = Daemon::start().await;
+    for (accept, kind, text) in [
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            "OpenMetrics\n",
+        ),
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8", "Prometheus\n"),
+    ] {
+        let mut stream = UnixStream::connect(&daemon.socket).await.unwrap();
+        let request = format!("GET /metrics HTTP/1.0\r\naccept: {accept}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(&format!("content-type: {kind}\r\n")), "{answer}");
+        assert!(answer.ends_with(&format!("\r\n\r\n{text}")), "{answer}");
+    }
 }

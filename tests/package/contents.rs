@@ -21,6 +21,7 @@ fn lintian_has_nothing_to_say_and_every_page_and_completion_is_there() -> Result
     let root = lab.dir().join("root");
     must(&["dpkg-deb", "-x", &deb.display().to_string(), &root.display().to_string()])?;
     pages(&root)?;
+    monitoring(&root)?;
     completions(&root)
 }
 
@@ -42,6 +43,15 @@ fn pages(root: &Path) -> Result {
     ensure!(text.contains(".TH CLUSTER.TOML 5") && text.contains("hold\\-pools"), "{text}");
     let schema = std::fs::read_to_string(share.join("starling/schema.json"))?;
     ensure!(serde_json::from_str::<serde_json::Value>(&schema)?["properties"]["node"].is_object());
+    Ok(())
+}
+
+/// The dashboard and the alerts, as they are here: for rule_files to name.
+fn monitoring(root: &Path) -> Result {
+    for name in ["grafana.json", "alerts.yaml", "alerts.test.yaml"] {
+        let packaged = std::fs::read(root.join("usr/share/starling").join(name))?;
+        ensure!(packaged == std::fs::read(file(&format!("dist/{name}")))?, "{name}");
+    }
     Ok(())
 }
 

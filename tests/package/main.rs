@@ -7,7 +7,7 @@
 //!                                                             the network of node n1 of a cluster
 //! ```
 //!
-//! Needs root, and of Debian systemd, lintian, skopeo, openbgpd and kubernetes-client beside what the other
+//! Needs root, and of Debian systemd, lintian, skopeo, openbgpd, prometheus and kubernetes-client beside what the other
 //! tests need.
 
 // clippy.toml lets tests panic, but knows only the functions marked as tests, not what they share.
@@ -17,6 +17,7 @@ mod container;
 mod contents;
 mod life;
 mod machine;
+mod monitoring;
 mod rights;
 
 use std::path::{Path, PathBuf};

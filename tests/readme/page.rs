@@ -40,6 +40,7 @@ pub const PAGES: [(&str, Kind); 17] = [
     ("dist/README.md", Kind::Rack),
     ("dist/TUTORIAL.md", Kind::Walks),
     ("fib/README.md", Kind::Rack),
+    ("src/METRICS.md", Kind::Rack),
     ("src/README.md", Kind::Rack),
     ("src/TROUBLE.md", Kind::Walks),
     ("tests/README.md", Kind::Rack),

@@ -34,6 +34,10 @@ impl Settle {
         }
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Settle::Settled)
+    }
+
     pub(crate) fn deadline(&self) -> Option<Time> {
         match self {
             Settle::Waiting(until) => Some(*until),

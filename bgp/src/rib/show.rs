@@ -184,6 +184,27 @@ impl Rib {
         self.sets.size()
     }
 
+    /// While the start is not over: neighbours that are up and have not announced all that they
+    /// will, by name. One that starts itself may wait for us, and is not waited for.
+    pub fn coming(&self) -> Vec<String> {
+        if self.settle.is_over() {
+            return Vec::new();
+        }
+        let peers = self.peers.ids().into_iter().filter_map(|id| Some((id, self.peers.get(id)?)));
+        let coming = peers.filter(|(_, p)| p.up().is_some() && !p.is_settled() && !p.is_starting());
+        coming.map(|(id, peer)| peer.name(id)).collect()
+    }
+
+    /// How many paths there are, per family (IPv4, IPv6): from neighbours, and our own.
+    pub fn paths(&self) -> [u64; 2] {
+        let ids = self.peers.ids().into_iter();
+        let counts = ids.filter_map(|id| Some(self.peers.get(id)?.counts)).chain([self.peers.own]);
+        counts.fold([0, 0], |[v4, v6], counts| {
+            let [more4, more6] = counts.received.map(u64::from);
+            [v4 + more4, v6 + more6]
+        })
+    }
+
     /// What the operator had originated while the daemon runs.
     pub fn added(&self) -> &[IpNet] {
         &self.origins.operator

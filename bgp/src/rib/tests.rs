@@ -8,6 +8,7 @@ use super::fixture::*;
 use super::show::{RouteFilter, RouteView};
 use super::*;
 use crate::msg::{Export, FibBest, RibIn, Via};
+use crate::session::Graceful;
 use crate::types::{Families, PeerId};
 
 const N1: &str = "10.1.0.0/16";
@@ -210,6 +211,36 @@ fn settled_only_after_the_routes_of_the_last_one() {
     world.say(news("10.0.0.1", Some(0)));
     assert_eq!((world.settled, world.fib.len()), (1, 1));
     assert_eq!(world.trace.last().map(String::as_str), Some("Settled"));
+}
+
+/// Who is up and has not said all is named, until it has, or for as long as the start lasts.
+#[test]
+fn those_who_are_still_announcing_are_known() {
+    let mut world = World::new(config(&[], (1..5).map(|n| policy(n, Export::Own)).collect()));
+    let starts = |peer| {
+        let mut session = up(peer, 64512);
+        session.negotiated.end_of_rib = true;
+        session
+    };
+    world.up(starts(1));
+    world.up(starts(2));
+    // It starts itself, and may wait for us; and 4 is not up.
+    let mut third = starts(3);
+    third.negotiated.graceful = Some(Graceful {
+        families: Families::ALL,
+        preserved: Families::ALL,
+        restarting: true,
+        notification: false,
+        time: Duration::from_secs(120),
+        long_lived: [Duration::ZERO; 2],
+    });
+    world.up(third);
+    assert_eq!(world.rib.coming().len(), 2);
+    Family::ALL.into_iter().for_each(|family| world.say(end_of_rib(1, family)));
+    assert_eq!(world.rib.coming().len(), 1);
+    world.now = Time::ZERO.after(Duration::from_secs(60));
+    world.say(RibIn::Tick);
+    assert_eq!(world.rib.coming(), Vec::<String>::new());
 }
 
 #[test]

@@ -101,6 +101,7 @@ pub(crate) fn check(raw: &Raw, root: usize, problems: &mut Problems) -> Config {
         tunnel: settings::tunnel(raw, problems),
         timers: settings::timers(raw, problems),
         http: settings::http(raw, problems),
+        per_peer: settings::per_peer(raw),
         control: settings::control(raw),
         readers: settings::readers(raw),
         bird: settings::bird(raw, problems),

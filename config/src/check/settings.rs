@@ -1,9 +1,10 @@
-//! The tables that come once: kernel, tunnel, timers, http, control, bgp.
+//! The tables that come once: kernel, tunnel, timers, http, metrics, control, bgp.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::metrics::PerPeer;
 use crate::model::{Kernel, Listen, Timers, Tunnel};
 use crate::raw::{self, Raw};
 use crate::source::{Problems, Sp};
@@ -115,6 +116,11 @@ pub(super) fn http(raw: &Raw, problems: &mut Problems) -> Vec<SocketAddr> {
         listen.push(address.value);
     }
     listen
+}
+
+pub(super) fn per_peer(raw: &Raw) -> PerPeer {
+    let told = raw.metrics.as_ref().and_then(|table| table.per_peer.value());
+    told.copied().unwrap_or_default()
 }
 
 pub(super) fn control(raw: &Raw) -> PathBuf {

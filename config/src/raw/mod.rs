@@ -23,6 +23,7 @@ use crate::value::{
 
 mod bfd;
 mod isolation;
+mod metrics;
 mod outward;
 mod pods;
 pub(crate) mod policy;
@@ -152,6 +153,7 @@ const TABLES: &[(&str, Keys)] = &[
     ("[tunnel]", TUNNEL),
     ("[timers]", TIMERS),
     ("[http]", HTTP),
+    ("[metrics]", metrics::TABLE),
     ("[control]", CONTROL),
     ("[bgp]", BGP),
     ("[bfd]", bfd::TABLE),
@@ -174,6 +176,7 @@ pub(crate) struct Raw {
     pub(crate) tunnel: Option<Tunnel>,
     pub(crate) timers: Option<Timers>,
     pub(crate) http: Option<Http>,
+    pub(crate) metrics: Option<metrics::Metrics>,
     pub(crate) control: Option<Control>,
     pub(crate) bgp: Option<Bgp>,
     pub(crate) bfd: Option<Bfd>,
@@ -419,6 +422,7 @@ impl Raw {
                 let listen = s.one_or_list("listen");
                 self.http.replace(Http { at, listen }).map(|b| b.at)
             }
+            "[metrics]" => self.metrics.replace(metrics::table(&mut s)).map(|b| b.at),
             "[control]" => {
                 let (socket, bird) = (s.one("socket"), [s.one("bird"), s.one("bird6")]);
                 let readers = s.one("readers");

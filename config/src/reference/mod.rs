@@ -40,6 +40,7 @@ pub const TABLES: &[&Table] = &[
     service::BGP,
     service::BFD,
     service::HTTP,
+    service::METRICS,
     service::CONTROL,
 ];
 

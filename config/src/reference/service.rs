@@ -1,4 +1,4 @@
-//! How the daemon itself works: `[timers]`, `[bgp]`, `[bfd]`, `[http]`, `[control]`.
+//! How the daemon itself works: `[timers]`, `[bgp]`, `[bfd]`, `[http]`, `[metrics]`, `[control]`.
 
 use super::Reload::{Anew, Live, Restart};
 use super::Value::{Either, Flag, List, OneOrList, Text, Word};
@@ -98,6 +98,20 @@ pub(super) const HTTP: &Table = &Table {
         "[\"127.0.0.1:9179\"]",
         Restart,
         "Where. With `\"0.0.0.0:9179\"` nodes ask each other: `bgpctl why --both`, `show mesh`.",
+    )],
+};
+
+pub(super) const METRICS: &Table = &Table {
+    what: "[metrics]",
+    about: "What `/metrics` tells.",
+    keys: &[key(
+        "per-peer",
+        Either(&[Flag, Word(&["auto"])]),
+        Is("\"auto\""),
+        "true",
+        Live,
+        "Neighbours one by one, or (`false`) added up by kind; `\"auto\"`: one by one where there are at \
+         most 100.",
     )],
 };
 

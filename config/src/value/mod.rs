@@ -429,7 +429,10 @@ fn unsigned(value: &DeValue<'_>, most: u64) -> Result<u64, Wrong> {
     }
 }
 
-fn one_of<T: Copy>(value: &DeValue<'_>, words: &[(&'static str, T)]) -> Result<T, Wrong> {
+pub(crate) fn one_of<T: Copy>(
+    value: &DeValue<'_>,
+    words: &[(&'static str, T)],
+) -> Result<T, Wrong> {
     let text = text(value)?;
     if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*meant);

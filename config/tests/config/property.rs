@@ -57,6 +57,7 @@ fn tables() -> impl Strategy<Value = String> {
         "[tunnel]",
         "[timers]",
         "[http]",
+        "[metrics]",
         "[control]",
         "[bfd]",
         "[bgp]",

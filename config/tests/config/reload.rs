@@ -107,6 +107,7 @@ fn every_change_has_its_line() {
             ("export = \"all\"\npassive = true\nport = 1179", ""),
             ("families = [\"ipv4\", \"ipv6\"]\nlocal-address = \"10.1.5.10\"", ""),
             ("\"[::1]:9179\"", "\"[::1]:9180\""),
+            ("per-peer = true", "per-peer = \"auto\""),
             ("other.sock\"\nreaders = \"staff\"", "control.sock\""),
             ("calico/bird.ctl", "bird/bird.ctl"),
             ("bird6 = \"/var/run/calico/bird6.ctl\"\n", ""),

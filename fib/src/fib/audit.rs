@@ -228,6 +228,8 @@ impl Fib {
     fn audited(&mut self, mut pass: Pass, now: Duration, out: &mut Vec<FibOut>) {
         pass.audit.took = now.saturating_sub(pass.begun);
         let audit = pass.audit;
+        self.books.tally.audits += 1;
+        self.books.tally.unheard += audit.unheard as u64;
         if audit.unheard > 0 {
             self.sure = false;
             self.reading.soon(now);

@@ -95,6 +95,7 @@ impl Fib {
             }
             (None, None) => "removed".to_owned(),
         };
+        self.books.drifted(prefix);
         let repeated = self.retry.drifted(prefix, now);
         let answer = self.rivals.act(who, prefix, repeated, now);
         if let Some(wait) = answer.wait {

@@ -109,6 +109,10 @@ impl Fib {
         }
         for op in objects.iter() {
             let failure = failures.iter().find(|failure| failure.op == *op);
+            match failure {
+                Some(failure) => self.books.tally.failed(failure.errno),
+                None => self.books.tally.wrote_object(op),
+            }
             match op {
                 ObjectOp::Make(object) => self.object_made(object, failure, failures, now, out),
                 ObjectOp::Remove(object) => self.world.objects.removed(object.id),

@@ -39,6 +39,7 @@ impl Fib {
         }
         let mut failed: BTreeMap<IpNet, Vec<OpFailure>> = BTreeMap::new();
         for failure in failures {
+            self.books.tally.failed(failure.errno);
             failed.entry(prefix_of(&failure.op)).or_default().push(failure);
         }
         for op in ops.iter() {
@@ -48,6 +49,7 @@ impl Fib {
                 self.refused(prefix, failure, now, out);
                 continue;
             }
+            self.books.tally.wrote(op);
             if let RouteOp::Replace { old, .. } | RouteOp::Delete(old) = op {
                 self.objects.tidy |= old.object.is_some();
             }
@@ -70,6 +72,7 @@ impl Fib {
                 self.dirty.push(prefix);
             } else {
                 self.retry.settled(prefix);
+                self.books.right(prefix, true);
             }
         }
         let deferred = std::mem::take(&mut self.deferred);
@@ -141,6 +144,9 @@ impl Fib {
                 self.flying.insert(prefix, verdict != Verdict::Ops);
             } else {
                 self.retry.settled(prefix);
+                if verdict == Verdict::Right {
+                    self.books.right(prefix, false);
+                }
                 self.sweeping.remove(prefix);
             }
         }

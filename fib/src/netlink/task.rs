@@ -7,7 +7,7 @@
 //! single route needs is done where it arrives, for waking a thread takes longer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +19,8 @@ use super::{Auditor, Netlink, NetlinkError, Options};
 use crate::Fib;
 use crate::audit::Audit;
 use crate::types::{
-    Cost, Dump, Ends, FibIn, FibOut, NextHop, ObjectOp, OpFailure, PodNews, Report, RouteChange,
-    RouteOp, TunnelSpec, Way,
+    Cost, Coupling, Dump, Ends, FibIn, FibOut, NextHop, ObjectOp, OpFailure, PodNews, Report,
+    RouteChange, RouteOp, TunnelSpec, Way,
 };
 
 /// Commands taken from the channel before the Fib is told.
@@ -34,6 +34,8 @@ const RT_TABLE_MAIN: u32 = 254;
 pub enum Command {
     /// A message for the Fib. Answers of the kernel are the pump's own to give.
     Fib(FibIn),
+    /// Best routes that changed, as [`FibIn::Routes`], because of what came then.
+    Routes(Vec<RouteChange>, Moment),
     /// Audits the kernel's table and answers what that came to, or why it came to nothing.
     Audit(oneshot::Sender<Result<Audit, String>>),
     /// A look at the Fib, after all that was sent before.
@@ -56,6 +58,9 @@ pub enum Seen<'a> {
     Written(&'a [RouteOp], &'a [OpFailure]),
     /// What is told to people.
     Reported(&'a Report),
+    /// The kernel has answered all that it was asked for, after it had been behind since what came
+    /// then. Nothing is said where nothing had to be written.
+    CaughtUp(Moment),
 }
 
 /// What the pump gives.
@@ -107,6 +112,7 @@ pub async fn run(
         watch: None,
         under_way: 0,
         writes_many: false,
+        behind: None,
         frozen: false,
         news,
         forwarding: Forwarding::new(),
@@ -219,6 +225,8 @@ struct Pump {
     under_way: usize,
     /// The last batch of routes for the kernel was a large one; its answer brings on the next.
     writes_many: bool,
+    /// Since when the kernel is behind, by what came; whether it was asked for anything since.
+    behind: Option<(Moment, bool)>,
     /// Nothing is asked of the kernel any more.
     frozen: bool,
     news: mpsc::UnboundedSender<News>,
@@ -231,28 +239,38 @@ impl Pump {
     fn take(&mut self, inbox: &mut Vec<Command>) {
         let mut routes = Vec::new();
         for command in inbox.drain(..) {
-            if let Command::Fib(FibIn::Routes(more)) = command {
-                routes.extend(more);
-                continue;
-            }
-            self.flush(&mut routes);
             match command {
-                Command::Fib(input) => self.tell(input),
-                Command::Query(look) => {
-                    // What it shows of the time is of now.
-                    self.tell(FibIn::Tick);
-                    look(&self.fib);
+                Command::Fib(FibIn::Routes(more)) => routes.extend(more),
+                Command::Routes(more, came) => {
+                    self.behind.get_or_insert((came, false));
+                    routes.extend(more);
                 }
-                Command::Audit(_) if self.frozen => {}
-                Command::Audit(answer) => {
-                    self.auditing.push(answer);
-                    self.tell(FibIn::Audit);
+                command => {
+                    self.flush(&mut routes);
+                    self.obey(command);
                 }
-                Command::Watch(watch) => self.watch = Some(watch),
-                Command::Freeze => self.frozen = true,
             }
         }
         self.flush(&mut routes);
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Fib(input) => self.tell(input),
+            Command::Routes(changes, _) => self.tell(FibIn::Routes(changes)),
+            Command::Query(look) => {
+                // What it shows of the time is of now.
+                self.tell(FibIn::Tick);
+                look(&self.fib);
+            }
+            Command::Audit(_) if self.frozen => {}
+            Command::Audit(answer) => {
+                self.auditing.push(answer);
+                self.tell(FibIn::Audit);
+            }
+            Command::Watch(watch) => self.watch = Some(watch),
+            Command::Freeze => self.frozen = true,
+        }
     }
 
     fn flush(&mut self, routes: &mut Vec<RouteChange>) {
@@ -306,6 +324,21 @@ impl Pump {
                 FibOut::Report(report) => self.say(News::Report(report)),
             }
         }
+        if self.behind.is_some() {
+            self.see_whether_it_caught_up();
+        }
+    }
+
+    fn see_whether_it_caught_up(&mut self) {
+        let rests = self.fib.is_at_rest();
+        if !rests && !self.frozen && self.fib.coupling() == Coupling::Coupled {
+            return;
+        }
+        if let (Some((came, true)), true, Some(watch)) =
+            (self.behind.take(), rests, &mut self.watch)
+        {
+            watch(&self.fib, Seen::CaughtUp(came));
+        }
     }
 
     /// Whether the Fib will have much to do.
@@ -322,6 +355,9 @@ impl Pump {
     fn request(&mut self, request: Request) {
         if let Request::Apply(ops) = &request {
             self.writes_many = ops.len() > MANY;
+            if let Some((_, asked)) = &mut self.behind {
+                *asked = true;
+            }
         }
         if !self.frozen && self.requests.send(request).is_ok() {
             self.under_way += 1;

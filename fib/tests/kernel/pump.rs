@@ -2,8 +2,9 @@
 
 use crate::netns::pump::{Daemon, config, to, until};
 use crate::netns::*;
-use starling_fib::netlink::Command;
-use starling_fib::types::{FibIn, Mode, Report, Target};
+use starling_fib::netlink::{Command, Seen};
+use starling_fib::types::{FibIn, Mode, Report, RouteChange, Target};
+use std::time::Instant;
 
 /// Network B's mode table, a reload that moves a pool into the tunnel, and a stop that leaves all.
 #[test]
@@ -50,6 +51,38 @@ fn what_others_remove_is_put_back() {
         ip("link set left up");
         until(&wanted).await;
         daemon.stop().await;
+    });
+}
+
+/// From what came to the kernel's answer: told once for all that came meanwhile, and only if
+/// something had to be written.
+#[test]
+fn it_is_told_when_the_kernel_has_caught_up() {
+    in_netns("pump::it_is_told_when_the_kernel_has_caught_up", || async {
+        let (left, _right) = two_underlays();
+        let daemon = Daemon::start();
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let watch = move |_: &starling_fib::Fib, seen: Seen<'_>| {
+            if let Seen::CaughtUp(came) = seen {
+                let _ = tell.send(came);
+            }
+        };
+        assert!(daemon.commands.send(Command::Watch(Box::new(watch))).await.is_ok());
+        daemon.tell(config(&[("10.244.0.0/16", Mode::Never)])).await;
+        let change = |prefix: &str, hop: &str| RouteChange {
+            prefix: prefix.parse().expect("a prefix"),
+            target: to(hop),
+        };
+        let (first, later) = (Instant::now(), Instant::now());
+        let batch = vec![change("10.244.1.0/26", "10.1.5.11")];
+        assert!(daemon.commands.send(Command::Routes(batch.clone(), first)).await.is_ok());
+        until(&[route("10.244.1.0/26", &[via("10.1.5.11", left)])]).await;
+        assert_eq!(told.recv().await, Some(first));
+        // Nothing changes by it.
+        assert!(daemon.commands.send(Command::Routes(batch, later)).await.is_ok());
+        daemon.ask(|_| ()).await;
+        daemon.stop().await;
+        assert_eq!(told.recv().await, None);
     });
 }
 

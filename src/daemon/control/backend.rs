@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use starling_fib::types::Coupling;
 
-use super::{Listening, Rows, json};
+use super::{Form, Listening, Rows, json};
 use crate::api::{
     ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
     FibEntry, FibQuery, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, NetworkChange,
@@ -118,7 +118,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Whether the actors still answer; a refusal asks the supervisor for a restart.
     fn live(&self) -> impl Future<Output = Result<(), Refusal>> + Send;
     /// The text of `/metrics` ([`crate::daemon::metrics`]).
-    fn metrics(&self) -> impl Future<Output = Result<String, Refusal>> + Send;
+    fn metrics(&self, form: Form) -> impl Future<Output = Result<String, Refusal>> + Send;
 }
 
 /// An answer that is none, with its HTTP status.

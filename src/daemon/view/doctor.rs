@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use starling_bgp::rib::show::RouteFilter;
-use starling_bgp::session::{DownReason, State};
+use starling_bgp::session::State;
 use starling_bgp::types::{Family, PeerId, Time};
-use starling_bgp::wire::Notification;
 use starling_fib::Fib;
 use starling_fib::table::EntryState;
 use starling_fib::tunnel::TunnelState;
@@ -23,7 +22,7 @@ use super::neighbors::Report;
 use super::reached::reached;
 use super::why::back;
 use super::{Refusal, View, stopping};
-use crate::api::{self, Diagnosis, Route};
+use crate::api::{self, Diagnosis, DownCause, Route};
 use crate::daemon::control::rows::CHUNK;
 use crate::daemon::roster::Roster;
 use crate::doctor::facts::{
@@ -212,16 +211,10 @@ impl Piece {
 }
 
 fn session(report: &Report<'_>, words: String) -> Session {
-    let Report { plan, status, held, .. } = report;
+    let Report { plan, status, .. } = report;
     let up = status.state == State::Established;
     let down = (!up).then(|| {
-        let last = status.last_down.as_ref().map(|(reason, _)| reason);
-        let cause = match last {
-            _ if *held => Cause::Held,
-            Some(reason) => cause(reason),
-            None if plan.passive => Cause::Uncalled,
-            None => Cause::Begins,
-        };
+        let cause = report.cause().map_or(Cause::Begins, suspicion);
         Down { cause, words }
     });
     Session {
@@ -235,33 +228,23 @@ fn session(report: &Report<'_>, words: String) -> Session {
     }
 }
 
-/// What an end of a session, or a failure to begin one, comes to.
-fn cause(reason: &DownReason) -> Cause {
-    match reason {
-        DownReason::Sent(said) | DownReason::Received(said) => told(said),
-        DownReason::Bfd(_) => Cause::Bfd,
-        DownReason::ConnectFailed(words) => match words.as_str() {
-            "connection refused" => Cause::Refused,
-            "no answer" | "connection timed out" | "host is down" => Cause::Silent,
-            // Of the last router, or of our own kernel when ARP gets no answer.
-            "no route to host" => Cause::Silent,
-            "network is unreachable" => Cause::NoRoute,
-            "cannot assign requested address" => Cause::NoSource,
-            _ => Cause::Other,
-        },
-        DownReason::Left(_)
-        | DownReason::Lost(_)
-        | DownReason::Link(_)
-        | DownReason::Unanswered(_) => Cause::Other,
-    }
-}
-
-/// RFC 4271 §4.5, 6.2; RFC 4486.
-fn told(said: &Notification) -> Cause {
-    match (said.code, said.subcode) {
-        (2, 2) => Cause::WrongAs,
-        (2, 3) => Cause::WrongIdentifier,
-        (6, 5) => Cause::Unknown,
+/// Where the cause lies is for the examination to find; here, what it is to look at.
+fn suspicion(cause: DownCause) -> Cause {
+    match cause {
+        DownCause::Held => Cause::Held,
+        DownCause::Connecting => Cause::Begins,
+        DownCause::NeverCalled => Cause::Uncalled,
+        DownCause::AddressAbsent | DownCause::InterfaceAbsent => Cause::NoSource,
+        DownCause::Refused => Cause::Refused,
+        DownCause::NoRoute => Cause::NoRoute,
+        // Of the last router, or of our own kernel when ARP gets no answer.
+        DownCause::HostUnreachable | DownCause::NoAnswer | DownCause::NoAnswerKeyed => {
+            Cause::Silent
+        }
+        DownCause::AsMismatch => Cause::WrongAs,
+        DownCause::IdentifierClash => Cause::WrongIdentifier,
+        DownCause::Rejected => Cause::Unknown,
+        DownCause::BfdDown => Cause::Bfd,
         _ => Cause::Other,
     }
 }

@@ -131,5 +131,6 @@ pub(super) fn decoupled(coupling: Coupling, differing: usize) -> Option<Reason> 
         "{how}, and {differing} destinations are not as they should be; `bgpctl fib couple` has \
          them written again"
     );
-    Some(Reason { code: "decoupled".to_owned(), subject: "fib".to_owned(), text })
+    let subject = "fib".to_owned();
+    Some(Reason { code: "decoupled".to_owned(), subject, cause: None, text })
 }

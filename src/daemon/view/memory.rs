@@ -2,6 +2,7 @@
 
 use starling_bgp::rib::show::What;
 
+use super::neighbors::Report;
 use super::{Refusal, View, stopping};
 use crate::api::{Memory, MemoryKind};
 use crate::daemon::memory;
@@ -9,7 +10,11 @@ use crate::daemon::memory;
 impl View {
     pub(super) async fn memory_used(&self) -> Result<Memory, Refusal> {
         let roster = self.roster();
-        let reports = self.reports(&roster).await?;
+        self.memory_with(&self.reports(&roster).await?).await
+    }
+
+    /// With what neighbours have said of themselves.
+    pub(super) async fn memory_with(&self, reports: &[Report<'_>]) -> Result<Memory, Refusal> {
         let kept = self.rib.ask(|rib| rib.kept()).await.ok_or_else(stopping)?;
         let [wanted, present] = self.fib.ask(|fib| fib.kept()).await.ok_or_else(stopping)?;
         let mut kinds: Vec<MemoryKind> = kept

@@ -13,6 +13,7 @@ mod fib;
 mod filter;
 mod memory;
 mod mesh;
+mod metrics;
 mod neighbors;
 mod networks;
 mod nexthops;
@@ -36,15 +37,17 @@ use super::broadcast::{Broadcast, Listener};
 use super::callers::Callers;
 use super::clock::Clock;
 use super::control::{Backend, Refusal, Rows};
+use super::delays::Delays;
 use super::fib::FibHandle;
 use super::log::Log;
-use super::metrics::{Pods, Scrape};
+use super::metrics::Form;
+use super::metrics::ledger::Ledger;
 use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
     FibEntry, FibQuery, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, NetworkChange,
-    Nexthop, NexthopQuery, Node, Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal,
+    Nexthop, NexthopQuery, Node, PeerSummary, Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal,
     RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Terms, Why, WhyQuery,
 };
 
@@ -63,6 +66,8 @@ pub struct View {
     /// Held while the operator's networks change.
     networks: Arc<Mutex<()>>,
     examination: doctor::Last,
+    delays: Delays,
+    ledger: Arc<std::sync::Mutex<Ledger>>,
 }
 
 /// Whom a view asks.
@@ -76,6 +81,8 @@ pub struct Actors {
     pub bfd: BfdHandle,
     /// What they tell while somebody listens.
     pub broadcast: Broadcast,
+    /// How long they take.
+    pub delays: Delays,
 }
 
 impl View {
@@ -83,12 +90,12 @@ impl View {
     pub fn new(
         clock: Clock,
         roster: watch::Receiver<Roster>,
-        Actors { rib, fib, bfd, broadcast }: Actors,
+        Actors { rib, fib, bfd, broadcast, delays }: Actors,
         callers: Callers,
         supervisor: mpsc::Sender<Request>,
         log: Log,
     ) -> View {
-        let (networks, examination) = Default::default();
+        let (networks, examination, ledger) = Default::default();
         View {
             clock,
             roster,
@@ -101,6 +108,8 @@ impl View {
             log,
             networks,
             examination,
+            delays,
+            ledger,
         }
     }
 
@@ -110,6 +119,33 @@ impl View {
 
     fn seconds_since(&self, then: Time) -> u64 {
         self.clock.now().since(then).as_secs()
+    }
+
+    /// With what neighbours have said of themselves.
+    async fn summary_with(
+        &self,
+        roster: &Roster,
+        peers: Vec<PeerSummary>,
+    ) -> Result<Summary, Refusal> {
+        Ok(Summary {
+            node: roster.plan.name.clone(),
+            asn: roster.plan.asn.0,
+            router_id: roster.plan.router_id,
+            uptime_s: self.seconds_since(Time::ZERO),
+            generation: roster.generation,
+            reloaded_s: self.seconds_since(roster.since),
+            digest: roster.digest.to_string(),
+            config_file: std::path::absolute(&roster.file).unwrap_or_else(|_| roster.file.clone()),
+            confirm_s: roster.unconfirmed.map(|until| self.seconds_until(until)),
+            recovering: self.fib.ask(|fib| fib.leftovers().next().is_some()).await.unwrap_or(false),
+            resident: Some(crate::daemon::memory::resident()),
+            ready: self.readiness(roster, &peers).await?,
+            ranges: ranges(roster),
+            neighbors: peers.len() as u64,
+            peers,
+            rivals: self.rivals().await?,
+            refused_connections: self.callers.refused(),
+        })
     }
 
     /// Rounded up: what is not over has a second yet.
@@ -157,25 +193,7 @@ impl Backend for View {
     async fn summary(&self) -> Result<Summary, Refusal> {
         let roster = self.roster();
         let peers = self.peer_summaries(&roster).await?;
-        Ok(Summary {
-            node: roster.plan.name.clone(),
-            asn: roster.plan.asn.0,
-            router_id: roster.plan.router_id,
-            uptime_s: self.seconds_since(Time::ZERO),
-            generation: roster.generation,
-            reloaded_s: self.seconds_since(roster.since),
-            digest: roster.digest.to_string(),
-            config_file: std::path::absolute(&roster.file).unwrap_or_else(|_| roster.file.clone()),
-            confirm_s: roster.unconfirmed.map(|until| self.seconds_until(until)),
-            recovering: self.fib.ask(|fib| fib.leftovers().next().is_some()).await.unwrap_or(false),
-            resident: Some(crate::daemon::memory::resident()),
-            ready: self.readiness(&roster, &peers).await?,
-            ranges: ranges(&roster),
-            neighbors: peers.len() as u64,
-            peers,
-            rivals: self.rivals().await?,
-            refused_connections: self.callers.refused(),
-        })
+        self.summary_with(&roster, peers).await
     }
 
     async fn bfd(&self) -> Result<Vec<BfdSession>, Refusal> {
@@ -312,14 +330,8 @@ impl Backend for View {
         rib.and(fib).ok_or_else(stopping)
     }
 
-    async fn metrics(&self) -> Result<String, Refusal> {
-        let summary = self.summary().await?;
-        let fib = self.fib_states().await?;
-        let bfd = self.bfd().await?;
-        let policies = self.all_policies();
-        let (known, announced) = self.fib.ask(|fib| fib.pod_counts()).await.ok_or_else(stopping)?;
-        let pods = Pods { known, announced };
-        let scrape = Scrape { version: self.version(), summary, bfd, policies, fib, pods };
-        scrape.text().map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
+    async fn metrics(&self, form: Form) -> Result<String, Refusal> {
+        let text = self.scraped().await?.text(form);
+        text.map_err(|error| Refusal::unavailable(ApiError::new(error.to_string())))
     }
 }

@@ -13,14 +13,15 @@ use tokio::sync::oneshot;
 
 use super::{Refusal, View, stopping};
 use crate::api::{
-    Agreed, ApiError, Authentication, Configured, FamilyRoutes, Graceful, LastDown, Limit,
-    Neighbor, PeerSummary, Refused, Steer, Timers, Transport,
+    Agreed, ApiError, Authentication, Configured, DownCause, FamilyRoutes, Graceful, LastDown,
+    Limit, Neighbor, PeerSummary, Refused, Steer, Timers, Transport,
 };
 use crate::daemon::control::Backend;
-use crate::daemon::events;
+use crate::daemon::peer::tally::Tally;
 use crate::daemon::peer::{self, Command, PeerHandle};
 use crate::daemon::rib::Control;
 use crate::daemon::roster::Roster;
+use crate::daemon::{cause, events};
 
 impl View {
     pub(super) async fn peer_summaries(
@@ -110,9 +111,9 @@ impl View {
         let counts = counts.await.ok_or_else(stopping)?;
         let mut reports = Vec::new();
         for ((plan, id, answer), counts) in asked.into_iter().zip(counts) {
-            if let Ok(peer::Report { status, notes, held, buffered }) = answer.await {
-                reports.push(Report { held, plan, id, status, notes, counts, buffered });
-            }
+            let Ok(answer) = answer.await else { continue };
+            let peer::Report { status, notes, held, buffered, queued, tally } = answer;
+            reports.push(Report { held, plan, id, status, notes, counts, buffered, queued, tally });
         }
         Ok(reports)
     }
@@ -137,6 +138,7 @@ impl View {
                 .then(|| "held down by `bgpctl neighbor … down`".to_owned())
                 .or_else(|| down.map(|(reason, _)| events::words(reason, &plan.transport)))
                 .or_else(|| silence(plan, status)),
+            cause: report.cause(),
         }
     }
 
@@ -179,7 +181,7 @@ impl View {
             node: plan.node,
             everywhere: plan.everywhere,
             other_address: None,
-            routes: routes(plan, counts),
+            routes: report.routes(),
             local_address: plan.local_address,
             local_asn: plan.local_asn.0,
             configured: Configured {
@@ -208,7 +210,7 @@ impl View {
             over_limit: both(counts.over),
             stale: both(counts.stale),
             refused: status.refused.iter().map(|unusable| self.refused(unusable)).collect(),
-            limits: limits(counts),
+            limits: report.limits(),
             import: import(plan),
             export: match plan.export {
                 Export::Own => "own blocks".to_owned(),
@@ -244,12 +246,44 @@ impl View {
 pub(super) struct Report<'a> {
     pub(super) held: bool,
     pub(super) plan: &'a PeerPlan,
-    id: PeerId,
+    pub(super) id: PeerId,
     pub(super) status: PeerStatus,
     notes: Vec<String>,
     counts: PeerCounts,
     /// Octets in the buffers of its connections.
     pub(super) buffered: usize,
+    /// Of those, what waits to be sent.
+    pub(super) queued: usize,
+    pub(super) tally: Tally,
+}
+
+impl Report<'_> {
+    /// Why there is no session, for programs; `None`: there is one.
+    pub(super) fn cause(&self) -> Option<DownCause> {
+        let Report { plan, status, held, .. } = self;
+        match (status.state, &status.last_down) {
+            (State::Established, _) => None,
+            _ if *held => Some(DownCause::Held),
+            (_, Some((reason, _))) => Some(cause::of(reason, &plan.transport)),
+            (State::Idle | State::Active, None) if plan.passive => Some(DownCause::NeverCalled),
+            (_, None) => Some(DownCause::Connecting),
+        }
+    }
+
+    /// Why it was lost last, if it was.
+    pub(super) fn last_lost(&self) -> Option<DownCause> {
+        self.status.lost.as_ref().map(|(reason, _)| cause::of(reason, &self.plan.transport))
+    }
+
+    /// Its routes, by family of the session.
+    pub(super) fn routes(&self) -> Vec<FamilyRoutes> {
+        routes(self.plan, &self.counts)
+    }
+
+    /// How many prefixes it may send.
+    pub(super) fn limits(&self) -> Vec<Limit> {
+        limits(&self.counts)
+    }
 }
 
 /// Whether a neighbour can be asked for its routes again.

@@ -1,4 +1,4 @@
-//! Whether the node does its job: its kernel holds what it should, and somebody is heard.
+//! Whether the node does its job: somebody is heard, and what is announced is in the kernel.
 
 use starling_fib::rivals::{HABIT, words};
 use starling_fib::tunnel::TunnelState;
@@ -13,9 +13,10 @@ use crate::daemon::roster::Roster;
 const NAMED: usize = 10;
 
 impl View {
-    /// Not ready: the kernel does not follow or is not as wanted, the tunnel that a pool needs is not to be
-    /// had, or not one session of several configured ones is up. A single neighbour that is down
-    /// is a reason to look, not to take the node out.
+    /// Not ready: the kernel does not follow or is not as wanted, the tunnel that a pool needs is
+    /// not to be had, neighbours are still announcing what they have after the start, or not one
+    /// session of several configured ones is up. A single neighbour that is down is a reason to
+    /// look, not to take the node out.
     pub(super) async fn readiness(
         &self,
         roster: &Roster,
@@ -25,14 +26,18 @@ impl View {
             let coupling = fib.coupling();
             // To compare everything is dear: only where it is told.
             let differing = if coupling == Coupling::Coupled { 0 } else { fib.differing() };
-            (fib.healthy(), fib.tunnel_state(), decoupled(coupling, differing))
+            let refused = refused(fib.refused_now());
+            (fib.healthy(), fib.tunnel_state(), refused, decoupled(coupling, differing))
         });
-        let (healthy, tunnel, decoupled) = answer.await.ok_or_else(stopping)?;
-        let isolation = self.rib.ask(|rib| rib.isolation()).await.ok_or_else(stopping)?;
-        let mut reasons: Vec<Reason> = decoupled.into_iter().collect();
+        let (healthy, tunnel, refused, decoupled) = answer.await.ok_or_else(stopping)?;
+        let answer = self.rib.ask(|rib| (rib.isolation(), rib.coming()));
+        let (isolation, coming) = answer.await.ok_or_else(stopping)?;
+        let mut reasons: Vec<Reason> = decoupled.into_iter().chain(refused).collect();
+        reasons.extend(starting(&coming));
         reasons.extend(isolation.map(|isolation| Reason {
             code: "cut_off".to_owned(),
             subject: roster.plan.name.clone(),
+            cause: None,
             text: format!(
                 "{} of {} neighbours fell silent at once {} s ago: this node is taken to be cut \
                  off, and keeps their routes for {} s more; look at its network",
@@ -54,6 +59,7 @@ impl View {
         reasons.extend(down.iter().take(NAMED).map(|peer| Reason {
             code: "session_down".to_owned(),
             subject: peer.name.clone(),
+            cause: peer.cause,
             text: format!(
                 "no session with {} ({}): {}",
                 peer.name,
@@ -65,6 +71,7 @@ impl View {
             reasons.push(Reason {
                 code: "sessions_down".to_owned(),
                 subject: more.to_string(),
+                cause: None,
                 text: format!("and {more} more neighbours without a session"),
             });
         }
@@ -75,12 +82,13 @@ impl View {
                     "{} ({} in all, the last {}): two programs manage the same routes",
                     rival.what, rival.total, rival.last
                 );
-                Reason { code: "rival".to_owned(), subject, text }
+                Reason { code: "rival".to_owned(), subject, cause: None, text }
             },
         ));
         reasons.extend(roster.unconfirmed.map(|until| Reason {
             code: "unconfirmed".to_owned(),
             subject: format!("generation {}", roster.generation),
+            cause: None,
             text: format!(
                 "the configuration in force is undone in {} s, unless `bgpctl confirm` comes",
                 self.seconds_until(until)
@@ -90,6 +98,7 @@ impl View {
             reasons.push(Reason {
                 code: "config_rejected".to_owned(),
                 subject: format!("generation {}", roster.generation),
+                cause: None,
                 text: format!(
                     "the newest configuration was rejected, an older one runs:\n{rejected}"
                 ),
@@ -128,5 +137,32 @@ fn kernel_reason(text: String, tunnel: &TunnelState) -> Reason {
         TunnelState::Pending(why) if *why == text => ("tunnel_pending", "tunnel"),
         _ => ("kernel", "fib"),
     };
-    Reason { code: code.to_owned(), subject: subject.to_owned(), text }
+    Reason { code: code.to_owned(), subject: subject.to_owned(), cause: None, text }
+}
+
+/// Of the start: one of those that have not announced everything yet.
+fn starting(coming: &[String]) -> Option<Reason> {
+    let (first, others) = coming.split_first()?;
+    let more = match others.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Some(Reason {
+        code: "starting".to_owned(),
+        subject: first.clone(),
+        cause: None,
+        text: format!("{first}{more} have not announced all that they have since the start"),
+    })
+}
+
+fn refused(routes: usize) -> Option<Reason> {
+    (routes > 0).then(|| Reason {
+        code: "refused".to_owned(),
+        subject: "fib".to_owned(),
+        cause: None,
+        text: format!(
+            "the kernel refuses {routes} of our routes: `bgpctl show fib` has its words; they are \
+             tried again"
+        ),
+    })
 }

@@ -56,12 +56,12 @@ impl View {
         let mut states = BTreeMap::new();
         let mut after = None;
         loop {
-            let answer = self.fib.ask(move |fib| fib.entries(after, 16 * CHUNK)).await;
+            let answer = self.fib.ask(move |fib| fib.states(after, 16 * CHUNK)).await;
             let entries = answer.ok_or_else(stopping)?;
-            let Some(last) = entries.last() else { return Ok(states) };
-            after = Some(last.prefix);
-            for entry in &entries {
-                *states.entry(entry_state(&entry.state).0).or_default() += 1;
+            let Some((last, _)) = entries.last() else { return Ok(states) };
+            after = Some(*last);
+            for (_, state) in &entries {
+                *states.entry(entry_state(state).0).or_default() += 1;
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Neighbours, and BFD with them.
 
 use starling::api::{
-    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, FamilyRoutes, Graceful,
-    LastDown, Limit, LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Ready, Reason,
-    Refused, SessionState, Summary, Timers, Transport,
+    Agreed, Authentication, BfdSession, BfdState, Configured, Counters, DownCause, FamilyRoutes,
+    Graceful, LastDown, Limit, LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Ready,
+    Reason, Refused, SessionState, Summary, Timers, Transport,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -20,10 +20,16 @@ fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
         accepted: 1,
         sent: 1,
         reason: None,
+        cause: None,
     }
 }
 
-fn down(mut peer: PeerSummary, state: SessionState, reason: &str) -> PeerSummary {
+fn down(
+    mut peer: PeerSummary,
+    state: SessionState,
+    (reason, cause): (&str, DownCause),
+) -> PeerSummary {
+    peer.cause = Some(cause);
     peer.state = state;
     peer.since_s = 4;
     (peer.received, peer.accepted, peer.sent) = (0, 0, 0);
@@ -49,6 +55,7 @@ pub(crate) fn summary() -> Summary {
             reasons: vec![Reason {
                 code: "no_ipip".to_owned(),
                 subject: "tunl0".to_owned(),
+                cause: None,
                 text: "this kernel has no IPIP: module `ipip` is neither built in nor loadable; \
                        load it (`modprobe ipip`) or set the pool's ipip to \"never\""
                     .to_owned(),
@@ -59,12 +66,12 @@ pub(crate) fn summary() -> Summary {
             down(
                 peer("server3", "10.1.8.10", 64512, PeerKind::Mesh),
                 SessionState::Active,
-                "connection refused",
+                ("connection refused", DownCause::Refused),
             ),
             down(
                 peer("gw0", "10.1.5.1", 65000, PeerKind::External),
                 SessionState::Idle,
-                "AS mismatch: it says 65001, the configuration 65000",
+                ("AS mismatch: it says 65001, the configuration 65000", DownCause::AsMismatch),
             ),
             PeerSummary {
                 received: 1_048_576,
