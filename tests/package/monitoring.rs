@@ -208,7 +208,7 @@ fn prometheus(netns: &Netns, dir: &Path) -> Result<Proc> {
 
 #[test]
 fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_name() -> Result {
-    let mut cluster = network()?;
+    let cluster = network()?;
     let dir = cluster.lab().subdir("prometheus")?;
     let netns = cluster.nodes()[0].netns();
     let _prometheus = prometheus(netns, &dir)?;

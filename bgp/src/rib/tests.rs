@@ -236,7 +236,9 @@ fn those_who_are_still_announcing_are_known() {
     });
     world.up(third);
     assert_eq!(world.rib.coming().len(), 2);
-    Family::ALL.into_iter().for_each(|family| world.say(end_of_rib(1, family)));
+    for family in Family::ALL {
+        world.say(end_of_rib(1, family));
+    }
     assert_eq!(world.rib.coming().len(), 1);
     world.now = Time::ZERO.after(Duration::from_secs(60));
     world.say(RibIn::Tick);

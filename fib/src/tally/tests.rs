@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::*;
 use crate::mem::Kernel;
 use crate::rig::{Rig, config, net, pool, route};
 use crate::table::EntryState;
