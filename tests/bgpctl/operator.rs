@@ -97,7 +97,7 @@ async fn what_is_shown_can_be_chosen() {
     assert_eq!(all, sample::nexthops());
     let out = of("sh nex 10.9.9.9").await;
     assert!(out.contains("unreachable (!)") && !out.contains("10.1.5.11"), "{out}");
-    assert_eq!(of("show metrics").await, "# EOF\n");
+    assert_eq!(of("show metrics").await, "Prometheus\n");
 
     for line in ["show summary perhaps", "show fib --state lost", "show nexthops gw0"] {
         assert_eq!(run(&daemon.socket, line).await.0, 2, "{line}");
