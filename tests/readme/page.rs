@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Every page of the project, from its root. A page that is missing here fails a test.
-pub const PAGES: [(&str, Kind); 17] = [
+pub const PAGES: [(&str, Kind); 18] = [
     ("README.md", Kind::Rack),
     ("bgp/KEYS.md", Kind::Walks),
     ("bgp/PEERS.md", Kind::Walks),
