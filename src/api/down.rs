@@ -9,6 +9,7 @@ macro_rules! causes {
         /// What keeps a session from being up, or has ended it. The sentence for people beside it
         /// says who ended it, and more.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub enum DownCause {
             $( #[doc = $doc] #[serde(rename = $word)] $cause, )*
         }
