@@ -560,7 +560,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         NOTHING,
         Answer::Text("application/openmetrics-text"),
         "Metrics, in OpenMetrics' text form",
-        "Parameters are ignored.",
+        "Where Accept does not name it, in Prometheus' older one, `text/plain`. Parameters are ignored.",
     ),
     get("/", NOTHING, Answer::Text("text/html"), "The node's page for a browser", "")
         .at(At::WhereNothingChanges),
