@@ -184,9 +184,7 @@ fn answered(words: &str, answer: &Answer, generator: &mut SchemaGenerator) -> Va
             "A line of JSON for each, or server-sent events with that for `data`; the schema is that \
              of one.",
         ),
-        Answer::Text(kind) => {
-            (std::slice::from_ref(kind), json!({ "type": "string" }), "The text.")
-        }
+        Answer::Text(kinds) => (*kinds, json!({ "type": "string" }), "The text."),
     };
     let content: Map<String, Value> =
         kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": schema }))).collect();

@@ -81,8 +81,8 @@ pub(super) enum Answer {
     Lines(Schemas),
     /// NDJSON or server-sent events, without.
     Stream(Schemas),
-    /// Text of this media type.
-    Text(&'static str),
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
 }
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -165,7 +165,7 @@ const ERRORS: &str = "It has `errors`; nothing was changed.";
 /// All of it.
 pub(super) const OPERATIONS: &[Operation] = &[
     get("/v1/version", NOTHING, Answer::Json(of::<Version>), "Which program answers", ""),
-    get("/v1/openapi.json", NOTHING, Answer::Text("application/json"), "This document", ""),
+    get("/v1/openapi.json", NOTHING, Answer::Text(&["application/json"]), "This document", ""),
     get(
         "/v1/summary",
         query(&[
@@ -558,11 +558,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get(
         "/metrics",
         NOTHING,
-        Answer::Text("application/openmetrics-text"),
+        Answer::Text(&["application/openmetrics-text", "text/plain"]),
         "Metrics, in OpenMetrics' text form",
         "Where Accept does not name it, in Prometheus' older one, `text/plain`. Parameters are ignored.",
     ),
-    get("/", NOTHING, Answer::Text("text/html"), "The node's page for a browser", "")
+    get("/", NOTHING, Answer::Text(&["text/html"]), "The node's page for a browser", "")
         .at(At::WhereNothingChanges),
 ];
 
