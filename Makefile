@@ -100,8 +100,7 @@ deb: ## Make the Debian package, in target/debian
 	cargo build --release --bins --example pages
 	dist/deb $(TARGET)/release $(TARGET)/debian
 
-# Debian's C library for this too: musl's allocator is slow with a million routes, and cannot be told to
-# give a withdrawn table's memory back.
+# Debian's C library for this too: one that is told how to keep its heap, and to give memory back.
 static: ## Build programs that need no library of the host, in target/HOST/release
 	@$(ROOT) tests/vm/install build
 	RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --bins --target $(HOST)
