@@ -9,23 +9,22 @@
 //! Back-pressure: while the Rib's inbox is full nothing is read; while the socket's queue is long
 //! nothing is pulled. Timers and commands are served throughout.
 
+mod conns;
+mod live;
 pub mod tally;
 mod told;
 mod way;
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use starling_bgp::bfd::Loss;
-use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
+use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
 use starling_bgp::peer::Peer;
 use starling_bgp::session::{Forwarding, PeerConfig, PeerEvent, PeerStatus};
-use starling_bgp::types::{Family, PeerId, Time};
+use starling_bgp::types::{PeerId, Time};
 use starling_bgp::wire::Notification;
 use starling_fib::types::Way;
 use tokio::net::TcpStream;
@@ -35,20 +34,17 @@ use super::bfd::BfdHandle;
 use super::broadcast::Broadcast;
 use super::cause;
 use super::clock::Clock;
-use super::conn::{self, Conn};
-use super::delays::{self, Delays};
+use super::conn::Conn;
+use super::delays::Delays;
 use super::endpoint::Endpoint;
 use super::events;
-use super::listen;
-use super::rib::{FromPeer, ToPeer};
+use super::rib::FromPeer;
+use conns::{Dial, dialled, progress};
+use live::{Live, from_rib};
 use tally::Tally;
 use told::Told;
 use way::Doubt;
 
-/// Pull when less than this is queued on the socket …
-const LOW_WATER: usize = 64 * 1024;
-/// … and about this much at a time.
-const PULL: usize = 256 * 1024;
 /// Notes kept for `bgpctl`.
 const NOTES: usize = 10;
 
@@ -165,16 +161,6 @@ pub fn spawn(
     };
     (handle, tokio::spawn(pump.run(inbox, rib)))
 }
-
-/// An Established session's side of the pull protocol.
-struct Live {
-    slot: Slot,
-    from_rib: mpsc::Receiver<ToPeer>,
-    /// A pull is unanswered; it will be when there is something.
-    pulling: bool,
-}
-
-type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 struct Pump {
     peer: Peer,
@@ -352,68 +338,6 @@ impl Pump {
         }
     }
 
-    fn accept(&mut self, stream: TcpStream, remote: SocketAddr, out: &mut Vec<PeerOut>) {
-        let Ok(local) = stream.local_addr() else { return };
-        if let Err(why) = self.endpoint.admit(self.peer.config(), &stream, remote) {
-            let note = format!("a connection from there was refused: {why}");
-            if !self.notes.contains(&note) {
-                let config = self.peer.config();
-                tracing::warn!(peer = %config.name, address = %config.address, "{note}");
-                self.remember(note);
-            }
-            listen::refuse(stream, &Notification::CEASE_REJECTED);
-            return;
-        }
-        let conn = Some(Conn::new(stream));
-        match self.accepted {
-            None => self.accepted = conn,
-            Some(_) => self.calling = conn,
-        }
-        self.handle(PeerIn::Accepted { local, remote }, out);
-    }
-
-    fn connected(&mut self, result: io::Result<TcpStream>, out: &mut Vec<PeerOut>) {
-        let connected = result.and_then(|stream| {
-            let ends = (stream.local_addr()?, stream.peer_addr()?);
-            Ok((stream, ends))
-        });
-        match connected {
-            Ok((stream, (local, remote))) => {
-                self.dialled = Some(Conn::new(stream));
-                self.handle(PeerIn::Connected { local, remote }, out);
-            }
-            // The kernel's own news ends the wait, no timer.
-            Err(error) if self.way.waits && way::is_absent(&error) => {
-                self.handle(PeerIn::Waiting { reason: conn::words(&error) }, out);
-            }
-            Err(error) => {
-                self.handle(PeerIn::ConnectFailed { reason: conn::words(&error) }, out);
-            }
-        }
-    }
-
-    fn progressed(&mut self, slot: Slot, result: io::Result<bool>, out: &mut Vec<PeerOut>) {
-        let now = self.clock.now();
-        let conn = match slot {
-            Slot::Dialled => &mut self.dialled,
-            Slot::Accepted => &mut self.accepted,
-        };
-        match result {
-            Ok(false) => {}
-            Ok(true) => {
-                self.read = now;
-                if let Some(conn) = conn {
-                    self.peer.handle(now, PeerIn::Received { slot, bytes: &mut conn.input }, out);
-                }
-            }
-            Err(error) => {
-                *conn = None;
-                let reason = conn::words(&error);
-                self.peer.handle(now, PeerIn::Closed { slot, reason }, out);
-            }
-        }
-    }
-
     /// Before the actor may judge that the neighbour is silent, it sees what waits in the socket.
     fn tick(&mut self, out: &mut Vec<PeerOut>) {
         let resting = !self.to_rib.is_empty();
@@ -428,13 +352,6 @@ impl Pump {
         let stalled = live.and_then(|slot| self.conn(slot).as_ref().map(Conn::stalled));
         let stalled = stalled.unwrap_or_default();
         self.handle(PeerIn::Tick { unread: resting, stalled }, out);
-    }
-
-    fn conn(&mut self, slot: Slot) -> &mut Option<Conn> {
-        match slot {
-            Slot::Dialled => &mut self.dialled,
-            Slot::Accepted => &mut self.accepted,
-        }
     }
 
     fn carry_out(&mut self, out: &mut Vec<PeerOut>) {
@@ -522,90 +439,5 @@ impl Pump {
             self.notes.pop_front();
         }
         self.notes.push_back(note);
-    }
-
-    fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
-        let Some(live) = &mut self.live else { return };
-        match message {
-            Some(ToPeer::Frames { frames, behind }) => {
-                live.pulling = false;
-                self.behind = self.behind.or(behind);
-                let slot = live.slot;
-                for frame in frames {
-                    self.updates_sent += messages(&frame);
-                    self.octets_sent += frame.len() as u64;
-                    if let Some(conn) = self.conn(slot) {
-                        conn.send(frame);
-                    }
-                }
-            }
-            Some(ToPeer::OverLimit { family, limit }) => self.over_limit(family, limit, out),
-            // The Rib's task is gone: the daemon is stopping.
-            None => self.live = None,
-        }
-    }
-
-    /// The neighbour sent more prefixes than it may: said once, and the session ends if it is to.
-    fn over_limit(&mut self, family: Family, limit: PrefixLimit, out: &mut Vec<PeerOut>) {
-        let PrefixLimit { max, action } = limit;
-        self.remember(events::over_limit(self.peer.config(), family, limit));
-        if let LimitAction::Close { restart: idle } = action {
-            self.handle(PeerIn::OverLimit { family, limit: max, idle }, out);
-        }
-    }
-
-    fn see_whether_all_is_told(&mut self) {
-        let slot = self.live.as_ref().map(|live| live.slot);
-        let waits = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(|c| c.queued() > 0);
-        if !waits && let Some(came) = self.behind.take() {
-            delays::took(&self.delays.neighbours, self.clock.now().since(came));
-        }
-    }
-
-    fn pull(&mut self) {
-        let Some(live) = &self.live else { return };
-        let (slot, idle) = (live.slot, !live.pulling);
-        let room = self.conn(slot).as_ref().is_some_and(|conn| conn.queued() < LOW_WATER);
-        if idle
-            && room
-            && let Some(live) = &mut self.live
-        {
-            live.pulling = true;
-            let peer = self.peer.config().id;
-            self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
-        }
-    }
-}
-
-/// Whole messages in a frame, by their length fields (RFC 4271 §4.1).
-fn messages(frame: &Bytes) -> u64 {
-    let mut rest: &[u8] = frame;
-    let mut count = 0;
-    while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, ..] = rest {
-        count += 1;
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        rest = rest.get(length.max(19)..).unwrap_or(&[]);
-    }
-    count
-}
-
-async fn dialled(dialling: &mut Option<Dial>) -> io::Result<TcpStream> {
-    match dialling {
-        Some(dial) => dial.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn progress(conn: &mut Option<Conn>, read: bool) -> io::Result<bool> {
-    match conn {
-        Some(conn) => conn.progress(read).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn from_rib(live: &mut Option<Live>) -> Option<ToPeer> {
-    match live {
-        Some(live) => live.from_rib.recv().await,
-        None => std::future::pending().await,
     }
 }

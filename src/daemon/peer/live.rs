@@ -1,0 +1,96 @@
+//! An Established session beside the Rib: its frames go to the socket as fast as that takes them, more
+//! is pulled when there is room, and what all of it took is known.
+
+use bytes::Bytes;
+use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
+use starling_bgp::types::Family;
+use tokio::sync::mpsc;
+
+use super::Pump;
+use crate::daemon::rib::{FromPeer, ToPeer};
+use crate::daemon::{delays, events};
+
+/// Pull when less than this is queued on the socket …
+const LOW_WATER: usize = 64 * 1024;
+/// … and about this much at a time.
+const PULL: usize = 256 * 1024;
+/// An Established session's side of the pull protocol.
+pub(super) struct Live {
+    pub(super) slot: Slot,
+    pub(super) from_rib: mpsc::Receiver<ToPeer>,
+    /// A pull is unanswered; it will be when there is something.
+    pub(super) pulling: bool,
+}
+
+impl Pump {
+    pub(super) fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
+        let Some(live) = &mut self.live else { return };
+        match message {
+            Some(ToPeer::Frames { frames, behind }) => {
+                live.pulling = false;
+                self.behind = self.behind.or(behind);
+                let slot = live.slot;
+                for frame in frames {
+                    self.updates_sent += messages(&frame);
+                    self.octets_sent += frame.len() as u64;
+                    if let Some(conn) = self.conn(slot) {
+                        conn.send(frame);
+                    }
+                }
+            }
+            Some(ToPeer::OverLimit { family, limit }) => self.over_limit(family, limit, out),
+            // The Rib's task is gone: the daemon is stopping.
+            None => self.live = None,
+        }
+    }
+
+    /// The neighbour sent more prefixes than it may: said once, and the session ends if it is to.
+    fn over_limit(&mut self, family: Family, limit: PrefixLimit, out: &mut Vec<PeerOut>) {
+        let PrefixLimit { max, action } = limit;
+        self.remember(events::over_limit(self.peer.config(), family, limit));
+        if let LimitAction::Close { restart: idle } = action {
+            self.handle(PeerIn::OverLimit { family, limit: max, idle }, out);
+        }
+    }
+
+    pub(super) fn see_whether_all_is_told(&mut self) {
+        let slot = self.live.as_ref().map(|live| live.slot);
+        let waits = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(|c| c.queued() > 0);
+        if !waits && let Some(came) = self.behind.take() {
+            delays::took(&self.delays.neighbours, self.clock.now().since(came));
+        }
+    }
+
+    pub(super) fn pull(&mut self) {
+        let Some(live) = &self.live else { return };
+        let (slot, idle) = (live.slot, !live.pulling);
+        let room = self.conn(slot).as_ref().is_some_and(|conn| conn.queued() < LOW_WATER);
+        if idle
+            && room
+            && let Some(live) = &mut self.live
+        {
+            live.pulling = true;
+            let peer = self.peer.config().id;
+            self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
+        }
+    }
+}
+
+/// Whole messages in a frame, by their length fields (RFC 4271 §4.1).
+fn messages(frame: &Bytes) -> u64 {
+    let mut rest: &[u8] = frame;
+    let mut count = 0;
+    while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, ..] = rest {
+        count += 1;
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        rest = rest.get(length.max(19)..).unwrap_or(&[]);
+    }
+    count
+}
+
+pub(super) async fn from_rib(live: &mut Option<Live>) -> Option<ToPeer> {
+    match live {
+        Some(live) => live.from_rib.recv().await,
+        None => std::future::pending().await,
+    }
+}
