@@ -122,8 +122,9 @@ fn neighbours_and_a_tunnel_are_the_next_hops_of_one_route() -> Result {
     Ok(())
 }
 
-/// Flows that the kernel spreads over the next hops.
-const FLOWS: u8 = 16;
+/// Flows that the kernel spreads over the next hops: by a hash whose seed is new with each boot, so
+/// there are enough of them for each next hop to have some.
+const FLOWS: u8 = 32;
 
 #[test]
 fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
@@ -198,13 +199,14 @@ fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
             (0..usize::from(FLOWS)).map(move |from| (first + from, first + usize::from(FLOWS)))
         })
         .collect();
-    let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(1))?;
+    let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(2))?;
     let begin = traffic.beat();
     // One is withdrawn, and back; then one's daemon dies while its host lives.
     cluster.configure(&toml(&cluster, &["n3", "n4"]))?;
     rest(2, &mut cluster, &[2, 3, 4])?;
     cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
     holds(&mut cluster, all, &[2, 3, 4])?;
+    traffic.beats(begin, 20)?;
     let until = traffic.calm(begin);
     let lost = traffic.lost(begin, until, |_, _| true);
     println!("withdrawn and announced again: {} sent, {} lost", lost.sent, lost.lost);

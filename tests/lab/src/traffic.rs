@@ -11,7 +11,7 @@
 //! out beats, so nothing is lost for want of room in a queue. Unconnected sockets are used, since
 //! a connected one reports an ICMP error in place of sending the next packet.
 
-use crate::{Netns, Result};
+use crate::{Netns, Result, wait_until};
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,6 +31,8 @@ const BEHIND: u32 = 20;
 const LOOK: Duration = Duration::from_millis(100);
 /// Nothing arrived for so long: nothing is on its way any more.
 const QUIET: Duration = Duration::from_millis(250);
+/// A sender that the machine keeps from running is waited for so long.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A pod that packets come from or go to.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +144,15 @@ impl Traffic {
     #[must_use]
     pub fn beat(&self) -> usize {
         self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits until so many beats were sent since beat `from`: a fast machine is done with what is
+    /// watched before a packet could tell.
+    ///
+    /// # Errors
+    /// When the sender stands still.
+    pub fn beats(&self, from: usize, beats: usize) -> Result {
+        wait_until("beats", SOON, || self.beat() >= from + beats)
     }
 
     /// Waits until nothing of what was sent since beat `from` can be on its way any more, and
