@@ -36,4 +36,5 @@ mod steer;
 mod support;
 mod tunnel;
 mod views;
+mod whole;
 mod why;

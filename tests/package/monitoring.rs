@@ -183,6 +183,11 @@ fn network() -> Result<Cluster> {
     let wanted = ["blackhole 10.244.1.0/26 proto bird", route];
     let node = &cluster.nodes()[0];
     node.holds(Family::V4, &wanted, SOON)?;
+    let wanted6 = [
+        "blackhole fd00:244:1::/64 dev lo proto bird metric 1024",
+        "fd00:244:2::/64 via fd50::2 dev net0 proto bird metric 1024",
+    ];
+    node.holds(Family::V6, &wanted6, SOON)?;
     node.netns().ip_line("route delete 10.244.2.0/26 proto bird")?;
     node.holds(Family::V4, &wanted, SOON)?;
     Ok(cluster)
@@ -217,6 +222,7 @@ fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_na
         let (head, text) = get(netns, NODE, "/metrics", "application/openmetrics-text")?;
         ensure!(head.contains("application/openmetrics-text"), "{head}");
         ensure!(text.contains("\nstarling_fib_drift_repaired_total 1\n"), "{text}");
+        ensure!(text.contains("\nstarling_fib_routes{state=\"installed\"} 4\n"), "{text}");
         Ok(text)
     })?;
     let samples = told.lines().filter(|line| !line.starts_with('#'));

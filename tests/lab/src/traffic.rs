@@ -30,7 +30,7 @@ const BEHIND: u32 = 20;
 /// A receiver looks so often whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
 /// Nothing arrived for so long: nothing is on its way any more.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(500);
 /// A sender that the machine keeps from running is waited for so long.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -98,6 +98,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Traffic {
     shared: Arc<Shared>,
+    sockets: Vec<Arc<UdpSocket>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -137,7 +138,7 @@ impl Traffic {
         }
         let sender = Arc::clone(&shared);
         threads.push(std::thread::spawn(move || send(&ways, &sender, pace)));
-        Ok(Self { shared, threads })
+        Ok(Self { shared, sockets, threads })
     }
 
     /// The beat that comes next: where something begins or ends.
@@ -165,11 +166,16 @@ impl Traffic {
             self.shared.flows.iter().map(of).sum()
         };
         let mut last = (missing(), Instant::now());
-        while last.0 > 0 && last.1.elapsed() < QUIET {
-            std::thread::sleep(QUIET / 10);
+        // Threads that the machine keeps from counting what has come to them.
+        let mut behind: Vec<&Arc<UdpSocket>> = self.sockets.iter().collect();
+        while last.0 > 0 && (last.1.elapsed() < QUIET || !behind.is_empty()) {
+            std::thread::sleep(QUIET / 20);
             let now = missing();
             if now != last.0 {
                 last = (now, Instant::now());
+            }
+            if last.1.elapsed() >= QUIET {
+                behind.retain(|socket| rustix::io::ioctl_fionread(socket).is_ok_and(|n| n > 0));
             }
         }
         until
