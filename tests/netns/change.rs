@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -262,6 +263,57 @@ fn what_happens_to_the_file_meanwhile_is_not_lost() -> Result {
     );
     written(&cluster, " metric 200", &[OLD])?;
     first.kept_its_session()
+}
+
+/// Word of a file comes once its folder is quiet. If that is late, what was put in force meanwhile
+/// by something else than the file stays.
+#[test]
+fn late_word_of_the_file_undoes_nothing() -> Result {
+    let cluster = cluster(&[0])?;
+    let folder = cluster.lab().subdir("n1-etc")?;
+    let text = cluster.toml("never", "");
+    let file = folder.join("cluster.toml");
+    std::fs::write(&file, &text)?;
+    let other = |name: &str, metric: u32| -> Result<String> {
+        // Not in the configuration's folder.
+        let path = cluster.lab().subdir("proposals")?.join(name).display().to_string();
+        std::fs::write(&path, format!("{text}[kernel]\nmetric = {metric}\n"))?;
+        Ok(path)
+    };
+    let first = First::start(&cluster, &file)?;
+    let sources = || -> Result<Vec<String>> {
+        Ok(first.generations()?.into_iter().map(|g| g.source).rev().collect())
+    };
+    let (one, two, three) = (other("one", 100)?, other("two", 200)?, other("three", 300)?);
+    let steps: [[&[&str]; 2]; 2] = [
+        [&["apply", &one], &["rollback", "--runtime"]],
+        [&["apply", &two], &["apply", &three, "--runtime"]],
+    ];
+    let mut wanted = vec!["the start".to_owned()];
+    for ([written, not_written], source) in
+        steps.into_iter().zip(["bgpctl rollback to 1", &format!("bgpctl apply {three}")])
+    {
+        let quiet = AtomicBool::new(false);
+        std::thread::scope(|scope| -> Result {
+            scope.spawn(|| {
+                while !quiet.load(Ordering::Relaxed) {
+                    std::fs::write(folder.join("busy"), "").ok();
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
+            let both = [written, not_written]
+                .into_iter()
+                .try_for_each(|words| first.daemon()?.bgpctl(words).map(drop));
+            quiet.store(true, Ordering::Relaxed);
+            both
+        })?;
+        wanted.extend([format!("bgpctl apply {}", written[1]), source.to_owned()]);
+        // Word of what was written comes.
+        std::thread::sleep(Duration::from_secs(2));
+        let sources = sources()?;
+        ensure!(sources == wanted, "{sources:?}\n{}", first.daemon()?.log());
+    }
+    Ok(())
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod doctor;
 mod equal;
 mod fib;
 mod flood;
+mod heap;
 mod isolation;
 mod kernel;
 mod links;

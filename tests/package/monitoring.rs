@@ -213,7 +213,7 @@ fn prometheus(netns: &Netns, dir: &Path) -> Result<Proc> {
 
 #[test]
 fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_name() -> Result {
-    let cluster = network()?;
+    let mut cluster = network()?;
     let dir = cluster.lab().subdir("prometheus")?;
     let netns = cluster.nodes()[0].netns();
     let _prometheus = prometheus(netns, &dir)?;
@@ -234,6 +234,21 @@ fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_na
             ensure!(known.contains(name.as_str()), "{expression}: no {name} in\n{told}");
         }
     }
+    // What a neighbour is told when its session begins is no convergence; what comes later is.
+    let tellings = |text: &str| -> Result<f64> {
+        let series = "starling_convergence_neighbors_seconds_count ";
+        let count = text.lines().find_map(|line| line.strip_prefix(series));
+        Ok(count.with_context(|| format!("no {series} in\n{text}"))?.parse()?)
+    };
+    assert_eq!(tellings(&told)?, 0.0);
+    cluster.node(1)?.daemon()?.bgpctl(&["network", "add", "10.244.1.128/26"])?;
+    let netns = cluster.nodes()[0].netns();
+    let told = wait_for("the neighbour to be told", SOON, || {
+        let (_, text) = get(netns, NODE, "/metrics", "application/openmetrics-text")?;
+        ensure!(tellings(&text)? == 1.0, "{text}");
+        Ok(text)
+    })?;
+
     // What was done shows.
     let value = |series: &str| -> Result<f64> {
         let line = told.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
