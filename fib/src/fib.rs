@@ -19,6 +19,7 @@ mod audit;
 mod coupling;
 pub mod draft;
 mod hear;
+pub mod interfaces;
 mod objects;
 mod write;
 

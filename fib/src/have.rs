@@ -6,7 +6,7 @@
 //! hold several routes to one prefix (other metrics and tables, IPv4 `append`, another tos); each is
 //! kept, so that each can be removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -310,6 +310,19 @@ impl Have {
     /// Whether some route leads out of this interface.
     pub fn uses(&self, device: u32) -> bool {
         self.shapes.iter().any(|(shape, _)| shape.hops.iter().any(|hop| hop.device == device))
+    }
+
+    /// How many routes lead out of each interface; one with several next hops, out of each of
+    /// theirs.
+    pub fn by_device(&self) -> BTreeMap<u32, usize> {
+        let mut all = BTreeMap::new();
+        for (shape, routes) in self.shapes.iter() {
+            let devices: BTreeSet<u32> = shape.hops.iter().map(|hop| hop.device).collect();
+            for device in devices {
+                *all.entry(device).or_default() += routes;
+            }
+        }
+        all
     }
 
     /// How many routes go through a nexthop object.

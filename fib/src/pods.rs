@@ -145,6 +145,15 @@ impl Pods {
         }
     }
 
+    /// How many there are behind each interface.
+    pub(crate) fn by_device(&self) -> BTreeMap<u32, usize> {
+        let mut all = BTreeMap::new();
+        for found in self.found.values().filter(|found| found.is_pod()) {
+            *all.entry(found.device).or_default() += 1;
+        }
+        all
+    }
+
     /// Whether a destination is a local pod, so that no route of ours may lead elsewhere.
     pub fn holds(&self, prefix: IpNet) -> bool {
         self.found.get(&prefix).is_some_and(Found::is_pod)

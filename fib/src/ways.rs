@@ -70,6 +70,11 @@ impl Ways {
         })
     }
 
+    /// The interface on which a directly connected peer is, or was when that was alive.
+    pub(crate) fn home(&self, ends: &Ends) -> Option<u32> {
+        self.all.get(ends)?.home
+    }
+
     /// The peers with this address that are directly connected on that interface.
     pub fn behind(&self, address: IpAddr, device: u32) -> Vec<Ends> {
         let concerned = self

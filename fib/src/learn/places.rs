@@ -31,6 +31,11 @@ impl Links {
         self.by_index.len()
     }
 
+    /// All, in order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.by_index.values()
+    }
+
     /// It is like this from now on; how it was before.
     pub fn insert(&mut self, link: Link) -> Option<Link> {
         let before = self.remove(link.index);
