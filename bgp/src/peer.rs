@@ -100,6 +100,7 @@ impl Peer {
             capabilities: agreed.map(|agreed| agreed.capabilities.clone()).unwrap_or_default(),
             offered: self.session.offered().to_vec(),
             last_down: journal.last_down.clone(),
+            notified: journal.notified.clone(),
             lost: journal.lost.clone(),
             flaps: journal.flaps,
             received: self.received,

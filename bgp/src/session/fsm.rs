@@ -234,6 +234,7 @@ impl Session {
         self.timers = Timers::default();
         self.backoff = Backoff::default();
         self.damping = Backoff::default();
+        self.journal.begins();
         self.dial_soon(now);
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct Journal {
     pub(crate) since: Time,
     /// The last end of a session or an attempt.
     pub(crate) last_down: Option<(DownReason, Time)>,
+    /// What one side said to the other last, as an end that came with a NOTIFICATION: until a
+    /// session is Established or the operator begins anew. Attempts that merely fail say less.
+    pub(crate) notified: Option<(DownReason, Time)>,
     /// The last end of an Established session.
     pub(crate) lost: Option<(DownReason, Time)>,
     /// How often an Established session ended.
@@ -37,6 +40,7 @@ impl Journal {
             state: State::Idle,
             since: Time::ZERO,
             last_down: None,
+            notified: None,
             lost: None,
             flaps: 0,
             sent: Counters::default(),
@@ -58,11 +62,17 @@ impl Journal {
     /// A session is Established, lacking `shortfalls`.
     pub(crate) fn up(&mut self, shortfalls: &[String], out: &mut Vec<PeerOut>) {
         self.told.clear();
+        self.notified = None;
         self.collided = false;
         for text in shortfalls.iter().filter(|text| !self.shortfalls.contains(text)) {
             out.push(PeerOut::Event(PeerEvent::Mismatch(text.clone())));
         }
         self.shortfalls = shortfalls.to_vec();
+    }
+
+    /// The operator begins anew: what was said before is over.
+    pub(crate) fn begins(&mut self) {
+        self.notified = None;
     }
 
     /// The Established session is not any more, for this `reason`; `ended` tells it.
@@ -85,7 +95,26 @@ impl Journal {
             self.told.push(reason.clone());
             out.push(PeerOut::Event(PeerEvent::Down(reason.clone())));
         }
+        if explains(&reason) || (self.notified.is_none() && is_notification(&reason)) {
+            self.notified = Some((reason.clone(), now));
+        }
         self.last_down = Some((reason, now));
+    }
+}
+
+fn is_notification(reason: &DownReason) -> bool {
+    matches!(reason, DownReason::Sent(_) | DownReason::Received(_))
+}
+
+/// Whether a NOTIFICATION says what is wrong. Who is left alone after an error hears Connection
+/// Rejected (Cease 6/5), which says nothing of that error; of two connections one is a collision
+/// too many (6/7).
+fn explains(reason: &DownReason) -> bool {
+    match reason {
+        DownReason::Sent(why) | DownReason::Received(why) => {
+            *why != Notification::CEASE_REJECTED && *why != Notification::CEASE_COLLISION
+        }
+        _ => false,
     }
 }
 

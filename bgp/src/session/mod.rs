@@ -27,6 +27,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use refused::Unusable;
+pub use timer::send_hold;
 
 use crate::bfd::{Cause, Loss};
 use crate::types::{Asn, Families, PeerId, PeerKind, Role, Time};
@@ -333,6 +334,8 @@ pub struct PeerStatus {
     pub offered: Vec<Capability>,
     /// The last end, or failed attempt, and its time.
     pub last_down: Option<(DownReason, Time)>,
+    /// The last NOTIFICATION, sent or received, and its time, since there was a session.
+    pub notified: Option<(DownReason, Time)>,
     /// The last end of an Established session, and its time.
     pub lost: Option<(DownReason, Time)>,
     /// How often an Established session was lost.
@@ -349,6 +352,21 @@ pub struct PeerStatus {
     pub idle_until: Option<Time>,
     /// The timers that run.
     pub timers: Running,
+}
+
+impl PeerStatus {
+    /// Why there is no session: what one side said to the other last, else how the last attempt or
+    /// session ended; `None`: there is one, or nothing has failed yet.
+    pub fn why_down(&self) -> Option<&DownReason> {
+        let why = self.notified.as_ref().or(self.last_down.as_ref());
+        why.filter(|_| self.state != State::Established).map(|(reason, _)| reason)
+    }
+
+    /// How the last attempt failed since then, where that is another way.
+    pub fn since_then(&self) -> Option<&DownReason> {
+        let (last, _) = self.last_down.as_ref()?;
+        self.why_down().filter(|why| *why != last).map(|_| last)
+    }
 }
 
 /// When the timers of a session end (RFC 4271 §10); `None`: it does not run.

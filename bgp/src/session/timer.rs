@@ -25,8 +25,9 @@ const SEND_HOLD: Duration = Duration::from_secs(480);
 /// KEEPALIVEs go no faster (RFC 4271 §4.4).
 const LEAST_KEEPALIVE: Duration = Duration::from_secs(1);
 
-/// The send hold time of a session: what is configured, or the default.
-pub(crate) fn send_hold(configured: Option<Duration>, hold: Duration) -> Duration {
+/// The send hold time of a session whose hold time is `hold`: what is configured, or the default
+/// (RFC 9687 §4.3).
+pub fn send_hold(configured: Option<Duration>, hold: Duration) -> Duration {
     configured.unwrap_or_else(|| SEND_HOLD.max(hold * 2))
 }
 

@@ -77,3 +77,54 @@ fn without_it_whoever_errs_may_come_back_at_once() {
     let out = peer.accept();
     assert!(out.iter().any(|o| matches!(o, PeerOut::Send { .. })), "{out:?}");
 }
+
+/// What one side said to the other stays the reason, whatever attempts come to meanwhile, until
+/// something else is said or there is a session.
+#[test]
+fn what_was_said_last_stays_the_reason() {
+    let said = DownReason::Received;
+    let mut peer = with(SEC, None);
+    let attempt = |peer: &mut Alone, why: &Notification| {
+        peer.pass(100 * SEC);
+        peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+        peer.accept();
+        peer.receive(Slot::Accepted, &notification(why));
+    };
+    attempt(&mut peer, &Notification::BAD_PEER_AS);
+    let bad = said(Notification::BAD_PEER_AS);
+    let status = peer.peer.status();
+    assert_eq!((status.why_down(), status.since_then()), (Some(&bad), None));
+    // As BIRD does that waits after an error: it accepts and closes.
+    peer.pass(100 * SEC);
+    peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+    peer.accept();
+    peer.give(PeerIn::Closed { slot: Slot::Accepted, reason: "closed".into() });
+    let status = peer.peer.status();
+    let closed = DownReason::Lost("closed".into());
+    assert_eq!((status.why_down(), status.since_then()), (Some(&bad), Some(&closed)));
+    // As we do: what is refused says nothing of why.
+    attempt(&mut peer, &Notification::CEASE_REJECTED);
+    assert_eq!(peer.peer.status().why_down(), Some(&bad));
+    let shutdown = said(Notification::CEASE_SHUTDOWN);
+    attempt(&mut peer, &Notification::CEASE_SHUTDOWN);
+    assert_eq!(peer.peer.status().why_down(), Some(&shutdown));
+    // Where nothing else was said it is better than nothing.
+    peer.give(PeerIn::Stop(Notification::CEASE_SHUTDOWN));
+    peer.give(PeerIn::Start);
+    assert_eq!(peer.peer.status().notified, None, "the operator begins anew");
+    attempt(&mut peer, &Notification::CEASE_REJECTED);
+    assert_eq!(peer.peer.status().why_down(), Some(&said(Notification::CEASE_REJECTED)));
+
+    // A session is the end of it.
+    let mut peer = Alone::open_sent(Slot::Accepted);
+    peer.receive(Slot::Accepted, &notification(&Notification::BAD_PEER_AS));
+    assert_eq!(peer.peer.status().why_down(), Some(&bad));
+    peer.pass(100 * SEC);
+    peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+    peer.accept();
+    peer.receive(Slot::Accepted, &open_of(&config(2, 1)));
+    peer.receive(Slot::Accepted, &header::KEEPALIVE);
+    assert_eq!((peer.state(), peer.peer.status().notified), (State::Established, None));
+    peer.give(PeerIn::Closed { slot: Slot::Accepted, reason: "closed".into() });
+    assert_eq!(peer.peer.status().why_down(), Some(&closed));
+}
