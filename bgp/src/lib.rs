@@ -7,6 +7,7 @@
 pub mod attrs;
 pub mod bfd;
 pub mod export;
+pub mod mrt;
 pub mod msg;
 pub mod peer;
 pub mod policy;

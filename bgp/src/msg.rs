@@ -29,8 +29,8 @@ use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
 pub use settings::{
-    Export, Isolation, IsolationRule, LimitAction, NextHopMode, Originated, PeerPolicy,
-    PrefixLimit, RibConfig,
+    Carried, Export, Isolation, IsolationRule, LimitAction, NextHopMode, Originated, PeerPolicy,
+    PrefixLimit, RibConfig, Wished,
 };
 
 use crate::attrs::AttrSet;
@@ -261,8 +261,9 @@ pub enum RibIn {
     /// What the kernel says about next hops that `RibOut::Track` named.
     Nexthops(Vec<NexthopNews>),
     /// These prefixes, and no others, are originated on the operator's wish from now on
-    /// (`bgpctl network add`). They are announced; the kernel gets no route for them.
-    Originate(Vec<IpNet>),
+    /// (`bgpctl network add`), with what they carry. They are announced; the kernel gets no route
+    /// for them.
+    Originate(Vec<Wished>),
     /// Addresses of local pods are announced from now on, or no more. Only what changed: a node
     /// may have ten thousand. The kernel has routes for them already.
     Pods { came: Vec<IpNet>, went: Vec<IpNet> },

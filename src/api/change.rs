@@ -19,6 +19,8 @@ pub struct Proposal {
     pub text: String,
     /// Everything is named, not only the first few.
     pub all: bool,
+    /// Why it is made, for people; may be empty.
+    pub reason: String,
 }
 
 /// How a change is made.
@@ -46,6 +48,24 @@ pub struct ChangeQuery {
     pub to: Option<u64>,
     /// Only say what would be done.
     pub dry: bool,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// The longest reason for a change, in octets.
+const LONGEST_REASON: usize = 500;
+
+/// Why a change is made: words for the log and for `show generations`, on one line.
+///
+/// # Errors
+/// Where there are too many.
+pub fn reason(text: &str) -> Result<String, ApiError> {
+    if text.len() > LONGEST_REASON {
+        let error = format!("a reason has {LONGEST_REASON} octets at most, not {}", text.len());
+        return Err(ApiError::new(error));
+    }
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Ok(line.trim().to_owned())
 }
 
 impl ChangeQuery {
@@ -77,8 +97,9 @@ impl ChangeQuery {
                 "confirm_s" => query.terms.confirm_s = Some(number(1..=LONGEST_WAIT_S)?),
                 "dry" => query.dry = word()?,
                 "to" => query.to = Some(number(1..=u64::MAX)?),
+                "reason" => query.reason = Some(reason(value)?),
                 _ => {
-                    let hint = "known are name, all, runtime, confirm_s, to and dry";
+                    let hint = "known are name, all, runtime, confirm_s, to, reason and dry";
                     return Err(ApiError::new(format!("`{key}` is not known here")).hint(hint));
                 }
             }
@@ -95,6 +116,7 @@ impl ChangeQuery {
         pairs.extend(self.terms.confirm_s.map(|s| ("confirm_s", s.to_string())));
         pairs.extend(yes("dry", self.dry));
         pairs.extend(self.to.map(|to| ("to", to.to_string())));
+        pairs.extend(self.reason.iter().map(|reason| ("reason", reason.clone())));
         pairs
     }
 }
@@ -341,8 +363,38 @@ pub struct Generation {
     pub unconfirmed: bool,
     /// Who wanted it, for people.
     pub source: String,
+    /// Why, in that one's words, if any were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// SHA-256 of its files, one after the other.
     pub digest: String,
     /// What differs from the one before it, one sentence each.
     pub changes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_of_a_bearable_length() {
+        assert_eq!(reason(" new\track\n\u{1b}[2J "), Ok("new rack  [2J".to_owned()));
+        assert_eq!(reason(&"x".repeat(500)).map(|line| line.len()), Ok(500));
+        assert!(reason(&"x".repeat(501)).unwrap_err().error.contains("500 octets at most"));
+    }
+
+    #[test]
+    fn a_change_is_read_as_it_is_written() {
+        let query = ChangeQuery {
+            name: Some("next.toml".to_owned()),
+            all: true,
+            terms: Terms { confirm_s: Some(60), runtime: true },
+            to: Some(3),
+            dry: true,
+            reason: Some("new rack & more".to_owned()),
+        };
+        let pairs: Vec<(String, String)> =
+            query.to_pairs().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        assert_eq!(ChangeQuery::from_pairs(&pairs), Ok(query));
+    }
 }

@@ -19,16 +19,18 @@
 //! | `GET /v1/version` | [`Version`] |
 //! | `GET /v1/openapi.json` | this, in OpenAPI 3.1 |
 //! | `GET /v1/summary` with [`SummaryQuery`] | [`Summary`] |
-//! | `GET /v1/neighbors`, `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
+//! | `GET /v1/neighbors` with [`NeighborQuery`], `GET /v1/neighbors/{name or address}` | array of [`Neighbor`], one [`Neighbor`] |
 //! | `GET /v1/bfd` | array of [`BfdSession`] |
 //! | `POST /v1/neighbors/{name or address}/down` with `reason`, `…/clear` likewise, `…/up`, `…/drain`, `…/undrain`, `…/refresh`, `…/resend` (Unix socket only) | the [`Neighbor`], as [`Steer`] has left it |
 //! | `GET /v1/networks` | array of [`Network`], what this node originates |
-//! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more, or a body with a prefix a line; `…/flush` (Unix socket only) | array of [`Network`], after the change |
+//! | `POST /v1/networks/add`, `…/delete`, with `prefix`, once or more, or a body of lines as [`network::lines`] reads them; `…/flush` (Unix socket only) | array of [`Network`], after the change |
 //! | `GET /v1/routes` with [`RouteQuery`] | NDJSON, one [`Route`] a line |
+//! | `GET /v1/mrt` | the table as MRT's TABLE_DUMP_V2 (RFC 6396); cut off where it had to stop half-way |
 //! | `GET /v1/nodes` | array of [`Node`] |
 //! | `GET /v1/mesh` (over TCP this node's own row alone) | array of [`MeshRow`], a row and a column for each node |
 //! | `GET /v1/memory` | [`Memory`] |
 //! | `GET /v1/nexthops` with [`NexthopQuery`] | array of [`Nexthop`], with the routes that use each |
+//! | `GET /v1/interfaces` with [`InterfaceQuery`] | array of [`Interface`], with who uses each |
 //! | `GET /v1/fib` with [`FibQuery`] | NDJSON, one [`FibEntry`] a line |
 //! | `POST /v1/fib/couple`, `…/decouple`, `…/flush` (Unix socket only) | [`FibCoupling`], how the kernel stands then |
 //! | `GET /v1/why` with [`WhyQuery`] (`both` on the Unix socket only) | [`Why`] |
@@ -40,10 +42,10 @@
 //! | `GET /v1/policies` | array of [`Policy`] |
 //! | `GET /v1/policy/test` with [`PolicyQuery`] | array of [`PolicyTest`] |
 //! | `GET /v1/log`; `POST /v1/log` with `filter` (Unix socket only) | [`LogFilter`], what is logged (then) |
-//! | `POST /v1/reload` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
+//! | `POST /v1/reload` with `reason` (Unix socket only) | [`ReloadResult`]; status 422 when nothing was changed because of `errors` |
 //! | `POST /v1/plan` with a file for a body, `name` and `all` (Unix socket only) | [`Plan`], what that file would do; status 422 when it has `errors` |
-//! | `POST /v1/apply`, likewise, and with `confirm_s` and `runtime` | [`Applied`]; status 422 likewise, 409 while another change waits to be confirmed. The files are for the caller to write |
-//! | `POST /v1/confirm` with `dry`; `POST /v1/rollback` with `to`, `runtime`, `all`, `dry` (Unix socket only) | [`Applied`]; status 409 when there is nothing to confirm, 404 nothing to go back to |
+//! | `POST /v1/apply`, likewise, and with `confirm_s`, `runtime` and `reason` | [`Applied`]; status 422 likewise, 409 while another change waits to be confirmed. The files are for the caller to write |
+//! | `POST /v1/confirm` with `dry`; `POST /v1/rollback` with `to`, `runtime`, `all`, `reason`, `dry` (Unix socket only) | [`Applied`]; status 409 when there is nothing to confirm, 404 nothing to go back to |
 //! | `GET /v1/generations` | array of [`Generation`], the configurations that were in force, the newest first |
 //! | `GET /livez`, `GET /readyz` | [`Live`], [`Ready`]; status 503 when not |
 //! | `GET /metrics` | OpenMetrics, or Prometheus' older text form where that is not asked for |
@@ -59,6 +61,7 @@ mod doctor;
 mod down;
 mod event;
 mod fib;
+mod interface;
 mod memory;
 mod mesh;
 pub mod network;
@@ -86,9 +89,10 @@ pub use event::{
     SessionEvent,
 };
 pub use fib::{AuditFault, AuditFinding, FibAudit, FibCoupling};
+pub use interface::{Interface, LinkState};
 pub use memory::{Memory, MemoryKind};
 pub use mesh::{MeshRow, Sight};
-pub use network::{Network, NetworkChange, Wish};
+pub use network::{Network, NetworkAttributes, NetworkChange, NetworkLine, Wish};
 pub use nexthop::{Nexthop, NexthopState};
 pub use peer::{
     Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,
@@ -105,7 +109,7 @@ pub use route::{
     SentState, Stale, UsedHop, Waits,
 };
 
-pub use select::{FibQuery, NexthopQuery, SummaryQuery};
+pub use select::{FibQuery, InterfaceQuery, NeighborQuery, NexthopQuery, SummaryQuery};
 pub use why::{
     About, Back, Cause, Fact, KernelAnswer, KernelResult, Outcome, Owner, Tone, Why, WhyQuery,
 };

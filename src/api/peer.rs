@@ -129,9 +129,13 @@ pub struct PeerSummary {
     pub accepted: u64,
     /// Prefixes that we have announced to it and not withdrawn.
     pub sent: u64,
-    /// Why the session is not up, for people ("connection refused", "AS mismatch: …").
+    /// Why the session is not up, for people ("connection refused", "AS mismatch: …"). What one
+    /// side said to the other (a NOTIFICATION) stays until another one or a session.
     pub reason: Option<String>,
-    /// The same for programs.
+    /// How the last attempt failed since then, where that is another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_then: Option<String>,
+    /// `reason` for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<DownCause>,
 }
@@ -210,6 +214,11 @@ pub struct Neighbor {
     /// Every node has it, by the mesh or by a `[[peer]]` for all.
     #[serde(default)]
     pub everywhere: bool,
+    /// The groups that it is in by the configuration: `mesh`, `ibgp` or `ebgp`, and for what it
+    /// shares with others `range=NAME`, its node's labels (`rack=rack0`), `role=ROLE`, `clients`,
+    /// `import=POLICY`, `export=POLICY`.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// It is another node, and this its address of the family that the session does not run over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_address: Option<IpAddr>,
@@ -351,6 +360,12 @@ pub struct Configured {
     pub families: Vec<String>,
     /// Hold time; 0: none.
     pub hold_s: u64,
+    /// Time between keepalives at that hold time; 0: none.
+    #[serde(default)]
+    pub keepalive_s: u64,
+    /// How long our octets may wait unsent at that hold time (RFC 9687).
+    #[serde(default)]
+    pub send_hold_s: u64,
     /// Mean time between attempts to connect.
     pub connect_retry_s: u64,
     /// We wait to be called.
@@ -404,6 +419,9 @@ pub struct Agreed {
     pub hold_s: u64,
     /// Time between keepalives; 0: none.
     pub keepalive_s: u64,
+    /// How long our octets may wait unsent (RFC 9687).
+    #[serde(default)]
+    pub send_hold_s: u64,
 }
 
 /// Graceful restart as the neighbour offers it (RFC 4724, 8538, 9494).

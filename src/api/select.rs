@@ -1,10 +1,12 @@
-//! The smaller questions: which sessions, which of the kernel's routes, which next hop.
+//! The smaller questions: which sessions, which of the kernel's routes, which next hop, which
+//! interface.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{ApiError, FibEntry, KernelState, Lookup, PeerSummary, SessionState, query};
+use super::{ApiError, FibEntry, KernelState, Lookup, Neighbor, PeerSummary, SessionState, query};
 
 /// Which neighbours `/v1/summary` has; every condition must hold.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -53,6 +55,50 @@ impl SummaryQuery {
         let established = peer.state == SessionState::Established;
         self.established.is_none_or(|wanted| wanted == established)
             && self.asn.is_none_or(|asn| asn == peer.asn)
+    }
+}
+
+/// Which neighbours `/v1/neighbors` has.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct NeighborQuery {
+    /// Only those in this group; `group=`.
+    pub group: Option<String>,
+}
+
+impl NeighborQuery {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// A key that it has not.
+    pub fn from_pairs(pairs: &[(String, String)]) -> Result<NeighborQuery, ApiError> {
+        let mut query = NeighborQuery::default();
+        for (key, value) in pairs {
+            match key.as_str() {
+                "group" => query.group = Some(value.clone()),
+                other => return Err(unknown(other, "group=")),
+            }
+        }
+        Ok(query)
+    }
+
+    /// The query in a URL.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        self.group.iter().map(|group| ("group", group.clone())).collect()
+    }
+
+    /// Those of `all` that it asks for.
+    ///
+    /// # Errors
+    /// There is no such group; the hint names those that there are.
+    pub fn choose(&self, all: Vec<Neighbor>) -> Result<Vec<Neighbor>, ApiError> {
+        let Some(group) = &self.group else { return Ok(all) };
+        let known: BTreeSet<String> = all.iter().flat_map(|one| one.groups.clone()).collect();
+        if !known.contains(group) {
+            let known: Vec<String> = known.into_iter().collect();
+            return Err(ApiError::new(format!("no neighbour is in a group `{group}`"))
+                .hint(format!("the groups are {}", known.join(", "))));
+        }
+        Ok(all.into_iter().filter(|one| one.groups.contains(group)).collect())
     }
 }
 
@@ -152,6 +198,35 @@ impl NexthopQuery {
     }
 }
 
+/// Which interfaces `/v1/interfaces` has.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct InterfaceQuery {
+    /// Only the one of this name; `name=`.
+    pub name: Option<String>,
+}
+
+impl InterfaceQuery {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// A key that it has not.
+    pub fn from_pairs(pairs: &[(String, String)]) -> Result<InterfaceQuery, ApiError> {
+        let mut query = InterfaceQuery::default();
+        for (key, value) in pairs {
+            match key.as_str() {
+                "name" => query.name = Some(value.clone()),
+                other => return Err(unknown(other, "name=")),
+            }
+        }
+        Ok(query)
+    }
+
+    /// The query in a URL.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        self.name.iter().map(|name| ("name", name.clone())).collect()
+    }
+}
+
 fn unknown(key: &str, known: &str) -> ApiError {
     ApiError::new(format!("`{key}` is not a key of this query")).hint(format!("known are {known}"))
 }
@@ -177,6 +252,10 @@ mod tests {
         }
         let query = NexthopQuery { address: Some("fe80::1".parse().unwrap()) };
         assert_eq!(NexthopQuery::from_pairs(&pairs(&query.to_pairs())), Ok(query));
+        let query = NeighborQuery { group: Some("rack=rack 0".to_owned()) };
+        assert_eq!(NeighborQuery::from_pairs(&pairs(&query.to_pairs())), Ok(query));
+        let query = InterfaceQuery { name: Some("net0.7".to_owned()) };
+        assert_eq!(InterfaceQuery::from_pairs(&pairs(&query.to_pairs())), Ok(query));
     }
 
     #[test]
@@ -188,6 +267,8 @@ mod tests {
         for (key, value) in [("state", "up"), ("prefix", "10.0.0.1"), ("address", "x"), ("x", "")] {
             assert!(FibQuery::from_pairs(&wrong(key, value)).is_err(), "{key}={value}");
             assert!(NexthopQuery::from_pairs(&wrong(key, value)).is_err(), "{key}={value}");
+            assert!(InterfaceQuery::from_pairs(&wrong(key, value)).is_err(), "{key}={value}");
+            assert!(NeighborQuery::from_pairs(&wrong(key, value)).is_err(), "{key}={value}");
         }
     }
 

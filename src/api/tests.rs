@@ -88,10 +88,10 @@ fn a_neighbour_is_one_flat_object() {
     let json = serde_json::json!({
         "name": "server2", "address": "10.1.5.11", "asn": 64512, "kind": "mesh",
         "state": "open_sent", "since_s": 3, "received": 0, "accepted": 0, "sent": 0,
-        "node": false, "everywhere": false, "routes": [],
+        "node": false, "everywhere": false, "groups": ["mesh"], "routes": [],
         "reason": null, "local_address": null, "local_asn": 64512,
-        "configured": {"families": ["ipv4"], "hold_s": 90, "connect_retry_s": 5,
-            "idle_hold_ms": 0, "idle_hold_max_ms": 0, "passive": false},
+        "configured": {"families": ["ipv4"], "hold_s": 90, "keepalive_s": 30, "send_hold_s": 480,
+            "connect_retry_s": 5, "idle_hold_ms": 0, "idle_hold_max_ms": 0, "passive": false},
         "transport": {"port": 179, "authentication": {"kind": "md5"}, "ttl_security": 1,
             "multihop": null},
         "filtered": 0, "over_limit": 0, "stale": 0, "limits": [], "timers": {},

@@ -65,6 +65,9 @@ pub struct ApplyArgs {
     /// Leave the file as it is: until the daemon's restart, or until the file changes.
     #[arg(long)]
     pub runtime: bool,
+    /// Why: words for the log and for `show generations`.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// Where to go back to.
@@ -79,6 +82,9 @@ pub struct RollbackArgs {
     /// Name every route and prefix, not only the first few.
     #[arg(long)]
     pub all: bool,
+    /// Why: words for the log and for `show generations`.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// Does it.
@@ -107,6 +113,7 @@ pub(super) async fn run(
         Change::Apply(args) => {
             let terms = Terms { confirm_s: args.confirm, runtime: args.runtime };
             let (query, text) = proposal(&args.plan, terms)?;
+            let query = ChangeQuery { reason: args.reason.clone(), ..query };
             // Whether it can be written is to be known before anything is changed.
             let mut staged = match terms.runtime {
                 true => Vec::new(),
@@ -131,9 +138,10 @@ pub(super) async fn run(
             let body = client.change("/v1/confirm", String::new(), CHANGE).await?;
             applied(cli, &body, &mut staged, page, out)
         }
-        Change::Rollback(RollbackArgs { to, runtime, all }) => {
+        Change::Rollback(RollbackArgs { to, runtime, all, reason }) => {
             let terms = Terms { runtime: *runtime, ..Terms::default() };
-            let query = ChangeQuery { to: *to, terms, all: *all, ..ChangeQuery::default() };
+            let (all, reason) = (*all, reason.clone());
+            let query = ChangeQuery { to: *to, terms, all, reason, ..ChangeQuery::default() };
             let path = |dry| {
                 let query = ChangeQuery { dry, ..query.clone() };
                 client::with_query("/v1/rollback", &query.to_pairs())

@@ -19,6 +19,7 @@ use super::complete;
 use super::doctor::Doctor;
 use super::fib::Fib;
 use super::monitor::Monitor;
+use super::mrt::Mrt;
 use super::network::Network;
 use super::show::Show;
 use super::watch;
@@ -97,6 +98,9 @@ pub enum Command {
     /// What this node originates; add to it while the daemon runs.
     #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
     Network(Network),
+    /// The table for the tools of analysts.
+    #[command(subcommand, infer_subcommands = true, arg_required_else_help = true)]
+    Mrt(Mrt),
     /// Look for what breaks such networks on this node, and say what cures it. Exit codes: 0
     /// nothing, or hints, 4 a warning, 5 a problem. Works without a daemon too.
     Doctor(Doctor),
@@ -115,7 +119,10 @@ pub enum Command {
     #[command(flatten)]
     Change(Change),
     /// Read the configuration again; a bad file leaves the running one in force.
-    Reload,
+    Reload {
+        /// Why: words for the log and for `show generations`.
+        reason: Vec<String>,
+    },
     /// The versions of bgpctl and of the daemon.
     Version,
 }
@@ -270,6 +277,11 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
             None => e,
         }
     })?;
+    if let Command::Show(Show::Neighbors(which)) = &cli.command
+        && let Err(why) = which.meant()
+    {
+        return Err(Cli::command().error(ErrorKind::ValueValidation, why));
+    }
     if cli.watch.is_some() && !cli.command.is_watched() {
         let text = "`--watch` is for commands that show and change nothing: `show …`, `why`, \
                     `doctor`, `policy test`, `network show`";

@@ -95,12 +95,12 @@ impl Client {
         if succeeded { Ok(body) } else { Err(refusal(&body)) }
     }
 
-    /// The answer to `POST /v1/reload`: a `ReloadResult`, also where the file had errors.
+    /// The answer to `POST path` that is a reload: a `ReloadResult`, also where the file had errors.
     ///
     /// # Errors
     /// [`Failure::Absent`], [`Failure::Refused`].
-    pub async fn reload(&self) -> Result<Vec<u8>, Failure> {
-        self.change("/v1/reload", String::new(), RELOAD).await
+    pub async fn reload(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.change(path, String::new(), RELOAD).await
     }
 
     /// The answer to `POST path` with a file: also where that had errors, which it says.
@@ -133,6 +133,18 @@ impl Client {
         }
         let (client, body) = (self.clone(), answer.into_body());
         Ok(Rows { client, body, patience: ANSWER, partial: Vec::new() })
+    }
+
+    /// The answer to `GET path`, as octets that come.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`], [`Failure::Refused`].
+    pub async fn pieces(&self, path: &str) -> Result<Pieces, Failure> {
+        let answer = self.request(Method::GET, path, Bytes::new(), ANSWER).await?;
+        if !answer.status().is_success() {
+            return Err(refusal(&self.whole(answer).await?));
+        }
+        Ok(Pieces { client: self.clone(), body: answer.into_body() })
     }
 
     /// The answer to `GET path`, as rows that come when there is something to say, however long
@@ -231,6 +243,23 @@ impl Client {
             ))
             .hint("did the daemon stop or restart just now? `journalctl -u starlingd`"),
         )
+    }
+}
+
+/// Octets as they come.
+#[derive(Debug)]
+pub struct Pieces {
+    client: Client,
+    body: Incoming,
+}
+
+impl Pieces {
+    /// Some that have come since the last call; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Failure::Absent`] where the daemon falls silent, goes away or breaks off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        self.client.next_data(&mut self.body, ANSWER).await
     }
 }
 

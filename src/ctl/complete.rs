@@ -4,6 +4,7 @@
 //! `source <(COMPLETE=bash bgpctl)` makes bash ask this program at each press of the key; zsh and
 //! fish likewise. Where no daemon answers soon, nothing is offered.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +15,9 @@ use starling_bgp::types::Family;
 
 use super::cli::DEFAULT_SOCKET;
 use super::client::{self, Client};
+use super::neighbors::VIEWS;
 use crate::api::query;
-use crate::api::{Generation, KernelState, Network, Route, Summary, Wish};
+use crate::api::{Generation, Interface, KernelState, Neighbor, Network, Route, Summary, Wish};
 
 /// Somebody waits at the prompt.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -35,6 +37,20 @@ pub(super) fn neighbours(begun: &OsStr) -> Vec<CompletionCandidate> {
         Some(CompletionCandidate::new(text).help(Some(help.into())))
     });
     offered.collect()
+}
+
+/// The same, and what can stand before and behind a neighbour in `show neighbors`.
+pub(super) fn neighbours_and_views(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let mut offered = neighbours(begun);
+    let words = VIEWS.iter().map(|(word, _)| *word).chain(["group"]);
+    offered.extend(begin(begun, words.map(|word| (word.to_owned(), None))));
+    // Behind `group`; nobody waits for these where none can be meant.
+    if begun.to_str().is_some_and(|begun| !begun.is_empty()) {
+        let all = document::<Vec<Neighbor>>("/v1/neighbors").unwrap_or_default();
+        let groups: BTreeSet<String> = all.into_iter().flat_map(|one| one.groups).collect();
+        offered.extend(begin(begun, groups.into_iter().map(|group| (group, None))));
+    }
+    offered
 }
 
 /// Prefixes that begin so, as far as they come soon.
@@ -63,6 +79,12 @@ pub(super) fn added(begun: &OsStr) -> Vec<CompletionCandidate> {
     let networks = document::<Vec<Network>>("/v1/networks").unwrap_or_default();
     let added = networks.iter().filter(|network| network.wish == Wish::Operator);
     begin(begun, added.map(|network| (network.prefix.to_string(), None)))
+}
+
+/// Interfaces whose names begin so.
+pub(super) fn interfaces(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let all = document::<Vec<Interface>>("/v1/interfaces").unwrap_or_default();
+    begin(begun, all.into_iter().map(|one| (one.name, Some(one.state.to_string()))))
 }
 
 /// Configurations that were in force.

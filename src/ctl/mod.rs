@@ -23,6 +23,8 @@ mod complete;
 pub mod doctor;
 pub mod fib;
 pub mod monitor;
+pub mod mrt;
+pub mod neighbors;
 pub mod network;
 mod place;
 pub mod render;
@@ -117,8 +119,9 @@ async fn once(
         Command::Why(args) => why::run(cli, client, page, args, out).await,
         Command::Change(what) => change::run(cli, client, page, what, out).await,
         Command::Network(what) => network::run(cli, client, page, what, out).await,
+        Command::Mrt(what) => mrt::run(cli, client, what, out).await,
         Command::Log { filter } => log(cli, client, filter.as_deref(), out).await,
-        Command::Reload => reload(cli, client, page, out).await,
+        Command::Reload { reason } => reload(cli, client, page, &reason.join(" "), out).await,
         Command::Version => version(cli, client, out).await,
     }
 }
@@ -150,7 +153,7 @@ async fn steer(
     Ok(0)
 }
 
-/// With words for the neighbour's operator, where there are some.
+/// With words for people, where there are some.
 fn saying(path: &str, reason: &str) -> String {
     let reason = (!reason.is_empty()).then(|| ("reason", reason.to_owned()));
     client::with_query(path, reason.as_slice())
@@ -181,9 +184,10 @@ async fn reload(
     cli: &Cli,
     client: &Client,
     page: &Page,
+    reason: &str,
     out: &mut impl Write,
 ) -> Result<u8, Failure> {
-    let body = client.reload().await?;
+    let body = client.reload(&saying("/v1/reload", reason)).await?;
     let result: ReloadResult = client::read(&body)?;
     if cli.json {
         out.write_all(&body).map_err(Failure::Output)?;

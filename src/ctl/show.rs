@@ -8,12 +8,13 @@ use clap_complete::ArgValueCompleter;
 
 use super::cli::{Cli, lookup, words};
 use super::client::{self, Client, Failure};
+use super::neighbors::{self, Neighbors};
 use super::render::{self, Page};
 use super::routes::{self, Routes};
 use super::{change, complete, document, table};
 use crate::api::{
-    ApiError, BfdSession, FibEntry, FibQuery, KernelState, Lookup, Memory, MeshRow, Neighbor,
-    Nexthop, NexthopQuery, Node, Pod, Policy, Summary, SummaryQuery, select,
+    ApiError, BfdSession, FibEntry, FibQuery, Interface, InterfaceQuery, KernelState, Lookup,
+    Memory, MeshRow, Nexthop, NexthopQuery, Node, Pod, Policy, Summary, SummaryQuery, select,
 };
 
 /// What to show.
@@ -23,11 +24,7 @@ pub enum Show {
     Summary(Sessions),
     /// Everything about the neighbours, or about one.
     #[command(alias = "neighbours")]
-    Neighbors {
-        /// Its name or address.
-        #[arg(add = ArgValueCompleter::new(complete::neighbours))]
-        name: Option<String>,
-    },
+    Neighbors(Neighbors),
     /// Routes: where they lead, how that is reached, why they are best, what the kernel says.
     #[command(alias = "rib")]
     Routes(Box<Routes>),
@@ -36,6 +33,12 @@ pub enum Show {
         /// Only this one, with all of its routes.
         #[arg(value_name = "ADDR")]
         address: Option<IpAddr>,
+    },
+    /// The interfaces as the daemon knows them: state, addresses, and who uses each.
+    Interfaces {
+        /// Only this one, with all neighbours.
+        #[arg(add = ArgValueCompleter::new(complete::interfaces))]
+        name: Option<String>,
     },
     /// The pods of this node: on which interface, announced or why not.
     Pods,
@@ -132,24 +135,23 @@ pub(super) async fn run<W: Write>(
             })
             .await?;
         }
-        Show::Neighbors { name: Some(name) } => {
-            let path = format!("/v1/neighbors/{}", client::escaped(name));
-            document::<Neighbor, _>(cli, client, &path, out, |one, out| {
-                render::neighbors(page, std::slice::from_ref(one), out)
-            })
-            .await?;
-        }
-        Show::Neighbors { name: None } => {
-            document::<Vec<Neighbor>, _>(cli, client, "/v1/neighbors", out, |all, out| {
-                render::neighbors(page, all, out)
-            })
-            .await?;
+        Show::Neighbors(which) => {
+            let meant = which.meant().map_err(|why| Failure::Refused(ApiError::new(why)))?;
+            neighbors::run(cli, client, page, meant, out).await?;
         }
         Show::Nexthops { address } => {
             let query = NexthopQuery { address: *address };
             let path = client::with_query("/v1/nexthops", &query.to_pairs());
             document::<Vec<Nexthop>, _>(cli, client, &path, out, |all, out| {
                 render::nexthops(page, all, out)
+            })
+            .await?;
+        }
+        Show::Interfaces { name } => {
+            let query = InterfaceQuery { name: name.clone() };
+            let path = client::with_query("/v1/interfaces", &query.to_pairs());
+            document::<Vec<Interface>, _>(cli, client, &path, out, |all, out| {
+                render::interfaces(page, all, out)
             })
             .await?;
         }

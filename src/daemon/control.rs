@@ -19,6 +19,7 @@ mod fib;
 pub mod listen;
 mod log;
 mod mesh;
+pub mod mrt;
 mod networks;
 mod openapi;
 mod page;
@@ -40,8 +41,10 @@ use axum::routing::{MethodRouter, get, post};
 
 pub use super::broadcast::Listener as Listening;
 pub use super::metrics::Form;
+use crate::api::change::reason;
 use crate::api::{
-    ApiError, FibQuery, Live, NexthopQuery, PolicyQuery, RouteQuery, Summary, SummaryQuery,
+    ApiError, FibQuery, InterfaceQuery, Live, NeighborQuery, NexthopQuery, PolicyQuery, RouteQuery,
+    Summary, SummaryQuery,
 };
 pub use backend::{Backend, Refusal};
 pub use listen::Listener;
@@ -96,10 +99,12 @@ fn routes<B: Backend>(
         .route("/v1/neighbors/{name}/undrain", undrain)
         .merge(networks::routes(may_change))
         .route("/v1/routes", get(routes_table::<B>))
+        .route("/v1/mrt", get(mrt::table::<B>))
         .route("/v1/nodes", get(nodes::<B>))
         .route("/v1/mesh", mesh::route::<B>(may_change))
         .route("/v1/memory", mesh::memory::<B>())
         .route("/v1/nexthops", get(nexthops::<B>))
+        .route("/v1/interfaces", get(interfaces::<B>))
         .route("/v1/fib", get(fib_table::<B>))
         .merge(fib::routes(may_change))
         .route("/v1/events", get(events::stream::<B>))
@@ -131,8 +136,13 @@ async fn summary<B: Backend>(State(backend): State<B>, pairs: Pairs) -> Result<R
     Ok(json(StatusCode::OK, &summary))
 }
 
-async fn neighbors<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
-    in_time(ANSWER, backend.neighbors()).await.map(|all| json(StatusCode::OK, &all))
+async fn neighbors<B: Backend>(
+    State(backend): State<B>,
+    pairs: Pairs,
+) -> Result<Response, Refusal> {
+    let query = NeighborQuery::from_pairs(&decoded(pairs)?).map_err(Refusal::bad_request)?;
+    let chosen = query.choose(in_time(ANSWER, backend.neighbors()).await?);
+    Ok(json(StatusCode::OK, &chosen.map_err(Refusal::not_found)?))
 }
 
 async fn neighbor<B: Backend>(
@@ -165,6 +175,14 @@ async fn nexthops<B: Backend>(State(backend): State<B>, pairs: Pairs) -> Result<
     in_time(ANSWER, backend.nexthops(query)).await.map(|all| json(StatusCode::OK, &all))
 }
 
+async fn interfaces<B: Backend>(
+    State(backend): State<B>,
+    pairs: Pairs,
+) -> Result<Response, Refusal> {
+    let query = InterfaceQuery::from_pairs(&decoded(pairs)?).map_err(Refusal::bad_request)?;
+    in_time(ANSWER, backend.interfaces(query)).await.map(|all| json(StatusCode::OK, &all))
+}
+
 async fn fib_table<B: Backend>(
     State(backend): State<B>,
     pairs: Pairs,
@@ -189,8 +207,9 @@ async fn policy_test<B: Backend>(
     in_time(ANSWER, backend.policy_test(query)).await.map(|tests| json(StatusCode::OK, &tests))
 }
 
-async fn reload<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
-    let result = in_time(RELOAD, backend.reload()).await?;
+async fn reload<B: Backend>(State(backend): State<B>, pairs: Pairs) -> Result<Response, Refusal> {
+    let reason = reason(&steer::reason(pairs)?).map_err(Refusal::bad_request)?;
+    let result = in_time(RELOAD, backend.reload(reason)).await?;
     let status = if result.ok { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok(json(status, &result))
 }
@@ -226,7 +245,7 @@ async fn only_on_the_unix_socket() -> Refusal {
 async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::not_found(ApiError::new(format!("there is no `{}` here", uri.path())).hint(
         "known are /v1/{version,openapi.json,summary,neighbors,neighbors/NAME,bfd,networks,routes,nexthops,\
-         nodes,mesh,memory,fib,events,why,doctor,pods,policies,policy/test,log,reload,plan,apply,confirm,\
+         interfaces,mrt,nodes,mesh,memory,fib,events,why,doctor,pods,policies,policy/test,log,reload,plan,apply,confirm,\
          rollback,generations}, /livez, /readyz and /metrics",
     ))
 }

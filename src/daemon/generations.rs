@@ -11,12 +11,39 @@
 pub mod shelf;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::SystemTime;
 
 use starling_config::Texts;
 
 /// So many are kept, the one in force among them.
 pub const KEPT: usize = 10;
+
+/// Who wants a configuration in force, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wish<'a> {
+    /// Who ("the file changed", "bgpctl reload").
+    pub source: &'a str,
+    /// Why, in that one's words; may be empty.
+    pub reason: &'a str,
+}
+
+impl<'a> Wish<'a> {
+    /// Of somebody who says nothing of why.
+    pub fn of(source: &'a str) -> Wish<'a> {
+        Wish { source, reason: "" }
+    }
+}
+
+/// For the log.
+impl fmt::Display for Wish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            "" => f.write_str(self.source),
+            reason => write!(f, "{}: {reason}", self.source),
+        }
+    }
+}
 
 /// A configuration that is, or was, in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +54,8 @@ pub struct Generation {
     pub since: SystemTime,
     /// Who wanted it, for people ("the file changed", "bgpctl apply new.toml").
     pub source: String,
+    /// Why, in that one's words; may be empty.
+    pub reason: String,
     /// What differs from the one before it, a sentence each.
     pub changes: Vec<String>,
     /// Nobody has to confirm it, or somebody did.
@@ -100,8 +129,8 @@ mod tests {
 
     fn generation(number: u64, text: &str) -> Generation {
         let texts = [("a.toml".into(), text.to_owned())].into_iter().collect();
-        let (since, source) = (SystemTime::UNIX_EPOCH, String::new());
-        Generation { number, since, source, changes: Vec::new(), confirmed: true, texts }
+        let (since, source, reason) = (SystemTime::UNIX_EPOCH, String::new(), String::new());
+        Generation { number, since, source, reason, changes: Vec::new(), confirmed: true, texts }
     }
 
     #[test]

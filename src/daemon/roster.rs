@@ -16,7 +16,12 @@ use crate::api::{Applied, ChangeQuery, Plan, Proposal, ReloadResult, Terms};
 #[derive(Debug)]
 pub enum Request {
     /// Read the configuration again and apply it.
-    Reload(oneshot::Sender<Result<ReloadResult, Refusal>>),
+    Reload {
+        /// Why, for people; may be empty.
+        reason: String,
+        /// What became of it.
+        answer: oneshot::Sender<Result<ReloadResult, Refusal>>,
+    },
     /// Say what a file would do in its place.
     Plan(Proposal, oneshot::Sender<Result<Plan, Refusal>>),
     /// Apply that file.

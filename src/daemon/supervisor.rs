@@ -28,6 +28,7 @@ use super::delays::Delays;
 use super::doors::Doors;
 use super::dynamic::{Dynamic, LINGER, REVIEW};
 use super::fib::FibHandle;
+use super::generations::Wish;
 use super::generations::shelf::Shelf;
 use super::keyring::Keyring;
 use super::listen;
@@ -130,7 +131,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         roster: watch::Sender::new(roster),
         forwarding,
     };
-    supervisor.apply(plan, "the start", Vec::new()).await;
+    supervisor.apply(plan, Wish::of("the start"), Vec::new()).await;
     let (requests, mut inbox) = mpsc::channel(8);
     let log = supervisor.options.log.clone();
     let actors = Actors { rib, fib, bfd, broadcast: broadcast.clone(), delays };
@@ -214,7 +215,7 @@ impl Supervisor {
     async fn serve(&mut self, request: Request) {
         match request {
             Request::Alive(answer) => drop(answer.send(())),
-            Request::Reload(answer) => drop(answer.send(self.asked().await)),
+            Request::Reload { reason, answer } => drop(answer.send(self.asked(&reason).await)),
             Request::Plan(proposal, answer) => self.plan(proposal, answer).await,
             Request::Apply(proposal, terms, answer) => {
                 drop(answer.send(self.make(proposal, terms).await));
@@ -226,8 +227,8 @@ impl Supervisor {
         }
     }
 
-    /// Makes `plan` the running one, on the wish of `source`.
-    async fn apply(&mut self, plan: Arc<NodePlan>, source: &str, changes: Vec<String>) {
+    /// Makes `plan` the running one.
+    async fn apply(&mut self, plan: Arc<NodePlan>, wish: Wish<'_>, changes: Vec<String>) {
         self.dynamic.review(&plan);
         self.moved.review(self.clock.now(), &self.roster.borrow().plan, &plan);
         self.keyring.apply(&plan);
@@ -236,7 +237,7 @@ impl Supervisor {
             let config = &self.config;
             watch.watch(config.files.iter().chain(&config.folders).map(PathBuf::as_path));
         }
-        self.count(plan, source, changes).await;
+        self.count(plan, wish, changes).await;
     }
 
     /// Tells the actors what is the plan, with the neighbours that called or moved. The kernel's side

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use ipnet::IpNet;
 use starling::api::{
     ApiError, Applied, BfdSession, ChangeQuery, ConfigFile, Diagnosis, EventQuery, FibAudit,
-    FibCoupling, FibEntry, FibQuery, Generation, LogFilter, MeshRow, Neighbor, Network,
-    NetworkChange, Nexthop, NexthopQuery, Node, PeerSummary, Plan, Pod, Policy, PolicyQuery,
-    PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery, SentState, Steer, Summary, Terms,
-    Why, WhyQuery, Wish,
+    FibCoupling, FibEntry, FibQuery, Generation, Interface, InterfaceQuery, LogFilter, MeshRow,
+    Neighbor, Network, NetworkChange, NetworkLine, Nexthop, NexthopQuery, Node, PeerSummary, Plan,
+    Pod, Policy, PolicyQuery, PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery,
+    SentState, Steer, Summary, Terms, Why, WhyQuery, Wish,
 };
 use starling::daemon::broadcast::Broadcast;
+use starling::daemon::control::mrt::{Pieces, pieces};
 use starling::daemon::control::rows::{CHUNK, in_memory, rows};
 use starling::daemon::control::{Backend, Form, Listening, Refusal, Rows};
 use starling_fib::types::Coupling;
@@ -35,13 +36,15 @@ pub(crate) struct Behaviour {
     /// The configuration file has errors.
     pub(crate) bad_file: AtomicBool,
     /// What an operator added.
-    pub(crate) added: Mutex<Vec<IpNet>>,
+    pub(crate) added: Mutex<Vec<NetworkLine>>,
     /// Routes of before the start are still there.
     pub(crate) recovering: AtomicBool,
     /// Where the configuration is.
     pub(crate) file: Mutex<Option<PathBuf>>,
     /// How long what was applied may wait to be confirmed.
     pub(crate) unconfirmed: Mutex<Option<u64>>,
+    /// Why the last change was made.
+    pub(crate) reason: Mutex<String>,
     /// What is logged.
     pub(crate) logged: Mutex<String>,
     /// What happens.
@@ -118,11 +121,12 @@ impl Backend for Memory {
 
     async fn networks(&self) -> Result<Vec<Network>, Refusal> {
         let mut networks = sample::networks();
-        networks.extend(self.0.added.lock().unwrap().iter().map(|prefix| Network {
-            prefix: *prefix,
+        networks.extend(self.0.added.lock().unwrap().iter().map(|line| Network {
+            prefix: line.prefix,
             wish: Wish::Operator,
             announced: true,
             blackhole: false,
+            attributes: line.attributes.clone(),
         }));
         Ok(networks)
     }
@@ -131,13 +135,14 @@ impl Backend for Memory {
         {
             let mut added = self.0.added.lock().unwrap();
             match change {
-                NetworkChange::Add(prefixes) => added.extend(prefixes),
+                NetworkChange::Add(lines) => added.extend(lines),
                 NetworkChange::Delete(gone) => {
-                    if gone.iter().any(|prefix| !added.contains(prefix)) {
+                    let had: Vec<IpNet> = added.iter().map(|line| line.prefix).collect();
+                    if gone.iter().any(|prefix| !had.contains(prefix)) {
                         let error = ApiError::new("was not added by an operator");
                         return Err(Refusal::not_found(error));
                     }
-                    added.retain(|net| !gone.contains(net));
+                    added.retain(|line| !gone.contains(&line.prefix));
                 }
                 NetworkChange::Flush => added.clear(),
             }
@@ -192,6 +197,20 @@ impl Backend for Memory {
         Ok(rows)
     }
 
+    async fn mrt(&self) -> Result<Pieces, Refusal> {
+        let (sender, octets) = pieces();
+        // A record in two pieces, and one that is told to come.
+        let record = [&[0, 0, 0, 1, 0, 13, 0, 2, 0, 0, 0, 4][..], b"mrt!"].concat();
+        let (one, other) = record.split_at(7);
+        for piece in [one, other] {
+            let _ = sender.try_send(Ok(piece.to_vec().into()));
+        }
+        if self.0.breaks.load(Ordering::SeqCst) {
+            let _ = sender.try_send(Err(ApiError::new("the daemon is stopping")));
+        }
+        Ok(octets)
+    }
+
     async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
         Ok(sample::nodes())
     }
@@ -207,6 +226,15 @@ impl Backend for Memory {
     async fn nexthops(&self, query: NexthopQuery) -> Result<Vec<Nexthop>, Refusal> {
         let asked = |hop: &Nexthop| query.address.is_none_or(|address| address == hop.next_hop);
         Ok(sample::nexthops().into_iter().filter(asked).collect())
+    }
+
+    async fn interfaces(&self, query: InterfaceQuery) -> Result<Vec<Interface>, Refusal> {
+        let asked = |one: &Interface| query.name.as_ref().is_none_or(|name| *name == one.name);
+        let found: Vec<Interface> = sample::interfaces().into_iter().filter(asked).collect();
+        match found.is_empty() {
+            true => Err(Refusal::not_found(ApiError::new("this node has no such interface"))),
+            false => Ok(found),
+        }
     }
 
     async fn fib(&self, query: FibQuery) -> Result<Rows<FibEntry>, Refusal> {
@@ -265,6 +293,7 @@ impl Backend for Memory {
     }
 
     async fn apply(&self, proposal: Proposal, terms: Terms) -> Result<Applied, Refusal> {
+        *self.0.reason.lock().unwrap() = proposal.reason;
         let applied = sample::applied(&proposal.text, terms);
         *self.0.unconfirmed.lock().unwrap() = applied.confirm_s;
         Ok(applied)
@@ -280,6 +309,7 @@ impl Backend for Memory {
     }
 
     async fn rollback(&self, query: ChangeQuery) -> Result<Applied, Refusal> {
+        *self.0.reason.lock().unwrap() = query.reason.unwrap_or_default();
         match query.to {
             Some(99) => Err(Refusal::not_found(ApiError::new("there is no such configuration"))),
             _ => Ok(self.with_file(sample::applied("", query.terms))),
@@ -290,7 +320,8 @@ impl Backend for Memory {
         sample::generations()
     }
 
-    async fn reload(&self) -> Result<ReloadResult, Refusal> {
+    async fn reload(&self, reason: String) -> Result<ReloadResult, Refusal> {
+        *self.0.reason.lock().unwrap() = reason;
         let bad = self.0.bad_file.load(Ordering::SeqCst);
         let (changes, errors) = if bad {
             (Vec::new(), vec!["cluster.toml:7:8: unknown mode".to_owned()])

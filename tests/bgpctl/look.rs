@@ -86,6 +86,22 @@ fn neighbors() {
     looks("neighbors", |page, out| render::neighbors(page, &sample::neighbors(), out));
 }
 
+/// A few things of many.
+#[test]
+fn neighbor_tables() {
+    let all = sample::neighbors();
+    let terse = text(Some(60), |_, out| render::neighbors_terse(&all, out));
+    insta::assert_snapshot!("neighbors-terse", terse);
+    looks("neighbor-tables", |page, out| {
+        render::neighbor_timers(page, &all, out)?;
+        writeln!(out, "--")?;
+        render::neighbor_messages(page, &all, out)?;
+        writeln!(out, "--")?;
+        render::neighbor_groups(page, &all, out)?;
+        render::neighbor_groups(page, &[], out)
+    });
+}
+
 #[test]
 fn networks() {
     looks("networks", |page, out| {
@@ -222,6 +238,16 @@ fn nexthops() {
     looks("nexthops", |page, out| {
         render::nexthops(page, &sample::nexthops(), out)?;
         render::nexthops(page, &[], out)
+    });
+}
+
+#[test]
+fn interfaces() {
+    looks("interfaces", |page, out| {
+        render::interfaces(page, &sample::interfaces(), out)?;
+        // One alone, with all of its neighbours.
+        render::interfaces(page, &sample::interfaces()[1..2], out)?;
+        render::interfaces(page, &[], out)
     });
 }
 

@@ -58,7 +58,8 @@ where
             break;
         }
     }
-    let answer = String::from_utf8(answer).unwrap();
+    // Octets that are no text are looked at by others.
+    let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     let header = |name: &str| {
         let line = head.lines().find_map(|line| line.strip_prefix(name));

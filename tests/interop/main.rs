@@ -27,6 +27,7 @@ mod link_local;
 mod load;
 mod malformed;
 mod marks;
+mod mrt;
 mod paths;
 mod policies;
 mod ranges;

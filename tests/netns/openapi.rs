@@ -57,7 +57,12 @@ fn get(socket: &Path, path: &str, endless: bool) -> Result<(u16, String, String)
     }
     match endless {
         true => drop(reader.read_line(&mut body)?),
-        false => drop(reader.read_to_string(&mut body)?),
+        false => {
+            // Octets that are no text are looked at by others.
+            let mut octets = Vec::new();
+            reader.read_to_end(&mut octets)?;
+            body.push_str(&String::from_utf8_lossy(&octets));
+        }
     }
     let status = head.first().and_then(|line| line.split(' ').nth(1)).context("a status")?;
     let kind = head.iter().find_map(|line| line.strip_prefix("content-type: "));

@@ -3,10 +3,10 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::{bail, ensure};
-use starling::api::Summary;
+use starling::api::{Generation, Summary};
 use starling_lab::{Cluster, Family, Node, Result, Signal, Starling, wait_for};
 
-use crate::support::{SOON, binaries, cluster, established};
+use crate::support::{SOON, binaries, cluster, established, logged};
 
 fn generation(node: &mut Node) -> Result<u64> {
     Ok(node.daemon()?.read::<Summary>(&["show", "summary"])?.generation)
@@ -141,7 +141,12 @@ fn a_bad_file_is_refused_with_its_place_and_the_running_one_stays() -> Result {
 
     cluster.configure(&good)?;
     let node = cluster.node(1)?;
-    node.daemon()?.bgpctl(&["reload"])?;
+    node.daemon()?.bgpctl(&["reload", "the", "block", "again"])?;
+    logged(node, "reloaded (bgpctl reload: the block again)")?;
+    let all: Vec<Generation> = node.daemon()?.read(&["show", "generations"])?;
+    assert_eq!(all[0].reason.as_deref(), Some("the block again"), "{all:#?}");
+    let shown = node.daemon()?.bgpctl(&["show", "generations"])?;
+    assert!(shown.contains("bgpctl reload: the block again"), "{shown}");
     let summary: Summary = node.daemon()?.read(&["show", "summary"])?;
     assert!(summary.ready.reasons.is_empty(), "{:?}", summary.ready);
     no_session_was_lost(node)

@@ -1,16 +1,15 @@
 //! What operators ask of routes: what came from whom and what became of it, what goes to whom and
 //! why not more, and any choice among them. One network serves all of it.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use starling::api::{
-    FibEntry, How, Memory, MeshRow, Network, Nexthop, NexthopState, Reach, Route, SentState,
-    Summary, Wish,
+    FibEntry, How, Interface, LinkState, Memory, MeshRow, Network, Nexthop, NexthopState, Reach,
+    Route, SentState, Summary, Wish,
 };
 use starling_lab::{Cluster, Result, wait_for};
 
-use crate::support::{SOON, cluster};
+use crate::support::{SOON, cluster, established};
 use crate::tunnel::get;
-use crate::whole::exchanged;
 
 const KEPT: &str = "10.244.200.0/24";
 const DROPPED: &str = "10.244.201.0/24";
@@ -26,7 +25,9 @@ fn network() -> Result<Cluster> {
     let policy = "[cluster]\nimport-policy = \"from-nodes\"\n";
     cluster.configure(&text.replace("[cluster]\n", policy))?;
     cluster.start_all()?;
-    exchanged(&mut cluster)?;
+    established(cluster.node(1)?, "n2")?;
+    established(cluster.node(1)?, "n3")?;
+    established(cluster.node(2)?, "n3")?;
     cluster.node(2)?.daemon()?.bgpctl(&["network", "add", KEPT, DROPPED])?;
     Ok(cluster)
 }
@@ -103,37 +104,25 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
     }
 
     // Memory: what is kept is counted where it is kept.
-    let memory: Memory = wait_for("what is kept", SOON, || {
-        let memory: Memory = cluster.node(1)?.daemon()?.read(&["show", "memory"])?;
-        let of = |kind: &str| memory.kinds.iter().find(|k| k.kind == kind).unwrap().count;
-        ensure!((of("destinations_ipv4"), of("destinations_ipv6")) == (5, 3), "{memory:#?}");
-        // What import dropped is no route; what node 1 tells the others is its own.
-        ensure!((of("fib_wanted"), of("fib_present")) == (7, 7), "{memory:#?}");
-        ensure!(of("adj_rib_out") == 2, "{memory:#?}");
-        Ok(memory)
-    })?;
+    let memory: Memory = cluster.node(1)?.daemon()?.read(&["show", "memory"])?;
+    let of = |kind: &str| memory.kinds.iter().find(|k| k.kind == kind).unwrap().clone();
+    assert_eq!((of("destinations_ipv4").count, of("destinations_ipv6").count), (5, 3));
+    // What import dropped is no route; what node 1 tells the others is its own.
+    assert_eq!((of("fib_wanted").count, of("fib_present").count), (7, 7));
+    assert_eq!(of("adj_rib_out").count, 2);
     let counted: u64 = memory.kinds.iter().map(|kind| kind.bytes).sum();
     let used = memory.used_bytes.unwrap();
     ensure!(counted < used && used < 2 * memory.resident_bytes, "{counted} of {memory:#?}");
 
     // The mesh: all say what they see.
+    let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
     let signs = |row: &MeshRow| -> Vec<(String, Reach)> {
         row.sees.iter().map(|sight| (sight.name.clone(), sight.reach)).collect()
     };
     let sees = |name: &str, reach| (name.to_owned(), reach);
-    wait_for("all answers", SOON, || {
-        let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
-        ensure!(
-            rows.iter().map(signs).collect::<Vec<_>>()
-                == [
-                    [sees("n2", Reach::Direct), sees("n3", Reach::Gateway)],
-                    [sees("n1", Reach::Direct), sees("n3", Reach::Gateway)],
-                    [sees("n1", Reach::Gateway), sees("n2", Reach::Gateway)],
-                ],
-            "{rows:#?}"
-        );
-        Ok(())
-    })?;
+    assert_eq!(signs(&rows[0]), [sees("n2", Reach::Direct), sees("n3", Reach::Gateway)]);
+    assert_eq!(signs(&rows[1]), [sees("n1", Reach::Direct), sees("n3", Reach::Gateway)]);
+    assert_eq!(signs(&rows[2]), [sees("n1", Reach::Gateway), sees("n2", Reach::Gateway)]);
     // Over TCP nobody is asked for others.
     let alone = get(cluster.node(1)?.netns(), "127.0.0.1:9179", "/v1/mesh")?;
     ensure!(alone.matches("is asked over the Unix socket only").count() == 2, "{alone}");
@@ -143,12 +132,9 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
 
     // Without a session there is nothing to tell.
     cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n3", "down"])?;
-    wait_for("its end", SOON, || {
-        let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
-        ensure!(refused.status.code() == Some(1), "{refused:?}");
-        ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
-        Ok(())
-    })?;
+    let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
+    ensure!(refused.status.code() == Some(1), "{refused:?}");
+    ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
 
     // Nor does a node answer that is not there.
     drop(cluster.node(2)?.take_daemon()?);
@@ -204,6 +190,7 @@ fn next_hops_and_the_kernels_routes_by_what_they_are_and_networks_by_the_line() 
     assert!(fib(&mut cluster, &["--state", "installed"])?.len() >= 4);
     let failed: Summary = cluster.node(1)?.daemon()?.read(&["show", "summary", "failed"])?;
     assert_eq!((failed.peers.len(), failed.neighbors), (0, 2));
+    the_interfaces_are_the_kernels(&mut cluster)?;
 
     // All that an operator has added goes at once, and the others hear of it.
     let left: Vec<Network> = cluster.node(2)?.daemon()?.read(&["network", "flush"])?;
@@ -213,4 +200,32 @@ fn next_hops_and_the_kernels_routes_by_what_they_are_and_networks_by_the_line() 
         ensure!(all.first().is_some_and(|hop| hop.routes.count == 1), "{all:#?}");
         Ok(())
     })
+}
+
+/// What the daemon has heard of its interfaces is what `ip` says of them, and who uses them is known.
+fn the_interfaces_are_the_kernels(cluster: &mut Cluster) -> Result {
+    let of = |cluster: &mut Cluster, words: &[&str]| -> Result<Vec<Interface>> {
+        cluster.node(1)?.daemon()?.read(&[&["show", "interfaces"], words].concat())
+    };
+    let all = of(cluster, &[])?;
+    let net0 = all.iter().find(|one| one.name == "net0").context("no net0")?;
+    assert_eq!((net0.state, net0.mtu), (LinkState::Up, 1500));
+    let own: Vec<String> = net0.own.iter().map(ToString::to_string).collect();
+    assert_eq!(own, ["10.50.0.1", "fd50::1"]);
+    assert_eq!(net0.neighbors, ["n2", "n3"], "the one behind the gateway too");
+    ensure!(net0.routes >= 3, "{net0:#?}");
+    // It follows the kernel's news.
+    let netns = cluster.node(1)?.netns();
+    netns.ip_line("link set net0 mtu 1400")?;
+    netns.ip_line("link add dum0 type veth peer name dum1")?;
+    wait_for("the kernel's news", SOON, || {
+        let all = of(cluster, &[])?;
+        let state = |name: &str| all.iter().find(|one| one.name == name).map(|one| one.state);
+        ensure!(state("dum0") == Some(LinkState::Down), "{all:#?}");
+        ensure!(of(cluster, &["net0"])?[0].mtu == 1400, "{all:#?}");
+        Ok(())
+    })?;
+    let nobody = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "interfaces", "eth9"])?;
+    ensure!(nobody.status.code() == Some(1) && nobody.stderr.contains("no interface `eth9`"));
+    Ok(())
 }

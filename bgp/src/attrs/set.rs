@@ -347,6 +347,16 @@ impl AttrSet {
         AttrSet::from_parts(next_hop, rank, out.finish())
     }
 
+    /// This set with an empty AS_PATH.
+    pub(crate) fn without_path(&self) -> AttrSet {
+        let mut out = Canonical::with_capacity(self.bytes.len());
+        for attr in self.iter() {
+            let value = if attr.code == code::AS_PATH { &[] } else { attr.value };
+            out.attr(attr.flags, attr.code, value);
+        }
+        AttrSet::from_canonical(self.next_hop, out.finish())
+    }
+
     /// This set as a reflector passes it on (RFC 4456 §8): `originator` as ORIGINATOR_ID, if there
     /// is none yet, and `cluster` in front of CLUSTER_LIST.
     pub fn reflected(&self, originator: Ipv4Addr, cluster: Ipv4Addr) -> AttrSet {

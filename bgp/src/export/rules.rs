@@ -125,8 +125,15 @@ impl GroupKey {
         reflected: Option<Ipv4Addr>,
         changes: &Changes,
     ) -> Option<AttrSet> {
-        let changed = changes.touch_attributes().then(|| changes.apply(attrs));
         let had = attrs.next_hop();
+        let internal = self.dialect.internal;
+        // What we originate has no next hop. Our AS in its path is for other ASes: inside ours it
+        // would be taken for a loop.
+        let is_own = had.address.is_unspecified();
+        let bare = is_own && internal && !attrs.as_path().is_empty();
+        let bare = bare.then(|| attrs.without_path());
+        let attrs = bare.as_ref().unwrap_or(attrs);
+        let changed = changes.touch_attributes().then(|| changes.apply(attrs));
         let attrs = changed.as_ref().unwrap_or(attrs);
         let own = || self.own_next_hop(family).map(NextHop::from);
         let kept = || keepable(attrs.next_hop()).or_else(own);
@@ -140,15 +147,22 @@ impl GroupKey {
         if !self.can_say(family, next_hop.address) {
             return None;
         }
-        let mut set = match self.dialect.internal {
+        let mut set = match internal {
             true => attrs.exported_internal(next_hop),
             false => changes.after_export(attrs.exported_external(self.asn, next_hop)),
         };
+        // A MED of our own is ours to say: it is received ones that go no further (RFC 4271 §5.1.4).
+        if !internal
+            && is_own
+            && let Some(med) = attrs.med()
+        {
+            set = set.edited(next_hop, &[(code::MULTI_EXIT_DISC, med.to_be_bytes().to_vec())]);
+        }
         if let Some((originator, cluster)) = reflected.zip(self.cluster) {
             set = set.reflected(originator, cluster);
         }
         if self.drain {
-            set = set.drained(self.dialect.internal);
+            set = set.drained(internal);
         }
         if next_hop != had && set.has(code::AIGP) {
             set = set.edited(next_hop, &[(code::AIGP, Vec::new())]);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::policy::{ImportPolicy, Policy};
+use crate::attrs::Origin;
+use crate::policy::{AnyCommunity, ImportPolicy, Policy};
 use crate::types::{Asn, Families, PeerId, Time};
 
 /// How this node judges, originates and exports.
@@ -103,6 +104,38 @@ impl From<IpNet> for Originated {
     fn from(prefix: IpNet) -> Originated {
         Originated { prefix, announce: true, blackhole: true }
     }
+}
+
+/// A prefix that the operator has announced while the daemon runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wished {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// What it carries beside what all that this node originates does; `None`: nothing.
+    pub carried: Option<Arc<Carried>>,
+}
+
+impl From<IpNet> for Wished {
+    fn from(prefix: IpNet) -> Wished {
+        Wished { prefix, carried: None }
+    }
+}
+
+/// Attributes with which a network is originated. There is no NEXT_HOP among them: whoever
+/// announces a network is the way to it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Carried {
+    /// ORIGIN; `None`: IGP.
+    pub origin: Option<Origin>,
+    /// MULTI_EXIT_DISC. It goes to other ASes as well: it is ours to say there.
+    pub med: Option<u32>,
+    /// LOCAL_PREF, inside our AS; `None`: as all that this node originates.
+    pub local_pref: Option<u32>,
+    /// How often our AS is in AS_PATH beside the once that it is anyway, for other ASes: inside
+    /// ours it would be a loop.
+    pub prepend: u8,
+    /// Communities of any kind, in this order.
+    pub communities: Vec<AnyCommunity>,
 }
 
 /// What may come from a neighbour and what goes to it.

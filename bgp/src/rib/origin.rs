@@ -10,16 +10,19 @@ use ipnet::IpNet;
 
 use super::Rib;
 use super::intake::Intake;
-use super::receive;
-use crate::msg::Originated;
+use super::receive::{self, Base, Wish};
+use crate::attrs::AttrSet;
+use crate::msg::{Carried, Originated, Wished};
+use crate::policy::{Changes, MedChange};
 use crate::table::{Keyed, SourceId};
-use crate::types::{Prefix, Time, V4, V6};
+use crate::types::{Asn, Prefix, Time, V4, V6};
+use crate::wire::attr::code;
 
 /// What was asked for while the daemon runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     /// By the operator.
-    pub(crate) operator: Vec<IpNet>,
+    pub(crate) operator: Vec<Wished>,
     /// Addresses of local pods.
     pub(crate) pods: BTreeSet<IpNet>,
 }
@@ -29,10 +32,10 @@ type Purposes = [(SourceId, Vec<IpNet>); 3];
 
 impl Rib {
     /// The operator wishes these and no others, from now on.
-    pub(super) fn originate_for_operator(&mut self, now: Time, nets: Vec<IpNet>) {
+    pub(super) fn originate_for_operator(&mut self, now: Time, nets: Vec<Wished>) {
         let (configured, before) = self.configured_purposes();
         let old = std::mem::replace(&mut self.origins.operator, nets.clone());
-        self.originate(now, SourceId::OPERATOR, &old, &nets);
+        self.originate_wished(now, SourceId::OPERATOR, &old, &nets);
         // A blackhole that is now to be announced stays one.
         let after = self.purposes(&configured);
         self.originate_purposes(now, before, after);
@@ -86,14 +89,18 @@ impl Rib {
         self.originate_configured(now, configured, &[]);
         self.originate_configured(now, &[], configured);
         let Origins { operator, pods } = &self.origins;
-        let pods: Vec<IpNet> = pods.iter().copied().collect();
-        for (source, nets) in [(SourceId::OPERATOR, operator.clone()), (SourceId::POD, pods)] {
-            self.originate(now, source, &nets, &[]);
-            self.originate(now, source, &[], &nets);
+        let (operator, pods) = (operator.clone(), wished(pods));
+        for (source, nets) in [(SourceId::OPERATOR, operator), (SourceId::POD, pods)] {
+            self.originate_wished(now, source, &nets, &[]);
+            self.originate_wished(now, source, &[], &nets);
         }
     }
 
     fn originate(&mut self, now: Time, source: SourceId, old: &[IpNet], new: &[IpNet]) {
+        self.originate_wished(now, source, &wished(old), &wished(new));
+    }
+
+    fn originate_wished(&mut self, now: Time, source: SourceId, old: &[Wished], new: &[Wished]) {
         self.originate_family::<V4>(now, source, old, new);
         self.originate_family::<V6>(now, source, old, new);
     }
@@ -102,18 +109,21 @@ impl Rib {
         &mut self,
         now: Time,
         source: SourceId,
-        old: &[IpNet],
-        new: &[IpNet],
+        old: &[Wished],
+        new: &[Wished],
     ) {
         let (old, new) = (keys::<P>(old), keys::<P>(new));
         if old == new {
             return;
         }
         let Rib { config, tables, peers, sets, nexthops, sources, .. } = self;
-        let local_pref = config.as_ref().and_then(|config| config.local_pref);
+        let base = config.as_ref().map_or_else(Base::default, |config| Base {
+            asn: config.asn,
+            local_pref: config.local_pref,
+        });
         let counts = &mut peers.own;
         let mut intake = Intake { counts, sets, nexthops, sources };
-        receive::originate::<P>(now, source, local_pref, (&old, &new), tables, &mut intake);
+        receive::originate::<P>(now, source, base, (&old, &new), tables, &mut intake);
     }
 }
 
@@ -122,7 +132,7 @@ impl Rib {
 fn source_of(prefix: IpNet, all: &[Originated], origins: &Origins) -> Option<SourceId> {
     let wishes = || all.iter().filter(|one| one.prefix == prefix);
     let announce = wishes().any(|one| one.announce)
-        || origins.operator.contains(&prefix)
+        || origins.operator.iter().any(|wish| wish.prefix == prefix)
         || origins.pods.contains(&prefix);
     match (announce, wishes().any(|one| one.blackhole)) {
         (true, true) => Some(SourceId::BLOCK),
@@ -132,12 +142,36 @@ fn source_of(prefix: IpNet, all: &[Originated], origins: &Origins) -> Option<Sou
     }
 }
 
+fn wished<'a>(nets: impl IntoIterator<Item = &'a IpNet>) -> Vec<Wished> {
+    nets.into_iter().copied().map(Wished::from).collect()
+}
+
 /// The prefixes of one family, sorted, each once.
-fn keys<P: Prefix>(nets: &[IpNet]) -> Vec<P> {
-    let mut keys: Vec<P> = nets.iter().filter_map(|net| P::from_net(*net)).collect();
-    keys.sort_unstable();
-    keys.dedup();
+fn keys<P: Prefix>(nets: &[Wished]) -> Vec<Wish<P>> {
+    let wish = |net: &Wished| Some((P::from_net(net.prefix)?, net.carried.clone()));
+    let mut keys: Vec<Wish<P>> = nets.iter().filter_map(wish).collect();
+    keys.sort_by_key(|(prefix, _)| *prefix);
+    keys.dedup_by_key(|(prefix, _)| *prefix);
     keys
+}
+
+impl Carried {
+    /// What all carries that this node, of AS `own`, originates, with this.
+    pub(super) fn onto(&self, own: Asn, set: &AttrSet) -> AttrSet {
+        let Carried { origin, med, local_pref, prepend, communities } = self;
+        let changes = Changes {
+            local_pref: *local_pref,
+            med: med.map(MedChange::Is),
+            add: communities.clone(),
+            prepend: vec![own; usize::from(*prepend)],
+            ..Changes::default()
+        };
+        let set = changes.apply(set);
+        match origin {
+            Some(origin) => set.edited(set.next_hop(), &[(code::ORIGIN, vec![*origin as u8])]),
+            None => set,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What we originate, and what of it neighbours and the kernel hear.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::msg::{Export, FibBest, Originated, RibConfig, RibIn};
+use crate::attrs::Origin;
+use crate::msg::{Carried, Export, FibBest, Originated, RibConfig, RibIn, Wished};
 use crate::rib::fixture::*;
 use crate::rib::show::{RouteFilter, Wish};
 use crate::types::PeerId;
@@ -22,6 +24,10 @@ fn configured(announce: bool, blackhole: bool) -> crate::msg::RibConfig {
     let mut config = config(&[], vec![policy(1, Export::Own), policy(3, Export::All)]);
     config.originate = vec![Originated { prefix: net(NET), announce, blackhole }];
     config
+}
+
+fn operator(nets: Vec<IpNet>) -> RibIn {
+    RibIn::Originate(nets.into_iter().map(Wished::from).collect())
 }
 
 #[test]
@@ -47,13 +53,14 @@ fn wishes_while_the_daemon_runs() {
     let mut world = world(true, true);
     let v6 = "2001:db8:9::/64";
     let wish = |nets: &[&str]| nets.iter().map(|n| net(n)).collect::<Vec<_>>();
-    let operator = |nets: &[&str]| RibIn::Originate(wish(nets));
+    let operator = |nets: &[&str]| operator(wish(nets));
     world.say(operator(&["10.50.0.0/16", v6]));
     world.say(RibIn::Pods { came: wish(&["10.8.0.7/32"]), went: vec![] });
     assert!(world.heard(1, "10.50.0.0/16").is_some() && world.heard(1, v6).is_some());
     assert!(world.heard(3, "10.8.0.7/32").is_some());
     assert_eq!(world.fib.len(), 1, "the kernel has the block only");
-    assert_eq!(world.rib.added(), wish(&["10.50.0.0/16", v6]));
+    let added: Vec<IpNet> = world.rib.added().iter().map(|wish| wish.prefix).collect();
+    assert_eq!(added, wish(&["10.50.0.0/16", v6]));
     // They outlive a reload, and beat what others say.
     world.say(RibIn::Configure(Box::new(configured(true, true))));
     world.learn(3, &Attrs::new("10.0.0.3", &[65001]), &[net("10.50.0.0/16")]);
@@ -71,11 +78,11 @@ fn wishes_while_the_daemon_runs() {
 #[test]
 fn one_wish_does_not_end_another() {
     let mut world = world(true, true);
-    world.say(RibIn::Originate(vec![net(NET)]));
+    world.say(operator(vec![net(NET)]));
     assert_eq!(world.fib.get(&net(NET)), Some(&FibBest::Own));
-    world.say(RibIn::Originate(vec![]));
+    world.say(operator(vec![]));
     assert!(world.heard(1, NET).is_some());
-    world.say(RibIn::Originate(vec![net(NET)]));
+    world.say(operator(vec![net(NET)]));
     let mut none = configured(true, true);
     none.originate.clear();
     world.say(RibIn::Configure(Box::new(none)));
@@ -86,7 +93,7 @@ fn one_wish_does_not_end_another() {
 #[test]
 fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
     let mut world = world(true, true);
-    world.say(RibIn::Originate(vec![net("10.50.0.0/16")]));
+    world.say(operator(vec![net("10.50.0.0/16")]));
     let said = |world: &mut World, prefix| world.heard(1, prefix).unwrap().local_pref();
     assert_eq!(said(&mut world, NET), Some(100));
     let with = RibConfig { local_pref: Some(2_147_482_623), ..configured(true, true) };
@@ -104,7 +111,6 @@ fn a_local_pref_that_says_a_metric_goes_with_all_that_is_originated() {
 /// who announces it, or a pod that is all of it, does not take that away.
 #[test]
 fn announcing_a_blackhole_keeps_it_one() {
-    let operator = |nets: Vec<IpNet>| RibIn::Originate(nets);
     let pod = |nets: Vec<IpNet>| match nets.is_empty() {
         true => RibIn::Pods { came: nets, went: vec![net(NET)] },
         false => RibIn::Pods { came: nets, went: vec![] },
@@ -148,4 +154,60 @@ fn a_pod_that_comes_or_goes_touches_no_other() {
     assert!(!world.fib.contains_key(&net("10.8.0.8/32")));
     say(&mut world, vec![], vec![pod(8)]);
     assert!(matches!(world.fib.get(&net("10.8.0.8/32")), Some(FibBest::Via(_))));
+}
+
+/// What the operator has a network carry is there for whom it is meant.
+#[test]
+fn a_network_carries_what_it_is_given() {
+    const ADDED: &str = "10.50.0.0/16";
+    let mut world = world(true, true);
+    let carried = Carried {
+        origin: Some(Origin::Incomplete),
+        med: Some(50),
+        local_pref: Some(200),
+        prepend: 2,
+        communities: ["65000:1", "64512:1:2", "rt:64512:9"].map(|c| c.parse().unwrap()).into(),
+    };
+    let say = |world: &mut World, carried: &Carried| {
+        let carried = Some(Arc::new(carried.clone()));
+        let wish = Wished { prefix: net(ADDED), carried };
+        world.say(RibIn::Originate(vec![wish, net("10.51.0.0/16").into()]));
+    };
+    say(&mut world, &carried);
+    let inside = world.heard(1, ADDED).unwrap();
+    assert_eq!((inside.origin(), inside.med()), (Origin::Incomplete, Some(50)));
+    assert_eq!(inside.local_pref(), Some(200));
+    assert!(inside.as_path().is_empty(), "our own AS would be a loop: {}", inside.as_path());
+    let outside = world.heard(3, ADDED).unwrap();
+    assert_eq!((outside.med(), outside.local_pref()), (Some(50), None));
+    assert_eq!(outside.as_path().to_string(), "64512 64512 64512");
+    for heard in [&inside, &outside] {
+        assert_eq!(
+            heard.communities().iter().map(|c| c.to_string()).collect::<Vec<_>>(),
+            ["65000:1"]
+        );
+        assert_eq!(
+            (heard.large_communities().iter().count(), heard.extended_communities().iter().count()),
+            (1, 1)
+        );
+    }
+    let plain = world.heard(3, "10.51.0.0/16").unwrap();
+    assert_eq!((plain.med(), plain.as_path().to_string()), (None, "64512".to_owned()));
+
+    // It outlives a reload, also one with another LOCAL_PREF, and a change of it is told.
+    let with = RibConfig { local_pref: Some(7), ..configured(true, true) };
+    world.say(RibIn::Configure(Box::new(with)));
+    assert_eq!(world.heard(1, ADDED).unwrap().local_pref(), Some(200));
+    assert_eq!(world.heard(1, "10.51.0.0/16").unwrap().local_pref(), Some(7));
+    let fewer = Carried { med: None, prepend: 0, local_pref: None, ..carried };
+    say(&mut world, &fewer);
+    assert_eq!(world.heard(1, ADDED).unwrap().local_pref(), Some(7));
+    let outside = world.heard(3, ADDED).unwrap();
+    assert_eq!((outside.med(), outside.as_path().to_string()), (None, "64512".to_owned()));
+    // And no-export keeps it here.
+    let kept = Carried { communities: vec!["no-export".parse().unwrap()], ..fewer };
+    say(&mut world, &kept);
+    assert!(world.heard(1, ADDED).is_some() && world.heard(3, ADDED).is_none());
+    world.say(operator(vec![]));
+    assert!(world.heard(1, ADDED).is_none());
 }

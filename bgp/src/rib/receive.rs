@@ -5,16 +5,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::import::{Judge, Ready};
 use super::intake::{Intake, Route};
 use super::nexthop::{HopId, Nexthops};
 use super::peers::Peers;
 use crate::attrs::{AttrId, AttrSet};
-use crate::msg::{LimitAction, Op, PrefixLimit, RouteBatch};
+use crate::msg::{Carried, LimitAction, Op, PrefixLimit, RouteBatch};
 use crate::policy::Changes;
 use crate::table::{Ahead, Keyed, Sets, SourceId, Sources, Spot, Tables, Verdict, slot_of};
-use crate::types::{Family, Time};
+use crate::types::{Asn, Family, Time};
 
 /// Seconds for [`crate::table::Path::since`].
 pub(crate) fn seconds(now: Time) -> u32 {
@@ -233,18 +234,33 @@ fn withdraw<P: Keyed>(
     }
 }
 
+/// What all carries that this node originates.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Base {
+    /// Our AS.
+    pub(crate) asn: Asn,
+    /// LOCAL_PREF, if it is to be said.
+    pub(crate) local_pref: Option<u32>,
+}
+
+/// A prefix that is originated, and what it carries beside that.
+pub(crate) type Wish<P> = (P, Option<Arc<Carried>>);
+
 /// What we originate on behalf of one source of our own changes from `old` to `new` (both
-/// sorted).
+/// sorted by prefix).
 pub(crate) fn originate<P: Keyed>(
     now: Time,
     source: SourceId,
-    local_pref: Option<u32>,
-    (old, new): (&[P], &[P]),
+    Base { asn, local_pref }: Base,
+    (old, new): (&[Wish<P>], &[Wish<P>]),
     tables: &mut Tables,
     intake: &mut Intake<'_>,
 ) {
+    fn of<P: Ord>(all: &[Wish<P>], prefix: &P) -> Option<usize> {
+        all.binary_search_by(|(other, _)| other.cmp(prefix)).ok()
+    }
     let table = P::table_mut(tables);
-    for prefix in old.iter().filter(|p| new.binary_search(p).is_err()) {
+    for (prefix, _) in old.iter().filter(|(prefix, _)| of(new, prefix).is_none()) {
         if let Some(id) = table.find(*prefix) {
             intake.take(table, id, source);
         }
@@ -253,15 +269,37 @@ pub(crate) fn originate<P: Keyed>(
         Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
         Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let attr = intake.sets.intern(AttrSet::originated_at(unspecified, local_pref));
+    let base = AttrSet::originated_at(unspecified, local_pref);
     let (since, verdict) = (seconds(now), Verdict::Accepted);
-    for prefix in new.iter().filter(|p| old.binary_search(p).is_err()) {
+    // The set that was made last, for the next one that carries the same.
+    let mut made: Option<(&Option<Arc<Carried>>, AttrId)> = None;
+    for wish in new {
+        let (prefix, carried) = wish;
+        if of(old, prefix).and_then(|at| old.get(at)) == Some(wish) {
+            continue;
+        }
+        let attr = match made {
+            Some((last, attr)) if last == carried => attr,
+            _ => {
+                let set = match carried {
+                    Some(carried) => carried.onto(asn, &base),
+                    None => base.clone(),
+                };
+                let attr = intake.sets.intern(set);
+                if let Some((_, former)) = made.replace((carried, attr)) {
+                    intake.sets.release(former);
+                }
+                attr
+            }
+        };
         let (received, used, hop, watch) = (attr, attr, None, None);
         let route = Route { source, received, used, since, verdict, hop, watch };
         let spot = Spot::unknown(table, *prefix);
         intake.put(table, (*prefix, spot), route, u32::MAX);
     }
-    intake.sets.release(attr);
+    if let Some((_, last)) = made {
+        intake.sets.release(last);
+    }
 }
 
 /// The question that comes before [`Judge::prefix`], kept for runs of equal attributes.

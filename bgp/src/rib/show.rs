@@ -6,8 +6,10 @@
 //! * `filter`, `mask`: what is asked for; `views`: the shapes of what is shown;
 //! * `paths`: a destination's paths and the reason for each choice;
 //! * `sent`: what a neighbour is told of them, and why not more;
+//! * `dump`: the table as it is stored;
 //! * `memory`: how much of everything there is.
 
+mod dump;
 mod filter;
 mod mask;
 mod memory;
@@ -19,6 +21,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub use dump::Dump;
 pub use filter::{Outward, PathState, RouteFilter};
 pub use mask::{NotMask, PathMask};
 pub use memory::{Kept, What};
@@ -29,7 +32,7 @@ pub use views::{
 use super::{Rib, peers};
 use crate::attrs::AttrSet;
 use crate::export::Sending;
-use crate::msg::Originated;
+use crate::msg::{Originated, Wished};
 use crate::table::Keyed;
 use crate::types::{Family, PeerId, V4, V6, family_of};
 
@@ -206,7 +209,7 @@ impl Rib {
     }
 
     /// What the operator had originated while the daemon runs.
-    pub fn added(&self) -> &[IpNet] {
+    pub fn added(&self) -> &[Wished] {
         &self.origins.operator
     }
 

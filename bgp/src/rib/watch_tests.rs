@@ -61,7 +61,7 @@ fn who_watches_sees_old_and_new_of_what_changed_and_nothing_else() {
     assert!(told(&mut world, announce(1, &longer, &[one])).is_empty());
     assert!(told(&mut world, announce(2, &short, &[one])).is_empty());
     assert_eq!(
-        told(&mut world, RibIn::Originate(vec![net("10.50.0.0/16")])),
+        told(&mut world, RibIn::Originate(vec![net("10.50.0.0/16").into()])),
         ["10.50.0.0/16 nothing -> local own"]
     );
     let lost = told(

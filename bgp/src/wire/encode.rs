@@ -111,6 +111,22 @@ pub fn announce<'a, P: Prefix>(
     put_messages(&place, dialect.max_len(), nlri.into(), out)
 }
 
+/// Appends a set as a table that is stored has it (RFC 6396 §4.3.4): every attribute as it is, AS
+/// numbers of four octets, NEXT_HOP, or of IPv6 an MP_REACH_NLRI that is the next hop and its length
+/// alone.
+pub fn stored(attrs: &AttrSet, out: &mut BytesMut) {
+    let dialect = Dialect { as4: true, internal: true, ..Dialect::default() };
+    let next_hop = match attrs.next_hop().address {
+        IpAddr::V4(next_hop) => Some(next_hop.octets()),
+        IpAddr::V6(next_hop) => {
+            out.put_slice(&[OPTIONAL, code::MP_REACH_NLRI, 17, 16]);
+            out.put_slice(&next_hop.octets());
+            None
+        }
+    };
+    put_with(attrs, &dialect, Added { next_hop, ..Added::default() }, out);
+}
+
 /// Appends UPDATEs that withdraw `nlri` and returns how many.
 pub fn withdraw<'a, P: Prefix>(
     dialect: &Dialect,
@@ -263,11 +279,16 @@ fn put_attributes(
     next_hop: Option<[u8; 4]>,
     out: &mut BytesMut,
 ) {
-    let Dialect { as4, internal, .. } = *dialect;
     let mut added = Added { next_hop, ..Added::default() };
-    if internal && !attrs.has(code::LOCAL_PREF) {
+    if dialect.internal && !attrs.has(code::LOCAL_PREF) {
         added.local_pref = Some(attrs.rank().local_pref.to_be_bytes());
     }
+    put_with(attrs, dialect, added, out);
+}
+
+/// Appends the set's attributes in type order, with what goes along.
+fn put_with<'a>(attrs: &'a AttrSet, dialect: &Dialect, mut added: Added<'a>, out: &mut BytesMut) {
+    let Dialect { as4, internal, .. } = *dialect;
     // Canonical bytes are those of the wire: copied in as few pieces as what is added, left out or
     // written otherwise leaves. `piece` begins behind what is in `out` already.
     let mut piece = attrs.bytes();

@@ -4,9 +4,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::api::{
-    Applied, BfdSession, Diagnosis, Event, FibAudit, FibCoupling, FibEntry, Generation, Live,
-    LogFilter, Memory, MeshRow, Neighbor, Network, Nexthop, Node, Plan, Pod, Policy, PolicyTest,
-    Ready, ReloadResult, Route, Summary, Version, Why,
+    Applied, BfdSession, Diagnosis, Event, FibAudit, FibCoupling, FibEntry, Generation, Interface,
+    Live, LogFilter, Memory, MeshRow, Neighbor, Network, Nexthop, Node, Plan, Pod, Policy,
+    PolicyTest, Ready, ReloadResult, Route, Summary, Version, Why,
 };
 
 /// Something that can be asked.
@@ -183,7 +183,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     get(
         "/v1/neighbors",
-        NOTHING,
+        query(&[may("group", Of::Text, "mesh", "Those in this group, one of the field `groups`.")]),
         Answer::Json(of::<Vec<Neighbor>>),
         "Everything about all neighbours",
         "",
@@ -298,6 +298,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "Routes, in order of prefix",
         "All conditions must hold; of those that may come several times, one of each kind is enough.",
     ),
+    get(
+        "/v1/mrt",
+        NOTHING,
+        Answer::Text(&["application/octet-stream"]),
+        "The table in MRT's form TABLE_DUMP_V2",
+        "RFC 6396 and, for paths with identifiers, RFC 8050: every path that import lets pass, as used, the \
+         best of each destination first; the first peer of the index is this node. No text but octets. Cut \
+         off where it had to stop half-way.",
+    ),
     get("/v1/nodes", NOTHING, Answer::Json(of::<Vec<Node>>), "The nodes, seen from this one", ""),
     get(
         "/v1/mesh",
@@ -316,7 +325,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         NETWORKS,
         "Announce more, until the daemon ends",
         "All of them or none; the answer is what is originated then. A body may name more, one or several \
-         a line, `#` begins a comment.",
+         a line, and behind them what they carry: `10.50.0.0/16 med 50 local-pref 200 origin incomplete \
+         prepend 2 community 65000:1`; `#` begins a comment. What was added before carries what is \
+         said last.",
     ),
     post("/v1/networks/flush", NOTHING, NETWORKS, "Take back all that was added so", ""),
     post(
@@ -331,6 +342,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query(&[may("address", Of::Text, "10.1.8.10", "This one, with all of its routes.")]),
         Answer::Json(of::<Vec<Nexthop>>),
         "Next hops that accepted paths name, and who uses them",
+        "",
+    ),
+    get(
+        "/v1/interfaces",
+        query(&[may("name", Of::Text, "net0", "This one.")]),
+        Answer::Json(of::<Vec<Interface>>),
+        "The interfaces as the daemon knows them, and who uses them",
         "",
     ),
     get(
@@ -474,7 +492,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     post(
         "/v1/reload",
-        NOTHING,
+        query(&[WHY]),
         Answer::Json(of::<ReloadResult>),
         "Read the configuration again",
         "",
@@ -500,6 +518,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 "It is undone unless `confirm` comes within so many seconds, 1 to 86400.",
             ),
             RUNTIME,
+            WHY,
         ]),
         APPLIED,
         "Put a file into force",
@@ -526,6 +545,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ),
             RUNTIME,
             ALL,
+            WHY,
             DRY,
         ]),
         APPLIED,
@@ -580,5 +600,11 @@ const RUNTIME: Parameter = may(
     Of::Flag,
     "true",
     "No file is to be written: it is in force until the daemon's restart, or until a file changes.",
+);
+const WHY: Parameter = may(
+    "reason",
+    Of::Text,
+    "new rack",
+    "Words for the log and for `generations`, at most 500 octets.",
 );
 const DRY: Parameter = may("dry", Of::Flag, "true", "Only say what would be done.");

@@ -1,4 +1,5 @@
-use super::super::network::Named;
+use super::super::neighbors::Neighbors;
+use super::super::network::{Carries, Named};
 use super::super::routes::Routes;
 use super::super::show::{Kernel, Sessions, Standing};
 use super::*;
@@ -22,8 +23,9 @@ fn the_tree_is_sound() {
 fn every_unambiguous_prefix_is_the_command() {
     for (full, shortest, meant) in [
         ("summary", 1, Show::Summary(Sessions { state: None, asn: None })),
-        ("neighbors", 3, Show::Neighbors { name: None }),
-        ("neighbours", 3, Show::Neighbors { name: None }),
+        ("neighbors", 3, Show::Neighbors(Neighbors { words: vec![] })),
+        ("neighbours", 3, Show::Neighbors(Neighbors { words: vec![] })),
+        ("interfaces", 1, Show::Interfaces { name: None }),
         ("routes", 1, Show::Routes(Box::default())),
         ("nodes", 2, Show::Nodes),
         ("fib", 1, Show::Fib(Kernel { lookup: None, state: vec![] })),
@@ -47,8 +49,9 @@ fn every_unambiguous_prefix_is_the_command() {
             }
         }
     }
-    assert_eq!(command("re"), Command::Reload);
-    assert_eq!(command("rel"), Command::Reload);
+    assert_eq!(command("re"), Command::Reload { reason: vec![] });
+    let reason = ["new", "rack"].map(str::to_owned).to_vec();
+    assert_eq!(command("rel new rack"), Command::Reload { reason });
     assert_eq!(command("c"), Command::Change(Change::Confirm));
     assert_eq!(command("v"), Command::Version);
 }
@@ -120,7 +123,7 @@ fn networks_are_prefixes_one_or_more() {
     let both = "10.50.0.0/16 fd00:50::/64";
     assert_eq!(
         command(&format!("net a {both}")),
-        Command::Network(Network::Add { prefixes: nets(both) })
+        Command::Network(Network::Add { prefixes: nets(both), carries: Carries::default() })
     );
     assert_eq!(
         command("network delete 10.50.0.0/16"),
@@ -130,7 +133,19 @@ fn networks_are_prefixes_one_or_more() {
     assert_eq!(command("net fl"), Command::Network(Network::Flush));
     assert_eq!(
         command("network add -"),
-        Command::Network(Network::Add { prefixes: vec![Named::Input] })
+        Command::Network(Network::Add {
+            prefixes: vec![Named::Input],
+            carries: Carries::default()
+        })
+    );
+    let carries = Carries {
+        prepend: Some(2),
+        community: vec!["no-export".to_owned(), "64512:1:2".to_owned()],
+        ..Carries::default()
+    };
+    assert_eq!(
+        command("net add --prepend 2 fd00::/8 --community no-export --community 64512:1:2"),
+        Command::Network(Network::Add { prefixes: nets("fd00::/8"), carries })
     );
     for bad in ["network add", "network add 10.50.0.1/16", "network add 10.50.0.0"] {
         assert_eq!(parsed(bad).unwrap_err().exit_code(), 2, "{bad}");

@@ -10,8 +10,10 @@ mod coupling;
 mod doctor;
 mod events;
 mod fib;
+mod interfaces;
 mod memory;
 mod mesh;
+mod neighbor_tables;
 mod neighbors;
 mod networks;
 mod nexthops;
@@ -27,9 +29,11 @@ mod text;
 mod why;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use super::mrt::Written;
 use crate::api::{ApiError, ReloadResult, Version};
 pub use audit::audit;
 pub use bfd::bfd;
@@ -37,8 +41,10 @@ pub use coupling::coupling;
 pub use doctor::doctor;
 pub use events::event;
 pub use fib::FibTable;
+pub use interfaces::interfaces;
 pub use memory::memory;
 pub use mesh::mesh;
+pub use neighbor_tables::{neighbor_groups, neighbor_messages, neighbor_timers, neighbors_terse};
 pub use neighbors::neighbors;
 pub use networks::networks;
 pub use nexthops::nexthops;
@@ -137,6 +143,16 @@ pub fn reload(page: &Page, result: &ReloadResult, out: &mut impl Write) -> io::R
         paragraph(page, "  - ", &clean(change), PLAIN, out)?;
     }
     Ok(())
+}
+
+/// What a dump of the table came to.
+///
+/// # Errors
+/// Those of `out`.
+pub fn dumped(file: &Path, written: &Written, out: &mut impl Write) -> io::Result<()> {
+    let Written { records, octets } = written;
+    let file = file.display().to_string();
+    writeln!(out, "{GOOD}written:{GOOD:#} {}, {records} records, {octets} octets", clean(&file))
 }
 
 /// One program's version.

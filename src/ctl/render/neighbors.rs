@@ -63,6 +63,7 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let local = n.local_address.map(|address| format!("{address} to {}", peer.place()));
     field(page, "addresses", local.as_deref().unwrap_or(""), PLAIN, out)?;
     field(page, "connection", &connection(n), PLAIN, out)?;
+    field(page, "groups", &n.groups.join(", "), PLAIN, out)?;
     field(page, "offered", &offered(&n.configured), PLAIN, out)?;
     capabilities(page, "our OPEN", &n.offered, out)?;
     capabilities(page, "its OPEN", &n.offers, out)?;

@@ -14,7 +14,8 @@ pub fn networks(page: &Page, networks: &[Network], out: &mut impl Write) -> io::
     if networks.is_empty() {
         return writeln!(out, "nothing is originated here");
     }
-    let columns = ["PREFIX", "WISHED BY", "ANNOUNCED", "KERNEL"].map(Column::left).to_vec();
+    let mut columns = ["PREFIX", "WISHED BY", "ANNOUNCED", "KERNEL"].map(Column::left).to_vec();
+    columns.push(Column::sentence("CARRIES"));
     let row = |network: &Network| {
         vec![
             Cell::of(network.prefix),
@@ -24,6 +25,7 @@ pub fn networks(page: &Page, networks: &[Network], out: &mut impl Write) -> io::
                 true => Cell::new("blackhole"),
                 false => Cell::styled("-", FAINT),
             },
+            Cell::new(network.attributes.to_string()),
         ]
     };
     let rows: Vec<Vec<Cell>> = networks.iter().map(row).collect();

@@ -109,7 +109,10 @@ pub fn generations(page: &Page, all: &[Generation], out: &mut impl Write) -> io:
             Cell::styled(format!("{mark}{}", generation.generation), style),
             Cell::new(age(generation.age_s)),
             Cell::new(format!("{:.DIGITS$}", generation.digest)),
-            Cell::new(&generation.source),
+            Cell::new(match &generation.reason {
+                Some(reason) => format!("{}: {reason}", generation.source),
+                None => generation.source.clone(),
+            }),
             Cell::new(changes),
         ]
     };

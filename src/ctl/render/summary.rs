@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::table::{Cell, Column, Table};
 use super::text::{age, clean, paragraph, parts};
 use super::{BAD, BOLD, FAINT, GOOD, PLAIN, Page, WARN};
-use crate::api::{SessionState, Summary};
+use crate::api::{PeerSummary, SessionState, Summary};
 
 /// The node, what is wrong with it, and its sessions.
 ///
@@ -73,7 +73,7 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
                 count(&peer.received),
                 count(&peer.accepted),
                 count(&peer.sent),
-                Cell::styled(peer.reason.as_deref().unwrap_or(""), if up { WARN } else { BAD }),
+                Cell::styled(why(peer), if up { WARN } else { BAD }),
             ]
         })
         .collect();
@@ -82,6 +82,15 @@ pub fn summary(page: &Page, summary: &Summary, out: &mut impl Write) -> io::Resu
         writeln!(out)?;
     }
     ranges(page, summary, out)
+}
+
+/// Why a session is not up, and what has come of it since.
+pub(super) fn why(peer: &PeerSummary) -> String {
+    let reason = peer.reason.as_deref().unwrap_or_default();
+    match &peer.since_then {
+        Some(since) => format!("{reason}; since then: {since}"),
+        None => reason.to_owned(),
+    }
 }
 
 /// Where others may call from, and how many have.

@@ -9,12 +9,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use starling_fib::types::Coupling;
 
+use super::mrt::Pieces;
 use super::{Form, Listening, Rows, json};
 use crate::api::{
     ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
-    FibEntry, FibQuery, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, NetworkChange,
-    Nexthop, NexthopQuery, Node, Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal, Ready,
-    ReloadResult, Route, RouteQuery, Steer, Summary, Terms, Version, Why, WhyQuery,
+    FibEntry, FibQuery, Generation, Interface, InterfaceQuery, LogFilter, Memory, MeshRow,
+    Neighbor, Network, NetworkChange, Nexthop, NexthopQuery, Node, Plan, Pod, Policy, PolicyQuery,
+    PolicyTest, Proposal, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Terms, Version,
+    Why, WhyQuery,
 };
 
 /// Whom the handlers ask. Every method must be cheap for the route path: a snapshot, or one
@@ -56,6 +58,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         query: RouteQuery,
     ) -> impl Future<Output = Result<Rows<Route>, Refusal>> + Send;
+    /// The table in MRT's form, whole records in order.
+    fn mrt(&self) -> impl Future<Output = Result<Pieces, Refusal>> + Send;
     /// The nodes of the cluster, this one included.
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, Refusal>> + Send;
     /// What each of them sees of the others; `ask`: they are asked.
@@ -67,6 +71,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
         &self,
         query: NexthopQuery,
     ) -> impl Future<Output = Result<Vec<Nexthop>, Refusal>> + Send;
+    /// The interfaces, in order of their numbers; [`Refusal::not_found`] where there is none of
+    /// that name.
+    fn interfaces(
+        &self,
+        query: InterfaceQuery,
+    ) -> impl Future<Output = Result<Vec<Interface>, Refusal>> + Send;
     /// Wanted against present, in order of prefix.
     fn fib(&self, query: FibQuery) -> impl Future<Output = Result<Rows<FibEntry>, Refusal>> + Send;
     /// Listens to what happens from now on; `query.peers` are names or addresses.
@@ -111,8 +121,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     -> impl Future<Output = Result<Applied, Refusal>> + Send;
     /// The configurations that were in force, the newest first.
     fn generations(&self) -> Vec<Generation>;
-    /// Reads the configuration again.
-    fn reload(&self) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
+    /// Reads the configuration again, for that reason, which may be empty.
+    fn reload(&self, reason: String) -> impl Future<Output = Result<ReloadResult, Refusal>> + Send;
     /// Whether the node does its job.
     fn ready(&self) -> impl Future<Output = Result<Ready, Refusal>> + Send;
     /// Whether the actors still answer; a refusal asks the supervisor for a restart.

@@ -85,6 +85,7 @@ fn proposal(pairs: Pairs, body: Body) -> Result<(ChangeQuery, Proposal), Refusal
     let query = query(pairs)?;
     let text = body.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
     let name = query.name.clone().unwrap_or_else(|| "the request".to_owned());
-    let proposal = Proposal { name, text, all: query.all };
+    let reason = query.reason.clone().unwrap_or_default();
+    let proposal = Proposal { name, text, all: query.all, reason };
     Ok((query, proposal))
 }

@@ -1,5 +1,5 @@
-//! Handlers of what this node originates: in flow prefixes, in the query or a line each in the body,
-//! out flows what is originated then.
+//! Handlers of what this node originates: in flow prefixes, in the query or as lines of the body with
+//! what they carry, out flows what is originated then.
 
 use axum::Router;
 use axum::extract::rejection::StringRejection;
@@ -7,11 +7,10 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use ipnet::IpNet;
 
 use super::only_on_the_unix_socket;
 use super::{ANSWER, Backend, NoQuery, Pairs, Refusal, decoded, in_time, json};
-use crate::api::{ApiError, NetworkChange, network};
+use crate::api::{ApiError, NetworkAttributes, NetworkChange, NetworkLine, network};
 
 /// A body: a million prefixes.
 const LONGEST: usize = 32 << 20;
@@ -41,7 +40,7 @@ async fn add<B: Backend>(
     pairs: Pairs,
     body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
-    change(backend, NetworkChange::Add(prefixes(pairs, body)?)).await
+    change(backend, NetworkChange::Add(networks(pairs, body)?)).await
 }
 
 async fn delete<B: Backend>(
@@ -49,7 +48,13 @@ async fn delete<B: Backend>(
     pairs: Pairs,
     body: Result<String, StringRejection>,
 ) -> Result<Response, Refusal> {
-    change(backend, NetworkChange::Delete(prefixes(pairs, body)?)).await
+    let all = networks(pairs, body)?;
+    if let Some(line) = all.iter().find(|line| !line.attributes.is_empty()) {
+        let error = format!("{} is deleted whatever it carries", line.prefix);
+        return Err(Refusal::bad_request(ApiError::new(error).hint("name the prefix alone")));
+    }
+    let prefixes = all.into_iter().map(|line| line.prefix).collect();
+    change(backend, NetworkChange::Delete(prefixes)).await
 }
 
 async fn flush<B: Backend>(State(backend): State<B>, _: NoQuery) -> Result<Response, Refusal> {
@@ -61,18 +66,24 @@ async fn change<B: Backend>(backend: B, change: NetworkChange) -> Result<Respons
     in_time(ANSWER, changed).await.map(|all| json(StatusCode::OK, &all))
 }
 
-fn prefixes(pairs: Pairs, body: Result<String, StringRejection>) -> Result<Vec<IpNet>, Refusal> {
-    let prefix = |(key, value): &(String, String)| match key.as_str() {
-        "prefix" => network::prefix(value),
+fn networks(
+    pairs: Pairs,
+    body: Result<String, StringRejection>,
+) -> Result<Vec<NetworkLine>, Refusal> {
+    let named = |(key, value): &(String, String)| match key.as_str() {
+        "prefix" => {
+            let attributes = NetworkAttributes::default();
+            network::prefix(value).map(|prefix| NetworkLine { prefix, attributes })
+        }
         _ => Err(ApiError::new(format!("`{key}` is not known here")).hint("known is prefix=")),
     };
-    let named: Result<Vec<IpNet>, ApiError> = decoded(pairs)?.iter().map(prefix).collect();
-    let mut prefixes = named.map_err(Refusal::bad_request)?;
+    let named: Result<Vec<NetworkLine>, ApiError> = decoded(pairs)?.iter().map(named).collect();
+    let mut networks = named.map_err(Refusal::bad_request)?;
     let text = body.map_err(|e| Refusal::bad_request(ApiError::new(e.body_text())))?;
-    prefixes.extend(network::lines(&text).map_err(Refusal::bad_request)?);
-    if prefixes.is_empty() {
+    networks.extend(network::lines(&text).map_err(Refusal::bad_request)?);
+    if networks.is_empty() {
         let hint = "prefix=, once or more, or a body with a prefix a line";
         return Err(Refusal::bad_request(ApiError::new("no network is named").hint(hint)));
     }
-    Ok(prefixes)
+    Ok(networks)
 }

@@ -88,8 +88,8 @@ async fn resend<B: Backend>(
     steer(&backend, name, Steer::Resend).await
 }
 
-/// Words for the neighbour's operator.
-fn reason(pairs: Pairs) -> Result<String, Refusal> {
+/// Words for the neighbour's operator, or for whoever reads the log.
+pub(super) fn reason(pairs: Pairs) -> Result<String, Refusal> {
     let mut reason = String::new();
     for (key, value) in decoded(pairs)? {
         match key.as_str() {

@@ -48,6 +48,8 @@ struct Record {
     /// Seconds since 1970.
     since_s: u64,
     source: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    reason: String,
     changes: Vec<String>,
     confirmed: bool,
     files: Vec<ConfigFile>,
@@ -98,7 +100,7 @@ impl Shelf {
     /// # Errors
     /// What the system says; then what was there is as it was.
     pub fn keep(&self, generation: &Generation, displaced: Option<u64>) -> io::Result<()> {
-        let Generation { number, since, source, changes, confirmed, texts } = generation;
+        let Generation { number, since, source, reason, changes, confirmed, texts } = generation;
         let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let file = |(path, text): (&Path, &str)| ConfigFile {
             path: path.to_owned(),
@@ -109,6 +111,7 @@ impl Shelf {
             number: *number,
             since_s: since.as_secs(),
             source: source.clone(),
+            reason: reason.clone(),
             changes: changes.clone(),
             confirmed: *confirmed,
             files: texts.iter().map(file).collect(),
@@ -163,6 +166,7 @@ fn read(place: &Path) -> Result<Generation, String> {
         number: record.number,
         since: since.ok_or("there is no such time")?,
         source: record.source,
+        reason: record.reason,
         changes: record.changes,
         confirmed: record.confirmed,
         texts: record.files.into_iter().map(|file| (file.path, file.text)).collect(),

@@ -24,6 +24,7 @@ fn summary(name: &str, kind: PeerKind, cause: Option<DownCause>) -> PeerSummary 
         accepted: 8,
         sent: 2,
         reason: None,
+        since_then: None,
         cause,
     }
 }

@@ -22,6 +22,7 @@ use super::reload::{self, Loaded, errors, on_disk};
 use crate::api::{ApiError, Applied, ChangeQuery, ConfigFile, Plan, Proposal, Terms};
 use crate::daemon::control::Refusal;
 use crate::daemon::dynamic::Dynamic;
+use crate::daemon::generations::Wish;
 use crate::daemon::moved::Moved;
 use crate::daemon::peer::Command;
 use crate::daemon::rehearsal::{Scene, Standing};
@@ -100,7 +101,8 @@ impl Supervisor {
             disk: on_disk(&self.options.config).map(|config| config.texts),
             held: false,
         });
-        self.take(loaded, &source, "applied").await;
+        let wish = Wish { source: &source, reason: &proposal.reason };
+        self.take(loaded, wish, "applied").await;
         if let Some(trial) = &mut self.trial {
             // The time is the operator's, not that of making it.
             trial.until = self.clock.now().after(trial.wait);
@@ -147,7 +149,7 @@ impl Supervisor {
     pub(super) async fn expire(&mut self) {
         let Some(trial) = &self.trial else { return };
         let source = format!("not confirmed within {:?}", trial.wait);
-        if let Err(refusal) = self.undo(&source).await {
+        if let Err(refusal) = self.undo(Wish::of(&source)).await {
             tracing::error!("{}", refusal.body.error);
         }
     }
@@ -155,10 +157,13 @@ impl Supervisor {
     /// Back to what was: before what waits to be confirmed, or in force before, or to that number.
     pub(super) async fn roll_back(&mut self, query: &ChangeQuery) -> Result<Applied, Refusal> {
         let ChangeQuery { to, all, dry, .. } = *query;
+        let reason = query.reason.as_deref().unwrap_or_default();
         match (&self.trial, to) {
             // Nothing was written, so nothing has to be.
             (Some(_), None) if dry => return Ok(self.applied(self.nothing(), Vec::new())),
-            (Some(_), None) => return self.undo("bgpctl rollback").await,
+            (Some(_), None) => {
+                return self.undo(Wish { source: "bgpctl rollback", reason }).await;
+            }
             (Some(_), Some(_)) => self.no_trial()?,
             (None, _) => {}
         }
@@ -190,14 +195,14 @@ impl Supervisor {
         if !dry {
             let source = format!("bgpctl rollback to {}", target.number);
             self.see_file();
-            self.take(loaded, &source, "rolled back").await;
+            self.take(loaded, Wish { source: &source, reason }, "rolled back").await;
         }
         Ok(self.applied(plan, files))
     }
 
     /// What waits to be confirmed is undone; then the files are looked at again, if somebody wanted
     /// that.
-    async fn undo(&mut self, source: &str) -> Result<Applied, Refusal> {
+    async fn undo(&mut self, wish: Wish<'_>) -> Result<Applied, Refusal> {
         let Some(trial) = self.trial.take() else { return self.no_former() };
         self.roster.send_modify(|roster| roster.unconfirmed = None);
         // It was planned before: only a kernel that says nothing any more can stand in the way.
@@ -213,7 +218,7 @@ impl Supervisor {
             }
         };
         let plan = self.rehearsed(&loaded, false).await?;
-        self.take(loaded, source, "undone").await;
+        self.take(loaded, wish, "undone").await;
         let (held, applied) = (trial.held, self.applied(plan, Vec::new()));
         drop(trial);
         if held {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::Supervisor;
 use crate::daemon::Options;
 use crate::daemon::generations::shelf::{Found, Shelf};
-use crate::daemon::generations::{Generation, Generations};
+use crate::daemon::generations::{Generation, Generations, Wish};
 
 /// How long the disk is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +42,12 @@ pub(super) fn open(options: &Options) -> (Option<Shelf>, Generations) {
 impl Supervisor {
     /// One more configuration is in force. At the start it may be the one that was: the same files
     /// go on with their number.
-    pub(super) async fn count(&mut self, plan: Arc<NodePlan>, source: &str, changes: Vec<String>) {
+    pub(super) async fn count(
+        &mut self,
+        plan: Arc<NodePlan>,
+        wish: Wish<'_>,
+        changes: Vec<String>,
+    ) {
         let (config, since) = (Arc::clone(&self.config), self.clock.now());
         let begins = self.roster.borrow().generation == 0;
         let confirmed = self.trial.is_none();
@@ -59,8 +64,8 @@ impl Supervisor {
             None => {
                 let number = all.next();
                 let (since, texts) = (SystemTime::now(), config.texts.clone());
-                let source = source.to_owned();
-                let new = Generation { number, since, source, changes, confirmed, texts };
+                let (source, reason) = (wish.source.to_owned(), wish.reason.to_owned());
+                let new = Generation { number, since, source, reason, changes, confirmed, texts };
                 (number, all.push(new))
             }
         };

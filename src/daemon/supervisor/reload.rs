@@ -12,6 +12,7 @@ use starling_config::{Config, Errors, NodePlan};
 use super::{Supervisor, notify};
 use crate::api::{ApiError, ReloadResult};
 use crate::daemon::control::Refusal;
+use crate::daemon::generations::Wish;
 use crate::daemon::{Options, identity};
 
 /// A configuration, and what this node does by it.
@@ -39,7 +40,7 @@ impl Supervisor {
         if now.is_some() && now.as_ref() == self.on_disk.as_deref() {
             return;
         }
-        self.reload("the file changed").await;
+        self.reload(Wish::of("the file changed")).await;
     }
 
     /// Before something else than the file says is in force on purpose: what `bgpctl` has just written
@@ -54,14 +55,14 @@ impl Supervisor {
     pub(super) async fn hung_up(&mut self) {
         match &mut self.trial {
             Some(trial) => trial.hold("SIGHUP"),
-            None => _ = self.reload("SIGHUP").await,
+            None => _ = self.reload(Wish::of("SIGHUP")).await,
         }
     }
 
-    /// An operator asks for one.
-    pub(super) async fn asked(&mut self) -> Result<ReloadResult, Refusal> {
+    /// An operator asks for one, for that reason.
+    pub(super) async fn asked(&mut self, reason: &str) -> Result<ReloadResult, Refusal> {
         self.no_trial()?;
-        Ok(self.reload("bgpctl reload").await)
+        Ok(self.reload(Wish { source: "bgpctl reload", reason }).await)
     }
 
     pub(super) fn no_trial(&self) -> Result<(), Refusal> {
@@ -74,7 +75,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) async fn reload(&mut self, why: &str) -> ReloadResult {
+    pub(super) async fn reload(&mut self, wish: Wish<'_>) -> ReloadResult {
         let loaded = Config::load(&self.options.config).map_err(errors);
         let loaded = match loaded {
             Ok(config) => self.planned(config).await,
@@ -82,18 +83,18 @@ impl Supervisor {
         };
         match loaded {
             Ok(loaded) => {
-                let changes = self.take(loaded, why, "reloaded").await;
+                let changes = self.take(loaded, wish, "reloaded").await;
                 self.on_disk = Some(Arc::clone(&self.config));
                 let generation = self.roster.borrow().generation;
                 ReloadResult { ok: true, generation, changes, errors: Vec::new() }
             }
-            Err(errors) => self.reject(why, errors),
+            Err(errors) => self.reject(wish, errors),
         }
     }
 
-    fn reject(&mut self, why: &str, errors: Vec<String>) -> ReloadResult {
+    fn reject(&mut self, wish: Wish<'_>, errors: Vec<String>) -> ReloadResult {
         let text = errors.join("\n");
-        tracing::error!("configuration rejected ({why}), the running one stays:\n{text}");
+        tracing::error!("configuration rejected ({wish}), the running one stays:\n{text}");
         self.roster.send_modify(|roster| roster.rejected = Some(text));
         let generation = self.roster.borrow().generation;
         ReloadResult { ok: false, generation, changes: Vec::new(), errors }
@@ -106,17 +107,17 @@ impl Supervisor {
         Ok(Loaded { config, plan })
     }
 
-    /// Makes it the one in force, on the wish of `source`; what differs, one sentence each.
-    pub(super) async fn take(&mut self, loaded: Loaded, source: &str, verb: &str) -> Vec<String> {
+    /// Makes it the one in force; what differs, one sentence each.
+    pub(super) async fn take(&mut self, loaded: Loaded, wish: Wish<'_>, verb: &str) -> Vec<String> {
         let Loaded { config, mut plan } = loaded;
         notify(&[sd_notify::NotifyState::Reloading]);
         warn(&config);
         plan.keep_policies(&self.roster.borrow().plan);
         let changes = differences(&self.roster.borrow().plan, &plan);
         self.config = Arc::new(config);
-        self.apply(Arc::new(plan), source, changes.clone()).await;
+        self.apply(Arc::new(plan), wish, changes.clone()).await;
         let generation = self.roster.borrow().generation;
-        tracing::info!(generation, changes = changes.len(), "{verb} ({source})");
+        tracing::info!(generation, changes = changes.len(), "{verb} ({wish})");
         for change in &changes {
             tracing::info!("  {change}");
         }

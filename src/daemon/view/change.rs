@@ -33,6 +33,7 @@ impl View {
                 current,
                 confirm_s: unconfirmed.map(|until| self.seconds_until(until)),
                 source: generation.source.clone(),
+                reason: Some(generation.reason.clone()).filter(|reason| !reason.is_empty()),
                 unconfirmed: !generation.confirmed,
                 digest: generation.texts.digest().to_string(),
                 changes: generation.changes.clone(),

@@ -11,9 +11,12 @@ mod doctor;
 mod events;
 mod fib;
 mod filter;
+mod groups;
+mod interfaces;
 mod memory;
 mod mesh;
 mod metrics;
+mod mrt;
 mod neighbors;
 mod networks;
 mod nexthops;
@@ -36,6 +39,7 @@ use super::bfd::BfdHandle;
 use super::broadcast::{Broadcast, Listener};
 use super::callers::Callers;
 use super::clock::Clock;
+use super::control::mrt::Pieces;
 use super::control::{Backend, Refusal, Rows};
 use super::delays::Delays;
 use super::fib::FibHandle;
@@ -46,9 +50,10 @@ use super::rib::RibHandle;
 use super::roster::{Request, Roster};
 use crate::api::{
     ApiError, Applied, BfdSession, ChangeQuery, Diagnosis, EventQuery, FibAudit, FibCoupling,
-    FibEntry, FibQuery, Generation, LogFilter, Memory, MeshRow, Neighbor, Network, NetworkChange,
-    Nexthop, NexthopQuery, Node, PeerSummary, Plan, Pod, Policy, PolicyQuery, PolicyTest, Proposal,
-    RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer, Summary, Terms, Why, WhyQuery,
+    FibEntry, FibQuery, Generation, Interface, InterfaceQuery, LogFilter, Memory, MeshRow,
+    Neighbor, Network, NetworkChange, Nexthop, NexthopQuery, Node, PeerSummary, Plan, Pod, Policy,
+    PolicyQuery, PolicyTest, Proposal, RangeSummary, Ready, ReloadResult, Route, RouteQuery, Steer,
+    Summary, Terms, Why, WhyQuery,
 };
 
 /// The daemon, as the control API sees it.
@@ -229,6 +234,10 @@ impl Backend for View {
         self.route_rows(query).await
     }
 
+    async fn mrt(&self) -> Result<Pieces, Refusal> {
+        self.dumped().await
+    }
+
     async fn nodes(&self) -> Result<Vec<Node>, Refusal> {
         self.all_nodes().await
     }
@@ -243,6 +252,10 @@ impl Backend for View {
 
     async fn nexthops(&self, query: NexthopQuery) -> Result<Vec<Nexthop>, Refusal> {
         self.all_nexthops(query).await
+    }
+
+    async fn interfaces(&self, query: InterfaceQuery) -> Result<Vec<Interface>, Refusal> {
+        self.all_interfaces(query).await
     }
 
     async fn fib(&self, query: FibQuery) -> Result<Rows<FibEntry>, Refusal> {
@@ -314,8 +327,8 @@ impl Backend for View {
         self.all_generations()
     }
 
-    async fn reload(&self) -> Result<ReloadResult, Refusal> {
-        self.supervised(Request::Reload).await
+    async fn reload(&self, reason: String) -> Result<ReloadResult, Refusal> {
+        self.supervised(|answer| Request::Reload { reason, answer }).await
     }
 
     async fn ready(&self) -> Result<Ready, Refusal> {

@@ -5,12 +5,13 @@ use std::time::Duration;
 use starling_bgp::msg::{Export, LimitAction, RibIn};
 use starling_bgp::rib::show::PeerCounts;
 use starling_bgp::session::refused::Unusable;
-use starling_bgp::session::{DownReason, IdleHold, PeerStatus, Running, State};
+use starling_bgp::session::{DownReason, IdleHold, PeerStatus, Running, State, send_hold};
 use starling_bgp::types::{Families, Family, PeerId, Time};
 use starling_config::PeerPlan;
 use starling_config::transport::{Hops, Key};
 use tokio::sync::oneshot;
 
+use super::groups::groups;
 use super::{Refusal, View, stopping};
 use crate::api::{
     Agreed, ApiError, Authentication, Configured, DownCause, FamilyRoutes, Graceful, LastDown,
@@ -41,6 +42,7 @@ impl View {
             addresses.find(|address| address.is_ipv4() != plan.address.is_ipv4())
         };
         let describe = |report: &Report<'_>| Neighbor {
+            groups: groups(report.plan, roster),
             other_address: other_address(report.plan),
             bfd: bfd.get(&report.id).map(|session| self.bfd_session(report.plan, session)),
             ..self.describe(report)
@@ -120,7 +122,7 @@ impl View {
 
     pub(super) fn summarise(&self, report: &Report<'_>) -> PeerSummary {
         let Report { plan, status, counts, .. } = report;
-        let down = status.last_down.as_ref().filter(|_| status.state != State::Established);
+        let words = |reason: &DownReason| events::words(reason, &plan.transport);
         PeerSummary {
             name: plan.name.clone(),
             address: plan.address,
@@ -136,8 +138,9 @@ impl View {
             reason: report
                 .held
                 .then(|| "held down by `bgpctl neighbor … down`".to_owned())
-                .or_else(|| down.map(|(reason, _)| events::words(reason, &plan.transport)))
+                .or_else(|| status.why_down().map(words))
                 .or_else(|| silence(plan, status)),
+            since_then: status.since_then().filter(|_| !report.held).map(words),
             cause: report.cause(),
         }
     }
@@ -171,6 +174,7 @@ impl View {
             }),
             hold_s: n.hold.as_secs(),
             keepalive_s: n.hold.as_secs() / 3,
+            send_hold_s: send_hold(plan.session.send_hold, n.hold).as_secs(),
         });
         let IdleHold { first, most } = plan.session.idle_hold;
         let most =
@@ -180,6 +184,7 @@ impl View {
             summary: self.summarise(report),
             node: plan.node,
             everywhere: plan.everywhere,
+            groups: Vec::new(),
             other_address: None,
             routes: report.routes(),
             local_address: plan.local_address,
@@ -187,6 +192,8 @@ impl View {
             configured: Configured {
                 families: families(plan.families),
                 hold_s: plan.hold.as_secs(),
+                keepalive_s: plan.hold.as_secs() / 3,
+                send_hold_s: send_hold(plan.session.send_hold, plan.hold).as_secs(),
                 connect_retry_s: plan.connect_retry.as_secs(),
                 passive: plan.passive,
                 idle_hold_ms: millis(first),
@@ -261,10 +268,10 @@ impl Report<'_> {
     /// Why there is no session, for programs; `None`: there is one.
     pub(super) fn cause(&self) -> Option<DownCause> {
         let Report { plan, status, held, .. } = self;
-        match (status.state, &status.last_down) {
+        match (status.state, status.why_down()) {
             (State::Established, _) => None,
             _ if *held => Some(DownCause::Held),
-            (_, Some((reason, _))) => Some(cause::of(reason, &plan.transport)),
+            (_, Some(reason)) => Some(cause::of(reason, &plan.transport)),
             (State::Idle | State::Active, None) if plan.passive => Some(DownCause::NeverCalled),
             (_, None) => Some(DownCause::Connecting),
         }

@@ -124,12 +124,14 @@ pub(crate) fn generations() -> Vec<Generation> {
         confirm_s: None,
         unconfirmed: false,
         source: source.to_owned(),
+        reason: None,
         digest: format!("{generation}e2a9d1c0b7f43e6").repeat(4),
         changes: changes.iter().map(|&change| change.to_owned()).collect(),
     };
     let two = ["~ pool 10.244.0.0/16: ipip cross-subnet -> always", "+ block 10.244.9.0/26"];
     let mut newest = generation(3, 12, "bgpctl apply new.toml", &two);
     (newest.confirm_s, newest.unconfirmed) = (Some(48), true);
+    newest.reason = Some("the new rack needs it".to_owned());
     let mut tried = generation(2, 7_200, "bgpctl apply next.toml", &two);
     tried.unconfirmed = true;
     vec![newest, tried, generation(1, 187_200, "the start", &[])]

@@ -1,18 +1,20 @@
 //! What a daemon might say, in the five networks of the documentation's examples.
 
 mod change;
+mod links;
 mod mesh;
 mod peers;
 mod policies;
 mod routes;
 
 use starling::api::{
-    AuditFault, AuditFinding, Diagnosis, FibAudit, FibCoupling, Finding, Level, Network, Pod,
-    Unchecked, Wish,
+    AuditFault, AuditFinding, Diagnosis, FibAudit, FibCoupling, Finding, Level, Network,
+    NetworkAttributes, Origin, Pod, Unchecked, Wish,
 };
 use starling_fib::types::Coupling;
 
 pub(crate) use self::change::{applied, generations, plan};
+pub(crate) use self::links::interfaces;
 pub(crate) use self::mesh::{hundred, memory, mesh};
 pub(crate) use self::peers::{bfd, neighbors, summary};
 pub(crate) use self::policies::{policies, policy_tests};
@@ -103,12 +105,23 @@ pub(crate) fn networks() -> Vec<Network> {
         wish,
         announced,
         blackhole,
+        attributes: NetworkAttributes::default(),
+    };
+    let carrying = Network {
+        attributes: NetworkAttributes {
+            origin: Some(Origin::Incomplete),
+            med: Some(50),
+            local_pref: Some(200),
+            prepend: Some(2),
+            communities: ["65000:1", "no-export", "64512:1:2"].map(str::to_owned).into(),
+        },
+        ..network("fd00:50::/64", Wish::Operator, true, false)
     };
     vec![
         network("10.50.0.0/16", Wish::Configured, true, false),
         network("10.244.1.0/26", Wish::Configured, false, true),
         network("10.244.2.9/32", Wish::Borrowed, true, false),
-        network("fd00:50::/64", Wish::Operator, true, false),
+        carrying,
     ]
 }
 

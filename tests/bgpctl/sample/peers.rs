@@ -20,6 +20,7 @@ fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
         accepted: 1,
         sent: 1,
         reason: None,
+        since_then: None,
         cause: None,
     }
 }
@@ -68,11 +69,14 @@ pub(crate) fn summary() -> Summary {
                 SessionState::Active,
                 ("connection refused", DownCause::Refused),
             ),
-            down(
-                peer("gw0", "10.1.5.1", 65000, PeerKind::External),
-                SessionState::Idle,
-                ("AS mismatch: it says 65001, the configuration 65000", DownCause::AsMismatch),
-            ),
+            PeerSummary {
+                since_then: Some("connection lost: the neighbour closed the connection".to_owned()),
+                ..down(
+                    peer("gw0", "10.1.5.1", 65000, PeerKind::External),
+                    SessionState::Idle,
+                    ("AS mismatch: it says 65001, the configuration 65000", DownCause::AsMismatch),
+                )
+            },
             PeerSummary {
                 received: 1_048_576,
                 accepted: 1_048_570,
@@ -104,6 +108,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         summary: summary.peers[0].clone(),
         node: true,
         everywhere: true,
+        groups: ["mesh", "rack=rack0", "import=from-nodes"].map(str::to_owned).into(),
         other_address: Some("fd00:5::11".parse().unwrap()),
         routes: ["ipv4", "ipv6"]
             .map(|family| FamilyRoutes {
@@ -119,6 +124,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         configured: Configured {
             families: vec!["ipv4".to_owned(), "ipv6".to_owned()],
             hold_s: 90,
+            keepalive_s: 30,
+            send_hold_s: 480,
             connect_retry_s: 5,
             passive: false,
             idle_hold_ms: 1000,
@@ -153,6 +160,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             }),
             hold_s: 90,
             keepalive_s: 30,
+            send_hold_s: 480,
         }),
         offered: vec!["ipv4".to_owned(), "route-refresh".to_owned()],
         offers: vec!["ipv4".to_owned(), "graceful-restart 120 s, restarting, ipv4".to_owned()],
@@ -222,6 +230,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         summary: summary.peers[2].clone(),
         node: false,
         everywhere: false,
+        groups: ["ebgp", "role=customer", "import=from-nodes"].map(str::to_owned).into(),
         other_address: None,
         routes: Vec::new(),
         local_address: None,
@@ -258,6 +267,7 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         notes: Vec::new(),
         ..up.clone()
     };
+    let passive = up.configured.clone();
     let dynamic = Neighbor {
         summary: PeerSummary {
             name: "fe80::7%net0".to_owned(),
@@ -271,6 +281,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             ttl_security: None,
             multihop: None,
         },
+        groups: ["ebgp", "range=leaf"].map(str::to_owned).into(),
+        configured: Configured { hold_s: 0, keepalive_s: 0, passive: true, ..passive },
         ..refused.clone()
     };
     vec![up, refused, dynamic]

@@ -4,8 +4,7 @@
 //! programs write. In it live [`Netns`] (hosts, pods, gateways), joined by a [`Switch`]
 //! of bridges; in those run daemons as [`Proc`]: [`Starling`], and real neighbours in
 //! their own words, [`Frr`] and [`Bird`], or any of five by one description ([`speaker`]). What the kernel then holds is read back as
-//! [`Route`], what is on the wire by a [`Capture`], and what
-//! the kernel said meanwhile by a [`Monitor`]. Everything is done by the programs an
+//! [`Route`], what is on the wire by a [`Capture`]. Everything is done by the programs an
 //! operator would use (`ip`, `ping`, `tcpdump`), so that a failing step can be repeated
 //! by hand from its error text.
 //!
@@ -27,7 +26,6 @@ mod frr;
 mod host;
 mod kernel;
 pub mod matrix;
-mod monitor;
 mod netns;
 mod ping;
 mod process;
@@ -47,7 +45,6 @@ pub use cluster::{Cluster, Node, holds};
 pub use frr::{Frr, FrrNeighbor, FrrRouter};
 pub use host::{Pod, prepare_tunnel};
 pub use kernel::has_ipip;
-pub use monitor::Monitor;
 pub use netns::{Lab, Netns, remove_prefix};
 pub use ping::{Ping, ping, ping_as};
 pub use process::{Output, Proc, must, run};

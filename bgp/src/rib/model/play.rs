@@ -11,7 +11,7 @@ use super::choice::Choice;
 use super::state::{Model, Stage};
 use super::{Key, PEERS, hops, nets};
 use crate::attrs::AttrSet;
-use crate::msg::{Export, NexthopNews, Op, PeerPolicy, RibIn, RouteBatch};
+use crate::msg::{Export, NexthopNews, Op, PeerPolicy, RibIn, RouteBatch, Wished};
 use crate::rib::fixture::{World, path};
 use crate::rib::show::{Outward, RouteFilter, RouteView, Waits};
 use crate::session::Retain;
@@ -133,7 +133,9 @@ impl Game {
                 let wish: BTreeSet<IpNet> = picks.iter().map(|n| nets()[*n]).collect();
                 let before = self.model.wishes.insert(*by, wish.clone()).unwrap_or_default();
                 self.world.say(match by {
-                    Wisher::Operator => RibIn::Originate(wish.into_iter().collect()),
+                    Wisher::Operator => {
+                        RibIn::Originate(wish.into_iter().map(Wished::from).collect())
+                    }
                     Wisher::Pods => RibIn::Pods {
                         came: wish.difference(&before).copied().collect(),
                         went: before.difference(&wish).copied().collect(),

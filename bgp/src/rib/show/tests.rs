@@ -313,3 +313,76 @@ fn what_is_kept_is_counted_by_kind() {
     let encoded = of(&world.rib, What::Encoded);
     assert!(of(&world.rib, What::AdjOut).bytes > 5000 * 16, "{encoded:?}");
 }
+
+/// One record of a dump: its subtype, its destination, and of each path the neighbour's place and the
+/// identifier.
+type Record = (u8, Vec<u8>, Vec<(u16, Option<u32>)>);
+
+fn records(mut octets: &[u8]) -> Vec<Record> {
+    fn take<'o>(octets: &mut &'o [u8], n: usize) -> &'o [u8] {
+        let (taken, rest) = octets.split_at(n);
+        *octets = rest;
+        taken
+    }
+    fn number(octets: &mut &[u8], n: usize) -> usize {
+        take(octets, n).iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet))
+    }
+    let mut all = Vec::new();
+    while !octets.is_empty() {
+        take(&mut octets, 7);
+        let (subtype, length) = (number(&mut octets, 1) as u8, number(&mut octets, 4));
+        let mut body = take(&mut octets, length);
+        assert_eq!(number(&mut body, 4), all.len(), "numbered from 0");
+        let bits = number(&mut body, 1);
+        let prefix = [&[bits as u8][..], take(&mut body, bits.div_ceil(8))].concat();
+        let mut paths = Vec::new();
+        for _ in 0..number(&mut body, 2) {
+            let peer = number(&mut body, 2) as u16;
+            take(&mut body, 4);
+            paths.push((peer, (subtype >= 8).then(|| number(&mut body, 4) as u32)));
+            let attributes = number(&mut body, 2);
+            take(&mut body, attributes);
+        }
+        assert!(body.is_empty());
+        all.push((subtype, prefix, paths));
+    }
+    all
+}
+
+#[test]
+fn a_dump_has_every_accepted_path_once_the_best_first_however_it_is_cut() {
+    let mut world = world();
+    let set = Attrs::new("10.0.0.3", &[65001]).set();
+    world.say(path(3, Some(7), Some(set), net(LONG)));
+    world.say(news("10.0.0.3", Some(0)));
+    // Neighbour 4 came since: there is no place for it, and nothing of it.
+    world.learn(4, &Attrs::new("10.0.0.4", &[65002]), &[net("10.66.0.0/16")]);
+    let dumped = |limit: usize| {
+        let peers = [PeerId::LOCAL, PeerId(1), PeerId(2), PeerId(3)];
+        let mut dump = Dump::new(5, 1, peers);
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let mut out = bytes::BytesMut::new();
+            after = world.rib.dump(&mut dump, after, limit, &mut out);
+            all.extend_from_slice(&out);
+            if after.is_none() {
+                return all;
+            }
+        }
+    };
+    let whole = dumped(1000);
+    assert_eq!(dumped(1), whole);
+    let mut found = records(&whole);
+    found.sort();
+    let wanted: Vec<Record> = vec![
+        (2, vec![8, 10], vec![(1, None), (3, None)]),
+        (2, vec![16, 10, 1], vec![(1, None)]),
+        // What 2 says of it import drops.
+        (2, vec![16, 10, 3], vec![(1, None)]),
+        (2, vec![24, 10, 1, 2], vec![(1, None), (2, None)]),
+        (2, vec![26, 10, 9, 0, 0], vec![(0, None)]),
+        (4, vec![48, 0x20, 1, 0x0d, 0xb8, 0, 1], vec![(1, None)]),
+        (8, vec![24, 10, 1, 2], vec![(3, Some(7))]),
+    ];
+    assert_eq!(found, wanted);
+}

@@ -236,7 +236,8 @@ fn session(neighbor: &Neighbor) -> Fact {
         );
         return fact(About::Session, Tone::Plain, text);
     }
-    let now = match (&summary.reason, &neighbor.last_lost) {
+    let now = summary.since_then.as_ref().or(summary.reason.as_ref());
+    let now = match (now, &neighbor.last_lost) {
         (Some(reason), Some(lost)) if *reason != lost.text && !neighbor.held => {
             format!("; now: {reason}")
         }
