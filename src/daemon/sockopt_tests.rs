@@ -112,7 +112,7 @@ fn the_end_of_a_connection_is_seen_past_what_is_unread() {
     };
     let ends = |near: &TcpStream| {
         // The kernel's own work may take a moment.
-        (0..500).any(|_| {
+        (0..10_000).any(|_| {
             std::thread::sleep(Duration::from_millis(2));
             is_ended(near).unwrap()
         })

@@ -18,7 +18,7 @@ async fn offered(socket: &Path, line: &str) -> Vec<String> {
     let mut command = Command::new("bash");
     command.args(["-c", script, env!("CARGO_BIN_EXE_bgpctl")]).args(line.split(' '));
     command.env("STARLING_SOCKET", socket).kill_on_drop(true);
-    let out = tokio::time::timeout(Duration::from_secs(20), command.output());
+    let out = tokio::time::timeout(Duration::from_secs(60), command.output());
     let out = out.await.expect("an end").unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
@@ -27,7 +27,16 @@ async fn offered(socket: &Path, line: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_shell_completes_commands_neighbours_and_prefixes() {
     let daemon = Daemon::start().await;
-    let of = async |line: &str| offered(&daemon.socket, line).await;
+    // A shell does not wait long for the daemon: on a busy machine it offers nothing now and then.
+    let of = async |line: &str| {
+        for _ in 0..100 {
+            let words = offered(&daemon.socket, line).await;
+            if !words.is_empty() {
+                return words;
+            }
+        }
+        Vec::new()
+    };
     assert_eq!(of("show ro").await, ["routes"]);
     assert_eq!(of("neighbor serv").await, ["server2", "server3"]);
     assert_eq!(of("neighbor 10.1.5.1").await, ["10.1.5.11", "10.1.5.1"]);
@@ -44,7 +53,7 @@ async fn a_shell_completes_commands_neighbours_and_prefixes() {
     assert_eq!(of("show neighbors group ra").await, ["rack=rack0", "range=leaf"]);
     assert_eq!(of("show interfaces ne").await, ["net0", "net1"]);
     assert_eq!(of("rollback 2").await, ["2"]);
-    assert!(of("rollback 3").await.is_empty(), "it is in force");
+    assert!(offered(&daemon.socket, "rollback 3").await.is_empty(), "it is in force");
     assert_eq!(of("network delete fd00:5").await, ["fd00:50::/64"]);
 }
 

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::backend::Memory;
 use crate::http::Daemon;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn path(from: &str, next_hop: Option<&str>) -> BestPath {
     BestPath {

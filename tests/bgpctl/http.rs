@@ -311,7 +311,7 @@ async fn a_reader_that_goes_away_ends_its_table() {
     stream.read_exact(&mut some).await.unwrap();
     drop(stream);
     let behaviour = Arc::clone(&daemon.backend.0);
-    tokio::time::timeout(Duration::from_secs(10), async {
+    tokio::time::timeout(Duration::from_secs(60), async {
         while !behaviour.abandoned.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -214,7 +214,7 @@ async fn on_a_terminal_it_shows_the_node_and_leaves_the_terminal_as_it_was() {
             output.read_to_end(&mut seen).await.unwrap();
             child.wait().await.unwrap()
         };
-        let status = timeout(Duration::from_secs(20), shown).await.expect("an end");
+        let status = timeout(Duration::from_secs(60), shown).await.expect("an end");
         let seen = String::from_utf8_lossy(&seen);
         assert!(status.success(), "{status}: {seen}");
         let (entered, left) = (seen.find("\x1b[?1049h"), seen.rfind("\x1b[?1049l"));

@@ -13,7 +13,7 @@ use crate::command::{bgpctl, run};
 use crate::http::Daemon;
 use crate::sample;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn watched(daemon: &Daemon, line: &str) -> Child {
     let mut command = bgpctl(&daemon.socket);

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use starling::api::{Origin, Route};
 use starling_lab::{Cluster, Netns, Result, wait_for};
 
+use crate::sessions::used;
 use crate::speaker::{OPTIONAL, PARTIAL, Speaker, TRANSITIVE, as_sequence, attribute, mandatory};
 use crate::support::{SOON, cluster, established};
 
@@ -65,9 +66,10 @@ fn attributes_cross_to_another_as_as_they_should() -> Result {
 
 #[test]
 fn a_router_is_told_own_blocks_only_unless_the_configuration_says_all() -> Result {
-    let (_cluster, [(mut r1, _n1), (mut r2, _n2)]) = network("own")?;
+    let (mut cluster, [(mut r1, _n1), (mut r2, _n2)]) = network("own")?;
     r1.announce(&mandatory(&[65001], R1), &["203.0.113.0/24"])?;
-    let told = r2.announced()?;
+    wait_for("its route", SOON, || used(&mut cluster, "203.0.113.0/24"))?;
+    let told = r2.announced(&["10.244.1.0/26"])?;
     assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.244.1.0/26"]);
     Ok(())
 }

@@ -71,7 +71,10 @@ fn down_with_words_that_the_neighbour_shows_and_up_again() -> Result {
                 Ok(())
             }),
         };
-        ensure!(used(cluster, prefix).is_err(), "its route is still in use");
+        wait_for("the end of its route", SOON, || {
+            ensure!(used(cluster, prefix).is_err(), "its route is still in use");
+            Ok(())
+        })?;
         stays_down(cluster, peer)?;
         let told = neighbor(cluster, peer)?;
         let reason = told.summary.reason.clone().context("no reason")?;
@@ -161,8 +164,11 @@ fn routes_are_asked_for_again_where_their_judgement_changes_and_on_command() -> 
     for peer in &beside.peers {
         let cluster = &mut beside.cluster;
         wait_for("its other route", SOON, || used(cluster, &networks(peer.software)[1]))?;
-        let looped = used(cluster, &networks(peer.software)[0]);
-        ensure!(looped.is_err() == loops(peer.software), "{}: {looped:#?}", peer.software);
+        wait_for("its route without a loop", SOON, || {
+            let looped = used(cluster, &networks(peer.software)[0]);
+            ensure!(looped.is_err() == loops(peer.software), "{}: {looped:#?}", peer.software);
+            Ok(())
+        })?;
     }
     let file = beside.cluster.config().to_owned();
     let before: Vec<Neighbor> = beside

@@ -119,8 +119,9 @@ fn what_comes_with_a_route_arrives_behind_each_peer() -> Result {
     })
 }
 
-/// A peer that marks everything with one well-known community.
-fn marked(community: &str) -> Result<(Beside, Speaker, Netns, Vec<String>)> {
+/// Peers that mark everything with one community; what another neighbour is told, which hears of
+/// those marked routes where `handed_on`.
+fn marked(community: &str, handed_on: bool) -> Result<(Beside, Speaker, Netns, Vec<String>)> {
     let mut beside = Beside::establish(&Software::ALL, R1_PEER, |software, router| {
         let prefix = &networks(software)[0];
         router.networks.push(Network::new(prefix)?);
@@ -133,22 +134,27 @@ fn marked(community: &str) -> Result<(Beside, Speaker, Netns, Vec<String>)> {
         wait_for("its route", SOON, || used(cluster, prefix))?;
     }
     let (mut r1, netns) = source(&mut beside.cluster)?;
-    let told = r1.announced()?.iter().map(ToString::to_string).collect();
+    let mut wanted = vec!["10.244.1.0/26".to_owned()];
+    if handed_on {
+        wanted.extend(beside.peers.iter().map(|peer| networks(peer.software)[0].clone()));
+    }
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let told = r1.announced(&wanted)?.iter().map(ToString::to_string).collect();
     Ok((beside, r1, netns, told))
 }
 
 #[test]
 fn well_known_communities_are_obeyed() -> Result {
     // What is not marked is handed on: the second half of the proof.
-    let (beside, _r1, _netns, told) = marked("64999:1")?;
+    let (beside, _r1, _netns, told) = marked("64999:1", true)?;
     for peer in &beside.peers {
         let prefix = &networks(peer.software)[0];
         ensure!(told.contains(prefix), "{prefix} of {} is not in {told:?}", peer.software);
     }
     drop(beside);
-    let (beside, _r1, _netns, unexported) = marked("65535:65281")?;
+    let (beside, _r1, _netns, unexported) = marked("65535:65281", false)?;
     drop(beside);
-    let (mut beside, _r1, _netns, unadvertised) = marked("65535:65282")?;
+    let (mut beside, _r1, _netns, unadvertised) = marked("65535:65282", false)?;
     beside.each(Feature::WellKnownCommunities, |_, peer| {
         let prefix = &networks(peer.software)[0];
         for told in [&unexported, &unadvertised] {

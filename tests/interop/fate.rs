@@ -54,7 +54,8 @@ impl Watch {
                 multiplier: 3,
                 my_discriminator: NonZeroU32::MIN,
                 your_discriminator: None,
-                desired_min_tx: 300_000,
+                // It says something much more often; this machine may stand still for a moment.
+                desired_min_tx: 1_000_000,
                 required_min_rx: 300_000,
                 required_min_echo_rx: 0,
             };
@@ -136,6 +137,12 @@ fn goes_and_falls_silent(independent: bool) -> Result<[bool; 2]> {
         ensure!(state == BfdState::Down, "{state:?}");
         Ok(())
     })?;
+    if independent {
+        wait_for("the end of the route", SOON, || {
+            ensure!(!kept(&mut cluster)?, "it is there");
+            Ok(())
+        })?;
+    }
     // Longer than news of it takes on its way to the routes.
     std::thread::sleep(Duration::from_millis(500));
     Ok([before, kept(&mut cluster)?])

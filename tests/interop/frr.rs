@@ -7,10 +7,10 @@ use anyhow::ensure;
 use ipnet::IpNet;
 use starling::api::{Route, SessionState};
 use starling_lab::{
-    Cluster, Family, Frr, FrrNeighbor, FrrRouter, Netns, Result, ping_as, routes, wait_for,
+    Cluster, Family, Frr, FrrNeighbor, FrrRouter, Netns, Node, Result, ping_as, routes, wait_for,
 };
 
-use crate::support::{SOON, cluster, established, neighbour};
+use crate::support::{SOON, cluster, neighbour};
 
 const GATEWAY: &str = "10.50.0.254";
 
@@ -62,6 +62,15 @@ fn has_ways(netns: &Netns, family: Family, protocol: &str, wanted: &[&str]) -> R
     })
 }
 
+/// Waits until so many prefixes were received, accepted and sent.
+fn counts(node: &mut Node, name: &str, wanted: (u64, u64, u64)) -> Result {
+    wait_for("all of both", SOON, || {
+        let line = neighbour(node, name)?;
+        ensure!((line.received, line.accepted, line.sent) == wanted, "{line:?}");
+        Ok(())
+    })
+}
+
 #[test]
 fn ebgp_gives_own_blocks_and_takes_only_what_import_allows() -> Result {
     let mut cluster = cluster(&[0, 0])?;
@@ -106,8 +115,7 @@ fn ebgp_gives_own_blocks_and_takes_only_what_import_allows() -> Result {
         "bird",
         &["2001:db8:99::/48 fd50::254 net0", "fd00:244:1::/64  lo", "fd00:244:2::/64 fd50::2 net0"],
     )?;
-    let line = neighbour(cluster.node(2)?, "gw-shut")?;
-    assert_eq!((line.received, line.accepted, line.sent), (3, 0, 2), "{line:?}");
+    counts(cluster.node(2)?, "gw-shut", (3, 0, 2))?;
 
     for (i, family, to) in [(0, Family::V4, "203.0.113.1"), (0, Family::V6, "2001:db8:99::1")] {
         let node = &cluster.nodes()[i];
@@ -147,9 +155,7 @@ fn an_ibgp_router_gives_and_takes_what_lies_in_the_pools() -> Result {
     let told: serde_json::Value = serde_json::from_str(&frr.vtysh("show bgp ipv4 unicast json")?)?;
     let paths = told["routes"]["10.244.2.0/26"].as_array().cloned().unwrap_or_default();
     ensure!(paths.len() == 1, "{paths:#?}");
-    let line = neighbour(cluster.node(1)?, "gw")?;
-    assert_eq!((line.received, line.accepted, line.sent), (3, 2, 2), "{line:?}");
-    Ok(())
+    counts(cluster.node(1)?, "gw", (3, 2, 2))
 }
 
 #[test]
@@ -168,8 +174,7 @@ fn a_session_over_ipv6_carries_ipv6() -> Result {
     )?;
     let node = &cluster.nodes()[0];
     ping_as(node.netns(), node.pod(Family::V6), "2001:db8:99::1".parse()?, 2)?.complete()?;
-    let line = established(cluster.node(1)?, "gw6")?;
-    assert_eq!((line.received, line.accepted, line.sent), (1, 1, 1), "{line:?}");
+    counts(cluster.node(1)?, "gw6", (1, 1, 1))?;
     let block: IpNet = "2001:db8:99::/48".parse()?;
     let shown: Vec<Route> =
         cluster.node(1)?.daemon()?.rows(&["show", "routes", &block.to_string(), "--detail"])?;

@@ -18,7 +18,7 @@ const EACH: u32 = 900;
 const MESSAGES: u32 = 250;
 
 /// Time for all of them to be read, decided and written into the kernel by a build for tests.
-const ALL: Duration = Duration::from_secs(120);
+const ALL: Duration = Duration::from_secs(300);
 
 /// A /24 by its number.
 fn nlri(number: u32) -> [u8; 4] {

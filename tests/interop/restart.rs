@@ -13,7 +13,7 @@ use crate::support::{SOON, established, neighbour};
 
 /// Long enough for a restart on a busy machine.
 const RESTART: GracefulRestart =
-    GracefulRestart { restart: 60, long_lived: None, notification: false };
+    GracefulRestart { restart: 180, long_lived: None, notification: false };
 
 /// A network that is announced before the restart and not after it.
 fn forgotten(software: Software) -> String {

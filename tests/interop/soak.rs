@@ -21,6 +21,8 @@ use crate::support::{SOON, established};
 
 /// For how long without an argument.
 const SHORT: Duration = Duration::from_secs(20);
+/// So many changes at the least, however long they take.
+const LEAST: u32 = 4;
 /// The nodes.
 const NODES: [usize; 2] = [1, 2];
 
@@ -254,11 +256,13 @@ fn none_lost(beside: &mut Beside, since: Instant) -> Result {
         let other = format!("n{}", 3 - i);
         for neighbour in Software::ALL.map(name).into_iter().chain([other]) {
             let daemon = beside.cluster.node(i)?.daemon()?;
+            // Before the answer: that takes its time on its way here.
+            let least = since.elapsed();
             let told: Neighbor = daemon.read(&["show", "neighbors", &neighbour])?;
             ensure!(told.flaps == 0, "n{i} lost {neighbour}: {told:#?}");
             ensure!(told.summary.state == SessionState::Established, "n{i}: {told:#?}");
             let age = Duration::from_secs(told.summary.since_s + 1);
-            ensure!(age >= since.elapsed(), "n{i}: {neighbour} came up anew: {told:#?}");
+            ensure!(age >= least, "n{i}: {neighbour} came up anew: {told:#?}");
         }
     }
     Ok(())
@@ -298,7 +302,7 @@ fn no_session_is_lost_while_policies_and_blocks_change() -> Result {
     as_the_model_says(&mut beside, &model)?;
     let start = Instant::now();
     let (mut dice, mut changes) = (Dice(4271), 0);
-    while start.elapsed() < whole {
+    while start.elapsed() < whole || changes < LEAST {
         changes += 1;
         let words = change(&mut beside, &mut keyed, &mut model, &mut dice)?;
         beside.cluster.configure(&model.file(&beside))?;
@@ -309,6 +313,6 @@ fn no_session_is_lost_while_policies_and_blocks_change() -> Result {
             .and_then(|()| none_lost(&mut beside, start))
             .with_context(|| format!("change {changes}, {words}; the model: {model:#?}"))?;
     }
-    ensure!(changes > 3, "{changes} changes in {whole:?}");
+    println!("{changes} changes in {:?}", start.elapsed());
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -24,10 +25,18 @@ pub const OPTIONAL: u8 = 0x80;
 pub const TRANSITIVE: u8 = 0x40;
 pub const PARTIAL: u8 = 0x20;
 
+/// Between two KEEPALIVEs of a session: a third of the hold time that is offered.
+const KEEPALIVES: Duration = Duration::from_secs(30);
+
 /// One end of a connection.
 #[derive(Debug)]
 pub struct Speaker {
     stream: TcpStream,
+    /// Whole messages go out of it, whoever writes them.
+    out: Arc<Mutex<TcpStream>>,
+    /// Says KEEPALIVE now and then once the first was said, until it is dropped: however long a test
+    /// looks elsewhere.
+    alive: Option<mpsc::Sender<()>>,
 }
 
 /// A path attribute: flags without the extended-length bit, code, value.
@@ -88,7 +97,8 @@ impl Speaker {
     pub fn on(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(SOON))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream })
+        let out = Arc::new(Mutex::new(stream.try_clone()?));
+        Ok(Self { stream, out, alive: None })
     }
 
     /// Exchanges OPENs and KEEPALIVEs.
@@ -154,11 +164,16 @@ impl Speaker {
         message.extend(u16::try_from(19 + body.len())?.to_be_bytes());
         message.push(kind);
         message.extend(body);
-        self.send_bytes(&message)
+        self.send_bytes(&message)?;
+        if kind == KEEPALIVE && self.alive.is_none() {
+            self.alive = Some(keep_alive(Arc::clone(&self.out), message));
+        }
+        Ok(())
     }
 
     pub fn send_bytes(&mut self, bytes: &[u8]) -> Result {
-        self.stream.write_all(bytes).context("the connection is gone")
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(bytes).context("the connection is gone")
     }
 
     /// The next message: its type and body.
@@ -211,20 +226,44 @@ impl Speaker {
         }
     }
 
-    /// All IPv4 prefixes announced until nothing has come for a second.
-    pub fn announced(&mut self) -> Result<Vec<Ipv4Net>> {
-        self.stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    /// All IPv4 prefixes announced until `wanted` are among them and nothing has come for a second.
+    pub fn announced(&mut self, wanted: &[&str]) -> Result<Vec<Ipv4Net>> {
+        let mut missing: Vec<Ipv4Net> =
+            wanted.iter().map(|prefix| Ok(prefix.parse()?)).collect::<Result<_>>()?;
         let mut all = Vec::new();
-        while let Ok((kind, body)) = self.next() {
+        loop {
+            let patience = if missing.is_empty() { Duration::from_secs(1) } else { SOON };
+            self.stream.set_read_timeout(Some(patience))?;
+            let (kind, body) = match self.next() {
+                Ok(message) => message,
+                Err(_) if missing.is_empty() => break,
+                Err(error) => return Err(error.context(format!("{all:?}, without {missing:?}"))),
+            };
             ensure!(kind != NOTIFICATION, "the session ended: {body:?}");
             if kind == UPDATE {
-                all.extend(read(&body)?.announced);
+                let announced = read(&body)?.announced;
+                missing.retain(|prefix| !announced.contains(prefix));
+                all.extend(announced);
             }
         }
         self.stream.set_read_timeout(Some(SOON))?;
         all.sort();
         Ok(all)
     }
+}
+
+/// Writes `message` now and then, for as long as what it gives lives and somebody takes it.
+fn keep_alive(out: Arc<Mutex<TcpStream>>, message: Vec<u8>) -> mpsc::Sender<()> {
+    let (alive, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        while end.recv_timeout(KEEPALIVES) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+            if out.write_all(&message).is_err() {
+                return;
+            }
+        }
+    });
+    alive
 }
 
 fn read(body: &[u8]) -> Result<Update> {

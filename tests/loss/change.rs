@@ -92,7 +92,7 @@ pub fn joins(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
 /// The sixth: it stops, then the others are told.
 pub fn leaves(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     let from = mesh.traffic.beat();
-    mesh.take(6)?.stop(Duration::from_secs(20))?;
+    mesh.take(6)?.stop(Duration::from_secs(60))?;
     tell(mesh, |told| {
         told.nodes.remove(&6);
     })?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use starling_lab::{Family, Result, routes};
 
-use crate::mesh::{Mesh, Software};
+use crate::mesh::{Mesh, Software, watched};
 use crate::table::Seen;
 use crate::told::block;
 
@@ -23,7 +23,7 @@ pub fn daemon(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
 }
 
 /// The cable of n5 is cut: packets to it are lost until the other kernels know.
-pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
+pub fn cable(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
     let gone = |mesh: &Mesh| -> Result<bool> {
         for i in 1..=4 {
             if !routes(mesh.netns(i)?, Family::V4, &block(5))?.is_empty() {
@@ -36,7 +36,7 @@ pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     let begin = Instant::now();
     mesh.wires().ip_line("link set n5.net0 down")?;
     let mut known = false;
-    while !known && begin.elapsed() < WATCHED {
+    while !known && begin.elapsed() < watched(software, WATCHED) {
         std::thread::sleep(Duration::from_millis(10));
         known = gone(mesh)?;
     }
@@ -53,12 +53,12 @@ pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
 const DARK: Duration = Duration::from_millis(300);
 
 /// The NIC of n1 is taken down, and up again.
-pub fn nic(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
+pub fn nic(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
     let from = mesh.traffic.beat();
     mesh.netns(1)?.ip_line("link set net0 down")?;
     std::thread::sleep(DARK);
     mesh.netns(1)?.ip_line("link set net0 up")?;
-    let healed = mesh.whole_within(Duration::from_secs(20));
+    let healed = mesh.whole_within(watched(software, Duration::from_secs(20)));
     let mut own = mesh.lost_of(from, |a, b| [a, b].contains(&"n1"));
     own.unfinished = healed.is_err();
     let others = mesh.lost_by_now(from, |a, b| ![a, b].contains(&"n1"));

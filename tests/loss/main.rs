@@ -47,7 +47,7 @@ const PACE: Duration = Duration::from_millis(1);
 /// The option that plays the scenes with tunnels alone.
 const TUNNELS: &str = "--tunnels";
 /// The machine that has them may take so long.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1800);
 
 type Play = fn(&mut Mesh, Software) -> Result<Vec<Seen>>;
 
@@ -124,16 +124,16 @@ fn scenes() -> Vec<Scene> {
             start: hands::start,
             events: vec![
                 Event {
-                    rows: vec![("a route is deleted by hand, thrice", gap(1000))],
+                    rows: vec![("a route is deleted by hand, thrice", gap(5000))],
                     play: hands::deleted,
                 },
-                Event { rows: vec![("it is bent by hand", gap(1000))], play: hands::bent },
+                Event { rows: vec![("it is bent by hand", gap(5000))], play: hands::bent },
                 Event {
-                    rows: vec![("a wrong one with a better metric appears", gap(1000))],
+                    rows: vec![("a wrong one with a better metric appears", gap(5000))],
                     play: hands::shadowed,
                 },
                 Event {
-                    rows: vec![("another program's takes its place, and goes", gap(1000))],
+                    rows: vec![("another program's takes its place, and goes", gap(5000))],
                     play: hands::taken,
                 },
                 Event {
@@ -151,10 +151,10 @@ fn scenes() -> Vec<Scene> {
                 free("IPv6: a daemon is stopped and started", restart::stop),
                 free("IPv6: it is killed and started", restart::kill),
                 Event {
-                    rows: vec![("IPv6: a route is deleted by hand, thrice", gap(1000))],
+                    rows: vec![("IPv6: a route is deleted by hand, thrice", gap(5000))],
                     play: hands::deleted,
                 },
-                Event { rows: vec![("IPv6: it is bent by hand", gap(1000))], play: hands::bent },
+                Event { rows: vec![("IPv6: it is bent by hand", gap(5000))], play: hands::bent },
                 Event {
                     rows: vec![("IPv6: a predecessor left wrong ones", gap(5000))],
                     play: hands::leftovers,

@@ -5,10 +5,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use starling_lab::{Family, Proc, Result, routes, wait_until};
+use starling_lab::{Family, Monitor, Result, routes, wait_until};
 
 use crate::PACE;
-use crate::mesh::{Mesh, Software};
+use crate::mesh::{Mesh, Software, watched};
 use crate::table::Seen;
 use crate::told::{Told, block};
 
@@ -25,10 +25,10 @@ pub fn start(software: Software) -> Result<Mesh> {
 /// SIGTERM and start.
 pub fn upgrade(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
     let from = mesh.traffic.beat();
-    mesh.take(1)?.stop(Duration::from_secs(20))?;
+    mesh.take(1)?.stop(Duration::from_secs(60))?;
     mesh.launch(1, software)?;
     mesh.ready(1)?;
-    let over = mesh.whole_within(WATCHED);
+    let over = mesh.whole_within(watched(software, WATCHED));
     let mut seen = mesh.lost(from);
     seen.unfinished = over.is_err();
     Ok(vec![seen])
@@ -36,18 +36,15 @@ pub fn upgrade(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
 
 /// Its cable is cut, until the kernel of every peer knows. When the last one did is what that
 /// kernel itself said: looking at fifty takes longer than they need.
-pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
+pub fn cable(mesh: &mut Mesh, software: Software) -> Result<Vec<Seen>> {
     let mut monitors = Vec::new();
     for i in 2..=ALIVE {
-        let (log, ip) = (mesh.dir(i)?.join("monitor.log"), ["ip", "-ts", "monitor", "route"]);
-        let command = [&["env", "TZ=UTC"][..], &ip].concat();
-        monitors.push(mesh.netns(i)?.spawn("ip monitor", &command, &log)?);
+        let log = mesh.dir(i)?.join("monitor.log");
+        monitors.push(Monitor::start_with(mesh.netns(i)?, &["-ts"], &log)?);
     }
-    // Each has a socket by then.
-    std::thread::sleep(Duration::from_secs(2));
     let (from, begin) = (mesh.traffic.beat(), time_of_day()?);
     mesh.wires().ip_line("link set n1.net0 down")?;
-    let known = wait_until("all peers to know", WATCHED, || {
+    let known = wait_until("all peers to know", watched(software, WATCHED), || {
         (2..=ALIVE).all(|i| {
             let netns = mesh.netns(i);
             netns.and_then(|netns| routes(netns, Family::V4, &block(1))).is_ok_and(|r| r.is_empty())
@@ -56,7 +53,8 @@ pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
     let mut seen = mesh.lost_by_now(from, |_, to| to == "n1");
     seen.unfinished = known.is_err();
     if known.is_ok() {
-        let gone = monitors.iter().map(|monitor| when_gone(monitor).context("no time of it"));
+        let gone =
+            monitors.iter().map(|monitor| when_gone(&monitor.seen()?).context("no time of it"));
         let gone: Vec<Duration> = gone.collect::<Result<_>>()?;
         let took = gone.iter().map(|at| at.saturating_sub(begin));
         let last = took.clone().max().context("no peers")?;
@@ -69,9 +67,9 @@ pub fn cable(mesh: &mut Mesh, _: Software) -> Result<Vec<Seen>> {
 }
 
 /// When the route to the block was deleted, by the kernel's news that the monitor wrote down.
-fn when_gone(monitor: &Proc) -> Option<Duration> {
-    let (log, words) = (monitor.log(), format!("Deleted {} ", block(1)));
-    let line = log.lines().find(|line| line.contains(&words))?;
+fn when_gone(seen: &str) -> Option<Duration> {
+    let words = format!("Deleted {} ", block(1));
+    let line = seen.lines().find(|line| line.contains(&words))?;
     // `[2026-01-31T23:59:58.123456] Deleted …`
     let (_, time) = line.split_once(']')?.0.split_once('T')?;
     let mut parts = time.split(':');

@@ -29,9 +29,17 @@ use crate::told::{Told, block};
 /// So many nodes have a pod.
 const PODS: u8 = 6;
 /// Two of BIRD that have lost each other need a minute at most; an emulated machine is slow.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(180);
 /// After everything is as it should be: time for what comes late.
 const TAIL: Duration = Duration::from_secs(1);
+
+/// For how long a software is watched: BIRD for as long as the table tells; ours until it is done.
+pub fn watched(software: Software, bird: Duration) -> Duration {
+    match software {
+        Software::Starling => LIMIT,
+        Software::Bird => bird,
+    }
+}
 
 /// Whose routes carry the packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

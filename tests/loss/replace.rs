@@ -11,7 +11,7 @@ use crate::mesh::{Mesh, Software};
 use crate::table::Seen;
 use crate::told::Told;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// What BIRD 2 writes unless it is told otherwise.
 const METRIC: u32 = 32;

@@ -7,7 +7,7 @@ use starling_lab::{Proc, Result, Signal};
 use crate::mesh::{Mesh, Software};
 use crate::table::Seen;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn again(mesh: &mut Mesh, software: Software, end: impl Fn(Proc) -> Result) -> Result<Vec<Seen>> {
     let from = mesh.traffic.beat();

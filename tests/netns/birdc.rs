@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use starling_lab::{Family, Result, wait_for};
 
-use crate::support::{SOON, cluster, established};
+use crate::support::{SOON, cluster};
+use crate::whole::exchanged;
 
 /// What `birdc` prints for a command, without the line that greets.
 fn birdc(socket: &Path, command: &str) -> Result<String> {
@@ -37,7 +38,7 @@ fn birdc_shows_the_mesh_its_routes_and_that_nothing_can_be_changed() -> Result {
     let (plain, _) = text.split_at(text.len() - lines.len());
     cluster.configure(plain)?;
     cluster.start(2)?;
-    established(cluster.node(1)?, "n2")?;
+    exchanged(&mut cluster)?;
     let own =
         ["blackhole 10.244.1.0/26 proto bird", "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird"];
     cluster.node(1)?.holds(Family::V4, &own, SOON)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use ipnet::IpNet;
 use starling::api::{FibEntry, How, KernelState, Route};
-use starling_lab::{Cluster, End, Family, Result, Traffic};
+use starling_lab::{Cluster, End, Family, Monitor, Result, Traffic, wait_for};
 
 use crate::support::{SOON, cluster, established};
 use crate::tunnel::{replaced_in_place, stand_in};
@@ -74,8 +74,13 @@ fn neighbours_and_a_tunnel_are_the_next_hops_of_one_route() -> Result {
     held(&mut cluster, all)?;
 
     let daemon = cluster.node(1)?.daemon()?;
-    let routes: Vec<Route> = daemon.rows(&["show", "routes", NETWORK])?;
-    ensure!(routes.len() == 1 && routes[0].kernel.state == KernelState::Installed, "{routes:#?}");
+    // The kernel shows a route before the daemon has its answer.
+    let routes: Vec<Route> = wait_for("the kernel's answer", SOON, || {
+        let routes: Vec<Route> = daemon.rows(&["show", "routes", NETWORK])?;
+        let [route] = &routes[..] else { anyhow::bail!("{routes:#?}") };
+        ensure!(route.kernel.state == KernelState::Installed, "{routes:#?}");
+        Ok(routes)
+    })?;
     let mut ways: Vec<(String, How)> =
         routes[0].next_hops.iter().map(|hop| (hop.from.join(" "), hop.reached.how)).collect();
     ways.sort();
@@ -100,8 +105,7 @@ fn neighbours_and_a_tunnel_are_the_next_hops_of_one_route() -> Result {
 
     // One goes, the tunnelled one goes, both are back: the rest carry on meanwhile.
     let log = cluster.lab().dir().join("monitor.log");
-    let monitor =
-        cluster.node(1)?.netns().spawn("ip monitor", &["ip", "-4", "monitor", "route"], &log)?;
+    let monitor = Monitor::start(cluster.node(1)?.netns(), &log)?;
     let single6 = "fd00:244:9::/64 via fd50::3 dev net0 proto bird metric 1024";
     cluster.configure(&toml(&cluster, &["n3", "n4"]))?;
     held(
@@ -116,14 +120,15 @@ fn neighbours_and_a_tunnel_are_the_next_hops_of_one_route() -> Result {
     held(&mut cluster, ["10.244.9.0/26 via 10.50.0.3 dev net0 proto bird", single6])?;
     cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
     held(&mut cluster, all)?;
-    let seen = monitor.log();
+    let seen = monitor.seen()?;
     ensure!(seen.contains(NETWORK), "the monitor saw nothing:\n{seen}");
     replaced_in_place(&seen, "10.244.")?;
     Ok(())
 }
 
-/// Flows that the kernel spreads over the next hops.
-const FLOWS: u8 = 16;
+/// Flows that the kernel spreads over the next hops: by a hash whose seed is new with each boot, so
+/// there are enough of them for each next hop to have some.
+const FLOWS: u8 = 32;
 
 #[test]
 fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
@@ -198,13 +203,14 @@ fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
             (0..usize::from(FLOWS)).map(move |from| (first + from, first + usize::from(FLOWS)))
         })
         .collect();
-    let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(1))?;
+    let traffic = Traffic::start(&ends, &pairs, Duration::from_millis(2))?;
     let begin = traffic.beat();
     // One is withdrawn, and back; then one's daemon dies while its host lives.
     cluster.configure(&toml(&cluster, &["n3", "n4"]))?;
     rest(2, &mut cluster, &[2, 3, 4])?;
     cluster.configure(&toml(&cluster, &["n2", "n3", "n4"]))?;
     holds(&mut cluster, all, &[2, 3, 4])?;
+    traffic.beats(begin, 20)?;
     let until = traffic.calm(begin);
     let lost = traffic.lost(begin, until, |_, _| true);
     println!("withdrawn and announced again: {} sent, {} lost", lost.sent, lost.lost);
@@ -230,7 +236,7 @@ fn the_loss_of_one_next_hop_costs_the_flows_of_the_others_nothing() -> Result {
     }
     // Nor do those that have moved lose anything afterwards.
     let begin = traffic.beat();
-    std::thread::sleep(Duration::from_secs(1));
+    traffic.beats(begin, 100)?;
     let lost = traffic.lost(begin, traffic.calm(begin), |_, _| true);
     ensure!(lost.lost == 0, "{lost:?}");
     Ok(())

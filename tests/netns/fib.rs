@@ -5,6 +5,7 @@ use starling::api::{AuditFault, FibAudit, FibCoupling, Summary};
 use starling_lab::{Cluster, Family, Result, wait_for};
 
 use crate::support::{SOON, cluster, established, logged};
+use crate::whole::exchanged;
 
 const OWN: &str = "blackhole 10.244.1.0/26 proto bird";
 const OTHER: &str = "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird";
@@ -16,8 +17,8 @@ const FOREIGN: &str = "10.98.0.0/16 via 10.50.0.2 dev net0 proto static";
 fn pair() -> Result<Cluster> {
     let mut cluster = cluster(&[0, 0])?;
     cluster.start_all()?;
-    established(cluster.node(1)?, "n2")?;
     cluster.node(1)?.holds(Family::V4, &[OWN, OTHER], SOON)?;
+    exchanged(&mut cluster)?;
     Ok(cluster)
 }
 

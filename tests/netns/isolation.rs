@@ -7,6 +7,7 @@ use starling::api::{SessionState, Summary};
 use starling_lab::{Cluster, Family, Result, ping_as, routes, wait_for};
 
 use crate::support::{SOON, cluster, established, logged};
+use crate::whole::watches;
 
 fn ours(cluster: &mut Cluster, node: usize) -> Result<Vec<String>> {
     let held = routes(cluster.node(node)?.netns(), Family::V4, "proto bird")?;
@@ -30,7 +31,9 @@ fn a_node_that_is_cut_off_keeps_its_routes_until_it_is_back() -> Result {
         Ok(())
     })?;
     // BFD is up a moment after the sessions.
-    std::thread::sleep(Duration::from_secs(4));
+    for node in 1..=5 {
+        watches(cluster.node(node)?, 4)?;
+    }
     let all = ours(&mut cluster, 5)?;
     cluster.switch().netns().ip_line("link set n5.net0 nomaster")?;
     wait_for("the others to forget it", SOON, || {

@@ -68,7 +68,10 @@ fn the_configured_table_metric_and_protocol_are_used() -> Result {
     cluster.configure(&cluster.toml("never", extra))?;
     // One that an ordinary daemon would take for its own.
     let other = "10.244.55.0/26 via 10.50.0.99 dev net0 proto bird";
-    cluster.node(1)?.netns().ip_line(&format!("route add {other}"))?;
+    let left = "10.244.77.0/26 via 10.50.0.77 dev net0 proto bgp metric 77 table 100";
+    for route in [other, left] {
+        cluster.node(1)?.netns().ip_line(&format!("route add {route}"))?;
+    }
     cluster.start_all()?;
     let node = cluster.node(1)?;
     let v4 = [
@@ -81,8 +84,8 @@ fn the_configured_table_metric_and_protocol_are_used() -> Result {
     ];
     holds(node.netns(), Family::V4, "table 100", &v4, SOON)?;
     holds(node.netns(), Family::V6, "table 100", &v6, SOON)?;
-    std::thread::sleep(std::time::Duration::from_secs(4));
-    // After settling too: not ours.
+    // Once a predecessor's are removed too: not ours.
+    logged(node, "removed a predecessor's routes")?;
     node.holds(Family::V4, &[other], SOON)
 }
 

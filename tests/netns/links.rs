@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use starling::api::{Neighbor, SessionState};
-use starling_lab::{Cluster, Family, Node, Result, ping_as, wait_for};
+use starling_lab::{Cluster, Family, Monitor, Node, Result, ping_as, wait_for};
 
 use crate::support::{SOON, cluster, established, logged, neighbour};
 
@@ -48,7 +48,7 @@ fn a_lost_carrier_ends_the_sessions_of_direct_neighbours_alone() -> Result {
     let far = "10.244.3.0/26 via 10.50.0.254 dev net0 proto bird";
     cluster.node(1)?.holds(Family::V4, &[OWN, RACK_MATE, far], SOON)?;
     let log = cluster.lab().dir().join("monitor.log");
-    let monitor = cluster.node(2)?.netns().spawn("ip", &["ip", "monitor", "route"], &log)?;
+    let monitor = Monitor::start(cluster.node(2)?.netns(), &log)?;
     let port = |state: &str| format!("link set n1.net0 {state}");
     cluster.switch().netns().ip_line(&port("down"))?;
     ended(cluster.node(1)?, "n2", "link lost: net0 has no carrier")?;
@@ -67,7 +67,7 @@ fn a_lost_carrier_ends_the_sessions_of_direct_neighbours_alone() -> Result {
     let (one, two) = (&cluster.nodes()[0], &cluster.nodes()[1]);
     ping_as(one.netns(), one.pod(Family::V4), two.pod(Family::V4), 1)?.complete()?;
     // The other end kept the routes all the while, as after any lost connection.
-    let seen = monitor.log();
+    let seen = monitor.seen()?;
     ensure!(!seen.contains("Deleted 10.244.1."), "{seen}");
     Ok(())
 }
@@ -125,7 +125,7 @@ fn a_host_that_does_not_answer_is_probed_before_it_is_given_up() -> Result {
 fn a_reset_is_known_at_once_and_costs_no_route() -> Result {
     let mut cluster = mesh(&[0, 0])?;
     let log = cluster.lab().dir().join("monitor.log");
-    let monitor = cluster.node(1)?.netns().spawn("ip", &["ip", "monitor", "route"], &log)?;
+    let monitor = Monitor::start(cluster.node(1)?.netns(), &log)?;
     let nft = |rule: &str, node: &Node| -> Result {
         let mut command = node.netns().command("nft");
         starling_lab::run(command.arg(rule), SOON)?;
@@ -142,7 +142,7 @@ fn a_reset_is_known_at_once_and_costs_no_route() -> Result {
     nft("delete table ip test", &cluster.nodes()[1])?;
     established(cluster.node(1)?, "n2")?;
     cluster.node(1)?.holds(Family::V4, &[OWN, RACK_MATE], SOON)?;
-    let seen = monitor.log();
+    let seen = monitor.seen()?;
     ensure!(!seen.contains("Deleted 10.244."), "{seen}");
     Ok(())
 }

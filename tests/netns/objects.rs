@@ -89,6 +89,7 @@ fn the_option_is_switched_by_reload_and_restart_and_no_packet_is_lost() -> Resul
     held(&mut cluster, true)?;
     ensure!(cluster.node(1)?.netns().ip(&["nexthop", "show"])? == before);
 
+    traffic.beats(begin, 300)?;
     let until = traffic.calm(begin);
     let lost = traffic.lost(begin, until, |_, _| true);
     println!("{} sent, {} lost", lost.sent, lost.lost);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use starling_lab::{Cluster, End, Family, Netns, Result, Traffic, wait_for};
 
 use crate::support::{SOON, cluster, established};
@@ -23,8 +23,19 @@ fn started(cluster: &mut Cluster, way: &str) -> Result<Traffic> {
     let traffic =
         Traffic::start(&[end(0, "n1"), end(1, "n2")], &[(0, 1), (1, 0)], Duration::from_millis(1))?;
     // Neighbours are looked for.
-    std::thread::sleep(Duration::from_millis(500));
+    gets_through(&traffic, &["n1", "n2"])?;
     Ok(traffic)
+}
+
+/// Waits until nothing of what these send is lost any more.
+fn gets_through(traffic: &Traffic, who: &[&str]) -> Result {
+    wait_for("packets to get through", SOON, || {
+        let from = traffic.beat();
+        traffic.beats(from, 50)?;
+        let lost = traffic.lost(from, traffic.calm(from), |name, _| who.contains(&name));
+        ensure!(lost.lost == 0 && lost.sent >= 50, "{lost:?}");
+        Ok(())
+    })
 }
 
 /// Waits until node 1 reaches the pods of node 2 so.
@@ -35,11 +46,11 @@ fn leads(cluster: &mut Cluster, way: &str) -> Result {
 
 /// What was lost since `from`, which must be nothing.
 fn nothing_lost(traffic: &Traffic, from: usize, what: &str) -> Result {
-    std::thread::sleep(Duration::from_millis(500));
+    traffic.beats(traffic.beat(), 200)?;
     let until = traffic.calm(from);
     let lost = traffic.lost(from, until, |_, _| true);
     let losers = traffic.losers(from, until, |_, _| true);
-    ensure!(lost.lost == 0 && lost.sent > 100, "{what}: {losers:?}");
+    ensure!(lost.lost == 0 && lost.sent >= 400, "{what}: {lost:?} {losers:?}");
     Ok(())
 }
 
@@ -78,13 +89,7 @@ fn a_renamed_interface_and_a_second_one_in_the_same_subnet() -> Result {
         let lost = traffic.lost(from, traffic.calm(from), |name, _| name == "n1");
         println!("the first one is {state}: {lost:?}");
         established(cluster.node(1)?, "n2")?;
-        wait_for("packets to get through", SOON, || {
-            let from = traffic.beat();
-            std::thread::sleep(Duration::from_millis(300));
-            let lost = traffic.lost(from, traffic.calm(from), |name, _| name == "n1");
-            ensure!(lost.lost == 0 && lost.sent > 20, "{state}: {lost:?}");
-            Ok(())
-        })?;
+        gets_through(&traffic, &["n1"]).context(state)?;
         leads(&mut cluster, &format!("via 10.50.0.2 dev {device} proto bird"))?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use starling::api::{How, KernelState, Network, Pod, Route, Wish};
 use starling_lab::{Cluster, Family, Netns, Result, routes, wait_for, wait_until};
 
@@ -118,8 +118,11 @@ fn what_is_announced_of_pods_is_configured() -> Result {
     host.ip_line("route add 10.244.2.34/32 dev cali1 scope link proto 77")?;
     let via = |address: &str| format!("{address} via 10.50.0.2 dev net0 proto bird");
     leads(&mut cluster, 1, "10.244.2.33", &[&via("10.244.2.33")])?;
-    let unlearned = pod(&mut cluster, 2, "10.244.2.34")?.expect("the route");
-    assert_eq!(unlearned.why, "routes of protocol 77 are not learned");
+    wait_for("the other route", SOON, || {
+        let unlearned = pod(&mut cluster, 2, "10.244.2.34")?.context("it is not shown")?;
+        ensure!(unlearned.why == "routes of protocol 77 are not learned", "{unlearned:?}");
+        Ok(())
+    })?;
     let networks: Vec<Network> = cluster.node(2)?.daemon()?.read(&["network", "show"])?;
     let wish = networks.iter().find(|network| network.prefix.to_string() == "10.244.2.33/32");
     assert_eq!(wish.map(|network| network.wish), Some(Wish::Pod));

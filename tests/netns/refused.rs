@@ -27,8 +27,11 @@ fn a_stranger_gets_cease_connection_rejected() -> Result {
         wanted.extend([0, 21, 3, 6, 5]);
         assert_eq!(answer, wanted, "{target}");
     }
-    let summary: Summary = cluster.node(1)?.daemon()?.read(&["show", "summary"])?;
-    assert_eq!(summary.refused_connections, 2);
+    wait_for("both to be counted", SOON, || {
+        let summary: Summary = cluster.node(1)?.daemon()?.read(&["show", "summary"])?;
+        ensure!(summary.refused_connections == 2, "{summary:#?}");
+        Ok(())
+    })?;
     logged(cluster.node(1)?, "10.50.0.99")?;
     logged(cluster.node(1)?, "no [[node]] or [[peer]] has this address")
 }

@@ -1,14 +1,15 @@
 //! A daemon goes and comes back: the kernel's routes stay, and are adopted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use starling::api::{Route, SessionState, Waits};
-use starling_lab::{Cluster, Family, Result, routes, wait_until};
+use starling_lab::{Cluster, Family, Monitor, Result, routes, wait_until};
 
 use crate::support::{SOON, cluster, established, logged, neighbour};
 
+/// What a predecessor left that nobody announces.
+const LEFT: &str = "10.244.77.0/26 via 10.50.0.77 dev net0 proto bird";
 const HELD: [&str; 3] = [
     "blackhole 10.244.1.0/26 proto bird",
     "10.244.2.0/26 via 10.50.0.2 dev net0 proto bird",
@@ -25,24 +26,25 @@ fn converged() -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// Starts node 1 again while a monitor of its kernel listens for removed routes, until its
-/// predecessor's routes would have been swept.
+/// Starts node 1 again while a monitor of its kernel listens for removed routes, until what its
+/// predecessor left and nobody announced again has been swept.
 fn comes_back_without_a_gap(cluster: &mut Cluster) -> Result {
-    let netns = cluster.node(1)?.netns().name().to_owned();
-    let log = cluster.lab().dir().join("monitor.log");
-    let mut monitor =
-        cluster.node(1)?.netns().spawn("ip monitor", &["ip", "monitor", "route"], &log)?;
+    let netns = cluster.nodes()[0].netns();
+    let name = netns.name().to_owned();
+    netns.ip_line(&format!("route add {LEFT}"))?;
+    let monitor = Monitor::start(netns, &cluster.lab().dir().join("monitor.log"))?;
     cluster.start(1)?;
     for other in ["n2", "n3"] {
         established(cluster.node(1)?, other)?;
     }
-    // `settle` is 3 s: after it, what nobody announced again would have been removed.
-    std::thread::sleep(Duration::from_secs(4));
-    monitor.check_alive()?;
-    let seen = monitor.log();
+    logged(cluster.node(1)?, "removed a predecessor's routes")?;
+    cluster.node(1)?.holds(Family::V4, &HELD, SOON)?;
+    let seen = monitor.seen()?;
+    ensure!(seen.contains(&format!("Deleted {LEFT}")), "the monitor saw nothing:\n{seen}");
+    let touched = |line: &str| line.contains("10.244.") && !line.contains(LEFT);
     ensure!(
-        !seen.contains("10.244."),
-        "routes of {netns} were touched:\n{seen}\nthe log:\n{}",
+        !seen.lines().any(touched),
+        "routes of {name} were touched:\n{seen}\nthe log:\n{}",
         cluster.node(1)?.daemon()?.log()
     );
     cluster.node(1)?.holds(Family::V4, &HELD, SOON)?;
@@ -83,8 +85,7 @@ fn a_crash_keeps_the_routes_for_a_successor() -> Result {
 #[test]
 fn what_a_predecessor_left_and_nobody_announces_is_swept_after_settling() -> Result {
     let mut cluster = cluster(&[0, 0])?;
-    let left = "10.244.77.0/26 via 10.50.0.77 dev net0 proto bird";
-    cluster.node(1)?.netns().ip_line(&format!("route add {left}"))?;
+    cluster.node(1)?.netns().ip_line(&format!("route add {LEFT}"))?;
     cluster.start_all()?;
     established(cluster.node(1)?, "n2")?;
     let wanted =

@@ -90,6 +90,7 @@ fn what_a_route_daemon_never_calls_fails_unless_it_is_told_to_close_nothing() ->
     must(&["chmod", "+x", &file("nft"), &file("starlingd")])?;
     let mut cluster = Cluster::new(Binaries { starlingd: file("starlingd").into(), ..real }, &[0])?;
     let mut came_of_it = |arguments: &[&str]| -> Result<BTreeMap<String, i32>> {
+        std::fs::remove_file(file("said")).ok();
         cluster.start_with(1, arguments)?;
         cluster.node(1)?.daemon()?.try_bgpctl(&["doctor"])?;
         let log = cluster.node(1)?.daemon()?.log();
@@ -251,18 +252,28 @@ fn the_watchdog_hears_of_it_while_everybody_answers() -> Result {
     let mut daemon =
         starling_lab::Starling::start(&programs, node.netns(), "n1", cluster.config(), &dir)?;
     daemon.wait_ready()?;
-    let heard = |within: Duration, word: &str| -> usize {
-        let (begun, mut count) = (Instant::now(), 0);
+    // Whether the next message is one; none comes within the socket's 100 ms.
+    let next = || -> bool {
         let mut message = [0; 512];
+        let Ok(length) = manager.recv(&mut message) else { return false };
+        String::from_utf8_lossy(&message[..length]).lines().any(|line| line == "WATCHDOG=1")
+    };
+    let is_heard_of = |times: usize| -> Result {
+        let mut count = 0;
+        wait_for("word of it", SOON, || {
+            count += usize::from(next());
+            ensure!(count >= times, "{count} times, not {times}");
+            Ok(())
+        })
+    };
+    let heard = |within: Duration| -> usize {
+        let (begun, mut count) = (Instant::now(), 0);
         while begun.elapsed() < within {
-            if let Ok(length) = manager.recv(&mut message) {
-                let text = String::from_utf8_lossy(&message[..length]).into_owned();
-                count += usize::from(text.lines().any(|line| line == word));
-            }
+            count += usize::from(next());
         }
         count
     };
-    ensure!(heard(Duration::from_secs(2), "WATCHDOG=1") >= 3, "it is not heard of");
+    is_heard_of(3)?;
     // One thread hangs; all others go on, and yet nothing is heard. The supervisor has the first.
     let pid = daemon.proc().pid();
     for (name, words) in
@@ -273,10 +284,11 @@ fn the_watchdog_hears_of_it_while_everybody_answers() -> Result {
             ensure!(daemon.log().contains(words), "{words:?} is not in:\n{}", daemon.log());
             Ok(())
         })?;
-        heard(Duration::from_millis(300), "what was said before");
-        assert_eq!(heard(Duration::from_secs(1), "WATCHDOG=1"), 0, "it is heard of without {name}");
+        // What was said before.
+        heard(Duration::from_millis(300));
+        assert_eq!(heard(Duration::from_secs(1)), 0, "it is heard of without {name}");
         drop(hung);
-        ensure!(heard(Duration::from_secs(2), "WATCHDOG=1") >= 1, "it does not come back");
+        is_heard_of(1).context("it does not come back")?;
     }
     daemon.into_proc().stop(SOON).map(drop)
 }

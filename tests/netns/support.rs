@@ -6,8 +6,9 @@ use anyhow::{Context, bail};
 use starling::api::{PeerSummary, SessionState, Summary};
 use starling_lab::{Binaries, Cluster, Node, Result, wait_for};
 
-/// Long enough on a busy machine, and soon enough that a hung test does not hold up the others.
-pub const SOON: Duration = Duration::from_secs(20);
+/// Long enough on a busy machine, and shorter than the hold time (90 s) and the time for which
+/// routes of who is away are kept (120 s): what comes that soon did not wait for those.
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// The programs that cargo built for these tests.
 pub fn binaries() -> Binaries {

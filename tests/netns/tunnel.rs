@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::ensure;
 use starling::api::{Neighbor, Reach, Summary};
-use starling_lab::{Family, Netns, Result, has_ipip, wait_for};
+use starling_lab::{Family, Monitor, Netns, Result, has_ipip, wait_for};
 
 use crate::support::{SOON, cluster, established, logged};
 
@@ -55,8 +55,7 @@ fn a_change_of_the_mode_replaces_routes_in_place_and_drops_no_session() -> Resul
     }
     cluster.node(1)?.holds(Family::V4, &never, SOON)?;
     let log = cluster.lab().dir().join("monitor.log");
-    let monitor =
-        cluster.node(1)?.netns().spawn("ip monitor", &["ip", "monitor", "route"], &log)?;
+    let monitor = Monitor::start(cluster.node(1)?.netns(), &log)?;
     for (mode, wanted) in [("cross-subnet", &CROSS), ("always", &always), ("never", &never)] {
         cluster.configure(&cluster.toml(mode, ""))?;
         cluster.node(1)?.holds(Family::V4, wanted, SOON)?;
@@ -71,7 +70,7 @@ fn a_change_of_the_mode_replaces_routes_in_place_and_drops_no_session() -> Resul
             assert_eq!(ways[0].paths[0].reached.how, starling::api::How::Tunnel);
         }
     }
-    let seen = monitor.log();
+    let seen = monitor.seen()?;
     ensure!(seen.contains("10.244.3.0/26"), "the monitor saw nothing:\n{seen}");
     replaced_in_place(&seen, "10.244.")?;
     for other in ["n2", "n3"] {

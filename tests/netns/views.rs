@@ -8,8 +8,9 @@ use starling::api::{
 };
 use starling_lab::{Cluster, Result, wait_for};
 
-use crate::support::{SOON, cluster, established};
+use crate::support::{SOON, cluster};
 use crate::tunnel::get;
+use crate::whole::exchanged;
 
 const KEPT: &str = "10.244.200.0/24";
 const DROPPED: &str = "10.244.201.0/24";
@@ -25,9 +26,7 @@ fn network() -> Result<Cluster> {
     let policy = "[cluster]\nimport-policy = \"from-nodes\"\n";
     cluster.configure(&text.replace("[cluster]\n", policy))?;
     cluster.start_all()?;
-    established(cluster.node(1)?, "n2")?;
-    established(cluster.node(1)?, "n3")?;
-    established(cluster.node(2)?, "n3")?;
+    exchanged(&mut cluster)?;
     cluster.node(2)?.daemon()?.bgpctl(&["network", "add", KEPT, DROPPED])?;
     Ok(cluster)
 }
@@ -104,25 +103,37 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
     }
 
     // Memory: what is kept is counted where it is kept.
-    let memory: Memory = cluster.node(1)?.daemon()?.read(&["show", "memory"])?;
-    let of = |kind: &str| memory.kinds.iter().find(|k| k.kind == kind).unwrap().clone();
-    assert_eq!((of("destinations_ipv4").count, of("destinations_ipv6").count), (5, 3));
-    // What import dropped is no route; what node 1 tells the others is its own.
-    assert_eq!((of("fib_wanted").count, of("fib_present").count), (7, 7));
-    assert_eq!(of("adj_rib_out").count, 2);
+    let memory: Memory = wait_for("what is kept", SOON, || {
+        let memory: Memory = cluster.node(1)?.daemon()?.read(&["show", "memory"])?;
+        let of = |kind: &str| memory.kinds.iter().find(|k| k.kind == kind).unwrap().count;
+        ensure!((of("destinations_ipv4"), of("destinations_ipv6")) == (5, 3), "{memory:#?}");
+        // What import dropped is no route; what node 1 tells the others is its own.
+        ensure!((of("fib_wanted"), of("fib_present")) == (7, 7), "{memory:#?}");
+        ensure!(of("adj_rib_out") == 2, "{memory:#?}");
+        Ok(memory)
+    })?;
     let counted: u64 = memory.kinds.iter().map(|kind| kind.bytes).sum();
     let used = memory.used_bytes.unwrap();
     ensure!(counted < used && used < 2 * memory.resident_bytes, "{counted} of {memory:#?}");
 
     // The mesh: all say what they see.
-    let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
     let signs = |row: &MeshRow| -> Vec<(String, Reach)> {
         row.sees.iter().map(|sight| (sight.name.clone(), sight.reach)).collect()
     };
     let sees = |name: &str, reach| (name.to_owned(), reach);
-    assert_eq!(signs(&rows[0]), [sees("n2", Reach::Direct), sees("n3", Reach::Gateway)]);
-    assert_eq!(signs(&rows[1]), [sees("n1", Reach::Direct), sees("n3", Reach::Gateway)]);
-    assert_eq!(signs(&rows[2]), [sees("n1", Reach::Gateway), sees("n2", Reach::Gateway)]);
+    wait_for("all answers", SOON, || {
+        let rows: Vec<MeshRow> = cluster.node(1)?.daemon()?.read(&["show", "mesh"])?;
+        ensure!(
+            rows.iter().map(signs).collect::<Vec<_>>()
+                == [
+                    [sees("n2", Reach::Direct), sees("n3", Reach::Gateway)],
+                    [sees("n1", Reach::Direct), sees("n3", Reach::Gateway)],
+                    [sees("n1", Reach::Gateway), sees("n2", Reach::Gateway)],
+                ],
+            "{rows:#?}"
+        );
+        Ok(())
+    })?;
     // Over TCP nobody is asked for others.
     let alone = get(cluster.node(1)?.netns(), "127.0.0.1:9179", "/v1/mesh")?;
     ensure!(alone.matches("is asked over the Unix socket only").count() == 2, "{alone}");
@@ -132,9 +143,12 @@ fn routes_by_neighbour_in_and_out_and_by_what_they_are() -> Result {
 
     // Without a session there is nothing to tell.
     cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n3", "down"])?;
-    let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
-    ensure!(refused.status.code() == Some(1), "{refused:?}");
-    ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
+    wait_for("its end", SOON, || {
+        let refused = cluster.node(1)?.daemon()?.try_bgpctl(&["show", "routes", "--to", "n3"])?;
+        ensure!(refused.status.code() == Some(1), "{refused:?}");
+        ensure!(refused.stderr.contains("the session with n3 is not up"), "{refused:?}");
+        Ok(())
+    })?;
 
     // Nor does a node answer that is not there.
     drop(cluster.node(2)?.take_daemon()?);

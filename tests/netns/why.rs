@@ -7,14 +7,36 @@ use starling_lab::{Cluster, Family, Node, Result, wait_for};
 
 use crate::support::{SOON, cluster, established};
 use crate::tunnel::stand_in;
+use crate::whole::watches;
 
 /// The answer, once its sentence holds `words`; bgpctl exits as documented.
 fn why(node: &mut Node, target: &str, words: &str) -> Result<Why> {
+    once(node, target, words, |_| Ok(()))
+}
+
+/// The same once that is how it ends: the kernel may still be on its way there when the cause is
+/// known.
+fn told(
+    node: &mut Node,
+    target: &str,
+    words: &str,
+    outcome: Outcome,
+    cause: impl Into<Option<Cause>>,
+) -> Result<Why> {
+    let wanted = (outcome, cause.into());
+    once(node, target, words, |why| {
+        ensure!((why.outcome, why.cause) == wanted, "{wanted:?} wanted: {why:#?}");
+        Ok(())
+    })
+}
+
+fn once(node: &mut Node, target: &str, words: &str, good: impl Fn(&Why) -> Result) -> Result<Why> {
     wait_for("the verdict", SOON, || {
         let output = node.daemon()?.try_bgpctl(&["why", target, "--json"])?;
         let why: Why = serde_json::from_str(&output.stdout)
             .with_context(|| format!("why {target}: {output:?}"))?;
         ensure!(why.verdict.contains(words), "{words:?} is not in {why:#?}");
+        good(&why)?;
         let code = match why.outcome {
             Outcome::Local | Outcome::Reached => 0,
             Outcome::Astray => 5,
@@ -47,6 +69,9 @@ fn running(racks: &[u8], mode: &str, extra: &str) -> Result<Cluster> {
     for i in 2..=racks.len() {
         established(cluster.node(1)?, &format!("n{i}"))?;
     }
+    if !extra.contains("[bfd]") {
+        watches(cluster.node(1)?, racks.len() - 1)?;
+    }
     Ok(cluster)
 }
 
@@ -54,8 +79,13 @@ fn running(racks: &[u8], mode: &str, extra: &str) -> Result<Cluster> {
 fn direct_tunnelled_and_own() -> Result {
     let mut cluster = running(&[0, 0, 1], "cross-subnet", "")?;
     let node = cluster.node(1)?;
-    let direct = why(node, "10.244.2.1", "10.244.2.1 is reached through 10.50.0.2 on net0")?;
-    is(&direct, Outcome::Reached, None);
+    let direct = told(
+        node,
+        "10.244.2.1",
+        "10.244.2.1 is reached through 10.50.0.2 on net0",
+        Outcome::Reached,
+        None,
+    )?;
     says(&direct, About::Kernel, &["10.244.2.0/26 via 10.50.0.2 dev net0", "our route"]);
     says(&direct, About::Best, &["from n2", "the only usable path"]);
     let test = "10.50.0.2 is in 10.50.0.0/24 of net0, pool 10.244.0.0/16 is cross-subnet: direct";
@@ -65,8 +95,13 @@ fn direct_tunnelled_and_own() -> Result {
     says(&direct, About::Owner, &["n2 has 10.244.2.0/26"]);
     assert!(direct.facts.iter().all(|fact| fact.tone == Tone::Plain), "{direct:#?}");
 
-    let far = why(node, "10.244.3.1", "10.244.3.1 is reached through 10.50.1.3 by tunl0")?;
-    is(&far, Outcome::Reached, None);
+    let far = told(
+        node,
+        "10.244.3.1",
+        "10.244.3.1 is reached through 10.50.1.3 by tunl0",
+        Outcome::Reached,
+        None,
+    )?;
     let test =
         "10.50.1.3 is outside 10.50.0.0/24 of net0, pool 10.244.0.0/16 is cross-subnet: tunnelled";
     says(&far, About::NextHop, &[test]);
@@ -76,11 +111,15 @@ fn direct_tunnelled_and_own() -> Result {
     says(&far, About::Neighbour, &["10.50.0.254 on net0"]);
     says(&far, About::Bfd, &["n3: Up"]);
 
-    let v6 = why(node, "fd00:244:2::/64", "fd00:244:2::/64 is reached through fd50::2 on net0")?;
-    is(&v6, Outcome::Reached, None);
+    let v6 = told(
+        node,
+        "fd00:244:2::/64",
+        "fd00:244:2::/64 is reached through fd50::2 on net0",
+        Outcome::Reached,
+        None,
+    )?;
     says(&v6, About::Kernel, &["for fd00:244:2::1: fd00:244:2::/64 via fd50::2"]);
-    let mate = why(node, "10.50.0.2", "is the node n2, reached directly on net0")?;
-    is(&mate, Outcome::Reached, None);
+    told(node, "10.50.0.2", "is the node n2, reached directly on net0", Outcome::Reached, None)?;
 
     let lines = [
         "link add cali1 type veth peer name pod1",
@@ -91,15 +130,14 @@ fn direct_tunnelled_and_own() -> Result {
     for line in lines {
         node.netns().ip_line(line)?;
     }
-    is(&why(node, "10.244.1.10", "is a pod of this node, on cali1")?, Outcome::Local, None);
-    is(&why(node, "10.50.0.1", "is this node's own address, on net0")?, Outcome::Local, None);
-    let block = why(node, "10.244.1.0/26", "the pods' own routes lead on")?;
-    is(&block, Outcome::Local, None);
+    told(node, "10.244.1.10", "is a pod of this node, on cali1", Outcome::Local, None)?;
+    told(node, "10.50.0.1", "is this node's own address, on net0", Outcome::Local, None)?;
+    told(node, "10.244.1.0/26", "the pods' own routes lead on", Outcome::Local, None)?;
     for (address, block) in
         [("10.244.1.20", "10.244.1.0/26"), ("fd00:244:1::20", "fd00:244:1::/64")]
     {
-        let nobody = why(node, address, "and no pod here has it")?;
-        is(&nobody, Outcome::Unreached, Cause::NoSuchPod);
+        let nobody =
+            told(node, address, "and no pod here has it", Outcome::Unreached, Cause::NoSuchPod)?;
         assert_eq!(nobody.kernel.result, KernelResult::Blackhole);
         says(&nobody, About::Kernel, &[&format!("{block} blackhole"), "our route"]);
     }
@@ -112,27 +150,24 @@ fn a_session_that_is_down_a_pool_without_owner_and_no_pool_at_all() -> Result {
     // For good: its routes are not kept.
     cluster.node(1)?.daemon()?.bgpctl(&["neighbor", "n2", "down"])?;
     let words = "nothing leads to 10.244.2.1: node n2 owns the block, its session is held down";
-    let held = why(cluster.node(1)?, "10.244.2.1", words)?;
-    is(&held, Outcome::Unreached, Cause::NoSession);
+    told(cluster.node(1)?, "10.244.2.1", words, Outcome::Unreached, Cause::NoSession)?;
     let words = "nothing leads to 10.244.1.1: node n1 owns the block, its session is down since";
-    let down = why(cluster.node(2)?, "10.244.1.1", words)?;
-    is(&down, Outcome::Unreached, Cause::NoSession);
+    let down = told(cluster.node(2)?, "10.244.1.1", words, Outcome::Unreached, Cause::NoSession)?;
     ensure!(down.verdict.contains("the neighbour closed it"), "{}", down.verdict);
     let session = down.facts.iter().find(|fact| fact.about == About::Session);
     assert_eq!(session.map(|fact| fact.tone), Some(Tone::Bad), "{down:#?}");
 
     let node = cluster.node(1)?;
     let words = "it is in the pool 10.244.0.0/16, and no node has a block there";
-    is(&why(node, "10.244.9.1", words)?, Outcome::Unreached, Cause::NoOwner);
+    told(node, "10.244.9.1", words, Outcome::Unreached, Cause::NoOwner)?;
     let words = "nothing leads to 192.0.2.1: it is in no pool, nobody announced it";
-    let strange = why(node, "192.0.2.1", words)?;
-    is(&strange, Outcome::Unreached, Cause::NoPool);
+    let strange = told(node, "192.0.2.1", words, Outcome::Unreached, Cause::NoPool)?;
     assert_eq!(strange.kernel.result, KernelResult::NoRoute);
     node.netns().ip_line("route add default via 10.50.0.2 proto static")?;
     let words = "the kernel sends it to 10.50.0.2 on net0 by its default route (proto static)";
-    is(&why(node, "192.0.2.1", words)?, Outcome::Astray, Cause::NoPool);
+    told(node, "192.0.2.1", words, Outcome::Astray, Cause::NoPool)?;
     // A pod's packet that leaves by the default route is lost all the same.
-    is(&why(node, "10.244.2.1", "nothing leads to")?, Outcome::Unreached, Cause::NoSession);
+    told(node, "10.244.2.1", "nothing leads to", Outcome::Unreached, Cause::NoSession)?;
     Ok(())
 }
 
@@ -148,13 +183,17 @@ fn a_rule_that_rejects_and_one_that_keeps_out_of_the_kernel() -> Result {
     cluster.start_all()?;
     let node = cluster.node(1)?;
     let words = "nothing leads to 10.244.2.1: n2 announced 10.244.2.0/26, and it was rejected: ";
-    let rejected = why(node, "10.244.2.1", words)?;
-    is(&rejected, Outcome::Unreached, Cause::Rejected);
+    let rejected = told(node, "10.244.2.1", words, Outcome::Unreached, Cause::Rejected)?;
     ensure!(rejected.verdict.contains("from-nodes"), "{}", rejected.verdict);
     says(&rejected, About::Filtered, &["10.244.2.0/26 from n2", "from-nodes"]);
     says(&rejected, About::Session, &["n2 (10.50.0.2): Established"]);
-    let kept = why(node, "10.244.3.1", "is kept out of the kernel by")?;
-    is(&kept, Outcome::Unreached, Cause::KeptOut);
+    let kept = told(
+        node,
+        "10.244.3.1",
+        "is kept out of the kernel by",
+        Outcome::Unreached,
+        Cause::KeptOut,
+    )?;
     ensure!(kept.verdict.contains("into-kernel"), "{}", kept.verdict);
     says(&kept, About::Wanted, &["10.244.3.0/26", "not there", "out"]);
     Ok(())
@@ -170,8 +209,7 @@ fn a_loop() -> Result {
         .configure(&text.replace("asn = 64512\n", "asn = 64512\nexport-policy = \"loops\"\n"))?;
     cluster.start_all()?;
     let words = "nothing leads to 10.244.2.1: n2 announced 10.244.2.0/26";
-    let looped = why(cluster.node(1)?, "10.244.2.1", words)?;
-    is(&looped, Outcome::Unreached, Cause::Loop);
+    let looped = told(cluster.node(1)?, "10.244.2.1", words, Outcome::Unreached, Cause::Loop)?;
     ensure!(looped.verdict.ends_with("our own AS is in AS_PATH"), "{}", looped.verdict);
     Ok(())
 }
@@ -184,8 +222,7 @@ fn a_foreign_route_in_the_way() -> Result {
     // Longer than ours: the kernel follows it, and ours is there.
     node.netns().ip_line("route add 10.244.2.1/32 via 10.50.0.77 proto static")?;
     let words = "the kernel sends it to 10.50.0.77 on net0 by 10.244.2.1/32 (proto static)";
-    let longer = why(node, "10.244.2.1", words)?;
-    is(&longer, Outcome::Astray, Cause::ForeignRoute);
+    let longer = told(node, "10.244.2.1", words, Outcome::Astray, Cause::ForeignRoute)?;
     says(&longer, About::Kernel, &["10.244.2.1/32 via 10.50.0.77", "not ours (proto static)"]);
     says(&longer, About::Wanted, &["10.244.2.0/26 via 10.50.0.2 dev net0", "it is there"]);
     node.netns().ip_line("route del 10.244.2.1/32 via 10.50.0.77")?;
@@ -197,8 +234,7 @@ fn a_foreign_route_in_the_way() -> Result {
     node.netns().ip_line("route add 10.244.2.0/26 via 10.50.0.77 proto static")?;
     node.daemon()?.bgpctl(&["neighbor", "n2", "up"])?;
     let words = "10.244.2.1 does not go by the route 10.244.2.0/26 from n2";
-    let occupied = why(node, "10.244.2.1", words)?;
-    is(&occupied, Outcome::Astray, Cause::ForeignRoute);
+    let occupied = told(node, "10.244.2.1", words, Outcome::Astray, Cause::ForeignRoute)?;
     says(&occupied, About::Wanted, &["10.244.2.0/26 via 10.50.0.2", "not there", "occupied"]);
     Ok(())
 }
@@ -226,8 +262,7 @@ fn a_next_hop_that_cannot_be_reached_and_a_machine_that_is_silent() -> Result {
     netns.ip_line("address del 10.50.0.1/24 dev net0")?;
     netns.ip_line("address add 10.50.0.1/32 dev net0")?;
     let words = "the next hop 10.50.0.2 of 10.244.2.0/26 from n2 cannot be reached";
-    let unreachable = why(node, "10.244.2.1", words)?;
-    is(&unreachable, Outcome::Unreached, Cause::NextHop);
+    let unreachable = told(node, "10.244.2.1", words, Outcome::Unreached, Cause::NextHop)?;
     ensure!(unreachable.verdict.contains("rejects traffic to 10.50.0.2"), "{unreachable:#?}");
     Ok(())
 }
@@ -236,8 +271,7 @@ fn a_next_hop_that_cannot_be_reached_and_a_machine_that_is_silent() -> Result {
 fn a_table_that_the_kernel_does_not_look_in() -> Result {
     let mut cluster = running(&[0, 0], "never", "[kernel]\ntable = 100\n")?;
     let node = cluster.node(1)?;
-    let unused = why(node, "10.244.2.1", "does not look where it is")?;
-    is(&unused, Outcome::Unreached, Cause::NotConsulted);
+    told(node, "10.244.2.1", "does not look where it is", Outcome::Unreached, Cause::NotConsulted)?;
     node.netns().ip_line("rule add to 10.244.0.0/16 table 100")?;
     let used = why(node, "10.244.2.1", "is reached through 10.50.0.2 on net0")?;
     assert_eq!(used.kernel.table, Some(100));
@@ -278,7 +312,7 @@ fn the_way_back_is_asked_of_the_other_node() -> Result {
     // Nobody answers there any more; the routes are kept for now.
     cluster.node(2)?.take_daemon()?.into_proc().crash();
     let words = "its session has ended, the route is kept for";
-    is(&why(cluster.node(1)?, "10.244.2.1", words)?, Outcome::Reached, None);
+    told(cluster.node(1)?, "10.244.2.1", words, Outcome::Reached, None)?;
     let (code, there) = both(cluster.node(1)?, &[])?;
     let words = there.back.and_then(|back| back.unasked).context("it was asked")?;
     ensure!(words.contains("n2 could not be asked: cannot connect to 10.50.1.2:9179"), "{words}");

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use starling::api::Summary;
 use starling_lab::{Cluster, End, Family, Result, Traffic, must, routes, wait_for};
 
 use crate::machine::Machine;
@@ -83,9 +84,10 @@ fn configured(machine: &Machine, cluster: &Cluster) -> Result {
         machine.must(&["sh", "-c", "cat /lab/cluster.toml >/etc/starling/cluster.toml"]).map(drop)
     };
     fill_in()?;
-    // So short that a daemon which does not say that it lives would not live until the end.
+    // So short that a daemon which does not say that it lives would not live until the end, and
+    // long enough for one that a busy machine keeps waiting.
     let dropin = "mkdir -p /etc/systemd/system/starlingd.service.d && printf \
-                  '[Service]\\nWatchdogSec=2s\\nTimeoutAbortSec=1s\\n' \
+                  '[Service]\\nWatchdogSec=6s\\nTimeoutAbortSec=1s\\n' \
                   >/etc/systemd/system/starlingd.service.d/soon.conf && systemctl daemon-reload";
     machine.must(&["sh", "-c", dropin])?;
     machine.must(&["systemctl", "enable", "--now", "starlingd"])?;
@@ -118,8 +120,13 @@ fn upgraded(machine: &Machine, cluster: &Cluster) -> Result {
     let after = machine.service("MainPID")?;
     ensure!(after != before && after != "0", "the new program does not run: {before}, {after}");
     machine.converged(nodes[2].pod(Family::V4))?;
-    // `settle` is 3 s: after it, what nobody announced again would have been removed.
-    std::thread::sleep(Duration::from_secs(4));
+    // Once its start is over, what nobody announced again would be removed.
+    wait_for("the end of its start", SOON, || {
+        let now: Summary = machine.read(&["show", "summary"])?;
+        ensure!(now.ready.reasons.iter().all(|reason| reason.code != "starting"), "{now:#?}");
+        Ok(())
+    })?;
+    traffic.beats(traffic.beat(), 200)?;
     let until = traffic.calm(from);
     let lost = traffic.lost(from, until, |_, _| true);
     ensure!(lost.sent > 1000, "{lost:?}");

@@ -28,7 +28,7 @@ use anyhow::{Context, ensure};
 use starling_lab::{Binaries, Result};
 
 /// Long enough on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// A file of the repository.
 fn file(path: &str) -> PathBuf {

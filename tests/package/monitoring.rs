@@ -183,6 +183,11 @@ fn network() -> Result<Cluster> {
     let wanted = ["blackhole 10.244.1.0/26 proto bird", route];
     let node = &cluster.nodes()[0];
     node.holds(Family::V4, &wanted, SOON)?;
+    let wanted6 = [
+        "blackhole fd00:244:1::/64 dev lo proto bird metric 1024",
+        "fd00:244:2::/64 via fd50::2 dev net0 proto bird metric 1024",
+    ];
+    node.holds(Family::V6, &wanted6, SOON)?;
     node.netns().ip_line("route delete 10.244.2.0/26 proto bird")?;
     node.holds(Family::V4, &wanted, SOON)?;
     Ok(cluster)
@@ -208,7 +213,7 @@ fn prometheus(netns: &Netns, dir: &Path) -> Result<Proc> {
 
 #[test]
 fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_name() -> Result {
-    let cluster = network()?;
+    let mut cluster = network()?;
     let dir = cluster.lab().subdir("prometheus")?;
     let netns = cluster.nodes()[0].netns();
     let _prometheus = prometheus(netns, &dir)?;
@@ -217,6 +222,7 @@ fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_na
         let (head, text) = get(netns, NODE, "/metrics", "application/openmetrics-text")?;
         ensure!(head.contains("application/openmetrics-text"), "{head}");
         ensure!(text.contains("\nstarling_fib_drift_repaired_total 1\n"), "{text}");
+        ensure!(text.contains("\nstarling_fib_routes{state=\"installed\"} 4\n"), "{text}");
         Ok(text)
     })?;
     let samples = told.lines().filter(|line| !line.starts_with('#'));
@@ -228,6 +234,21 @@ fn prometheus_scrapes_a_daemon_that_has_whatever_the_dashboard_and_the_alerts_na
             ensure!(known.contains(name.as_str()), "{expression}: no {name} in\n{told}");
         }
     }
+    // What a neighbour is told when its session begins is no convergence; what comes later is.
+    let tellings = |text: &str| -> Result<f64> {
+        let series = "starling_convergence_neighbors_seconds_count ";
+        let count = text.lines().find_map(|line| line.strip_prefix(series));
+        Ok(count.with_context(|| format!("no {series} in\n{text}"))?.parse()?)
+    };
+    assert_eq!(tellings(&told)?, 0.0);
+    cluster.node(1)?.daemon()?.bgpctl(&["network", "add", "10.244.1.128/26"])?;
+    let netns = cluster.nodes()[0].netns();
+    let told = wait_for("the neighbour to be told", SOON, || {
+        let (_, text) = get(netns, NODE, "/metrics", "application/openmetrics-text")?;
+        ensure!(tellings(&text)? == 1.0, "{text}");
+        Ok(text)
+    })?;
+
     // What was done shows.
     let value = |series: &str| -> Result<f64> {
         let line = told.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use starling_lab::{Netns, Proc, Result};
 
 /// It ends by itself after so many seconds, and so does a test that it hangs.
-const LIFE: &str = "120";
+const LIFE: &str = "400";
 
 pub struct Browser {
     // Ended before the pipes are closed.

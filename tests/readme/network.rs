@@ -18,7 +18,7 @@ const NODES: [(&str, u8, &str); 3] =
     [("server1", 5, "10.1.5.10"), ("server2", 5, "10.1.5.11"), ("server3", 8, "10.1.8.10")];
 /// The path of the configuration on a node.
 const INSTALLED: &str = "/etc/starling/cluster.toml";
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 
 /// The programs that cargo built for this test.
 pub fn binaries() -> Binaries {

@@ -15,7 +15,7 @@ use starling_lab::{Lab, Netns, Result, Switch, wait_for};
 use crate::network::binaries;
 
 /// A command of a page may take so long.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// What the hosts have for themselves of `/run`.
 const RUN: &str = "starling starlingd bird calico frr openbgpd netns";
 

@@ -10,9 +10,9 @@ run() {
     setsid "$@" >"/run/$unit/log" 2>&1 </dev/null &
     echo $! >"$pid"
 }
-# Until a command says that the daemon answers, for half a minute.
+# Until a command says that the daemon answers, for a minute and a half.
 answers() {
-    for _ in $(seq 300); do
+    for _ in $(seq 900); do
         "$@" >/dev/null 2>&1 && return
         kill -0 "$(cat "$pid")" 2>/dev/null || break
         sleep 0.1

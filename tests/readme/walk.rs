@@ -31,7 +31,7 @@ use crate::page::{Block, Page, root};
 use crate::stage::{Host, Said, Shell, Stage};
 
 /// So long a look may take until it shows what the page shows.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 /// What has said the same for so long is taken to be over, when a page is written.
 const QUIET: Duration = Duration::from_millis(2500);
 /// Words of commands that look and change nothing.

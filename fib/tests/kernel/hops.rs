@@ -2,11 +2,11 @@
 //! what the real kernel holds, and what happens to one next hop changes only that.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::netns::monitor::Monitor;
 use crate::netns::pump::{Daemon, config, to, until};
 use crate::netns::*;
 use starling_fib::types::{Encap, FibIn, Hop, KernelRoute, Mode, NextHop, Report, Target, Via};
@@ -50,8 +50,7 @@ async fn content(daemon: &Daemon, expected: &[KernelRoute]) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    let patience = std::time::Duration::from_secs(20);
-    assert!(tokio::time::timeout(patience, wait).await.is_ok(), "{:?}", daemon.ask(look).await);
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{:?}", daemon.ask(look).await);
     until(&sorted(expected.to_vec())).await;
 }
 
@@ -220,18 +219,7 @@ fn a_routes_own_metric_replaces_before_it_removes() {
     in_netns("hops::a_routes_own_metric_replaces_before_it_removes", || async {
         let (left, _right) = two_underlays();
         let daemon = started().await;
-        let mut monitor = Command::new("ip")
-            .args(["-o", "monitor", "route"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("ip (iproute2)");
-        // It has begun to listen when it has told of something.
-        let mut told = BufReader::new(monitor.stdout.take().expect("a pipe")).lines();
-        while {
-            ip("route replace 198.51.100.1/32 via 10.1.5.11 proto static");
-            ip("route del 198.51.100.1/32");
-            told.next().is_none()
-        } {}
+        let monitor = Monitor::start();
         for metric in [None, Some(50), Some(1024), Some(7), None] {
             let mut expected = Vec::new();
             for (prefix, gateway) in [(V4, "10.1.5.11"), (V6, "fd00:5::11")] {
@@ -243,11 +231,7 @@ fn a_routes_own_metric_replaces_before_it_removes() {
             content(&daemon, &expected).await;
         }
         daemon.stop().await;
-        ip("route add 198.51.100.2/32 via 10.1.5.11 proto static");
-        let told: Vec<String> =
-            told.map_while(Result::ok).take_while(|line| !line.contains("198.51.100.2")).collect();
-        monitor.kill().expect("it listens still");
-        monitor.wait().expect("an end");
+        let told = monitor.said();
         for prefix in [V4, V6] {
             let mut held = 0;
             for line in told.iter().filter(|line| line.contains(prefix)) {

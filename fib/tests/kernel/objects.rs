@@ -4,7 +4,7 @@
 use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::netns::pump::{Daemon, config, to};
@@ -14,8 +14,6 @@ use starling_fib::types::{
     FibConfig, FibIn, Inside, KernelEvent, KernelRoute, Kind, Mode, Object, ObjectOp, Report,
     Target,
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pools in which everything is in clear, and one in which all is tunnelled.
 fn configured(nexthop_objects: bool) -> FibIn {
@@ -83,12 +81,19 @@ async fn content(daemon: &Daemon, expected: &[KernelRoute], objects: bool) -> Ve
     let found = daemon.audit().await;
     assert!(found.is_clean(), "{found:?}");
     // A dump that is due is read, leftovers go.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    news(&mut events).await;
-    daemon.tell(FibIn::Events(vec![KernelEvent::Lost])).await;
-    let mut heard = news(&mut events).await;
-    heard.retain(|event| !matches!(event, KernelEvent::Link(_) | KernelEvent::Address(_)));
-    assert_eq!(heard, [], "it goes on writing");
+    let begun = std::time::Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        news(&mut events).await;
+        daemon.tell(FibIn::Events(vec![KernelEvent::Lost])).await;
+        let mut heard = news(&mut events).await;
+        heard.retain(|event| !matches!(event, KernelEvent::Link(_) | KernelEvent::Address(_)));
+        if heard.is_empty() {
+            break;
+        }
+        // A busy machine may be late once or twice.
+        assert!(begun.elapsed() < PATIENCE, "it goes on writing: {heard:?}");
+    }
     range_objects(&mut kernel).await
 }
 
@@ -232,7 +237,7 @@ fn the_loss_of_one_next_hop_changes_only_that() {
         daemon.tell(FibIn::Settled).await;
         let group = [via("10.1.5.11", left), via("10.1.6.11", index_of("right"))];
         content(&daemon, &[route("10.244.1.0/26", &group)], true).await;
-        let (stop, asker) = asker("0.0.0.0:0", "10.244.1.1:9");
+        let asker = Asker::start("0.0.0.0:0", "10.244.1.1:9");
         ip("link set right-far down");
         let one = [route("10.244.1.0/26", &[via("10.1.5.11", left)])];
         let objects = content(&daemon, &one, true).await;
@@ -242,34 +247,46 @@ fn the_loss_of_one_next_hop_changes_only_that() {
         );
         ip("link set right-far up");
         content(&daemon, &[route("10.244.1.0/26", &group)], true).await;
-        stop.store(true, Ordering::Relaxed);
-        let (ways, gaps) = asker.join().expect("no panic");
-        assert_eq!(gaps, 0, "of {ways}");
+        asker.found_a_way_always();
         daemon.stop().await;
     });
 }
 
-/// Asks the kernel for a way over and over; how often there was one, and how often not. A single
-/// lookup may fail (see `encode.rs`).
-fn asker(
-    bind: &'static str,
-    pod: &'static str,
-) -> (Arc<AtomicBool>, std::thread::JoinHandle<(u32, u32)>) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let end = stop.clone();
-    let asker = std::thread::spawn(move || {
-        let socket = UdpSocket::bind(bind).expect("a socket");
-        let (mut ways, mut gaps) = (0, 0);
-        while !end.load(Ordering::Relaxed) {
-            match socket.connect(pod) {
-                Ok(()) => ways += 1,
-                Err(_) if socket.connect(pod).is_ok() => ways += 1,
-                Err(_) => gaps += 1,
+/// Asks the kernel for a way over and over, and counts how often there was one, and how often not.
+struct Asker {
+    stop: Arc<AtomicBool>,
+    ways: Arc<AtomicU32>,
+    thread: std::thread::JoinHandle<u32>,
+}
+
+impl Asker {
+    fn start(bind: &'static str, pod: &'static str) -> Asker {
+        let (stop, ways) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (end, found) = (stop.clone(), ways.clone());
+        let thread = std::thread::spawn(move || {
+            let socket = UdpSocket::bind(bind).expect("a socket");
+            let mut gaps = 0;
+            while !end.load(Ordering::Relaxed) {
+                // A single lookup may fail (see `encode.rs`).
+                match socket.connect(pod).or_else(|_| socket.connect(pod)) {
+                    Ok(()) => drop(found.fetch_add(1, Ordering::Relaxed)),
+                    Err(_) => gaps += 1,
+                }
             }
+            gaps
+        });
+        Asker { stop, ways, thread }
+    }
+
+    /// After enough lookups to show something, however few a busy machine makes in a while.
+    fn found_a_way_always(self) {
+        while self.ways.load(Ordering::Relaxed) < 500 && !self.thread.is_finished() {
+            std::thread::sleep(Duration::from_millis(10));
         }
-        (ways, gaps)
-    });
-    (stop, asker)
+        self.stop.store(true, Ordering::Relaxed);
+        let gaps = self.thread.join().expect("no panic");
+        assert_eq!(gaps, 0, "beside {} ways", self.ways.load(Ordering::Relaxed));
+    }
 }
 
 /// By reload and by restart, in both directions.
@@ -283,9 +300,9 @@ fn the_option_is_switched_without_a_gap() {
         let expected = all(left, right, tunl0);
         content(&daemon, &expected, false).await;
         let askers = [
-            asker("0.0.0.0:0", "10.244.7.1:9"),
-            asker("0.0.0.0:0", "10.244.50.1:9"),
-            asker("[::]:0", "[fd00:244:1::1]:9"),
+            Asker::start("0.0.0.0:0", "10.244.7.1:9"),
+            Asker::start("0.0.0.0:0", "10.244.50.1:9"),
+            Asker::start("[::]:0", "[fd00:244:1::1]:9"),
         ];
         for (restart, objects) in [(false, true), (false, false), (true, true), (true, false)] {
             if restart {
@@ -299,12 +316,7 @@ fn the_option_is_switched_without_a_gap() {
             let there = content(&daemon, &expected, objects).await;
             assert_eq!(there.len(), if objects { 7 } else { 0 });
         }
-        for (stop, asker) in askers {
-            stop.store(true, Ordering::Relaxed);
-            let (ways, gaps) = asker.join().expect("no panic");
-            assert_eq!(gaps, 0, "of {ways}");
-            assert!(ways > 500, "only {ways} lookups: too few to show anything");
-        }
+        askers.into_iter().for_each(Asker::found_a_way_always);
         daemon.stop().await;
     });
 }

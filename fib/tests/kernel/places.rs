@@ -3,10 +3,9 @@
 //! our routes leans on that gateway in between.
 #![allow(clippy::expect_used, reason = "test code outside #[test]")]
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::netns::monitor::Monitor;
 use crate::netns::pump::{Daemon, config, to, until};
 use crate::netns::*;
 use starling_fib::types::{KernelRoute, Mode};
@@ -14,36 +13,15 @@ use starling_fib::types::{KernelRoute, Mode};
 const V4: &str = "10.244.1.0/26";
 const V6: &str = "fd00:244:1::/64";
 
-/// All that the kernel says of routes while a test runs.
-struct Monitor(Child);
-
-impl Monitor {
-    fn start() -> Monitor {
-        let mut monitor = Command::new("ip");
-        let monitor = monitor.args(["-o", "monitor", "route"]).stdout(Stdio::piped()).spawn();
-        // It has begun to listen when it waits for news.
-        let monitor = monitor.expect("ip (iproute2)");
-        let state = format!("/proc/{}/stat", monitor.id());
-        while !std::fs::read_to_string(&state).is_ok_and(|stat| stat.contains(") S")) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-        Monitor(monitor)
-    }
-
-    /// Of our routes, those that were made and lean on the default gateway; and all that was said.
-    fn leaning(mut self) -> (Vec<String>, String) {
-        self.0.kill().expect("it listens still");
-        let mut said = String::new();
-        self.0.stdout.take().expect("a pipe").read_to_string(&mut said).expect("text");
-        self.0.wait().expect("an end");
-        let leans = |line: &&str| {
-            line.contains("proto bird")
-                && !line.starts_with("Deleted")
-                && (line.contains("10.1.6.1 ") || line.contains("fd00:6::1 "))
-        };
-        (said.lines().filter(leans).map(str::to_owned).collect(), said)
-    }
+/// Of our routes, those that were made and lean on the default gateway; and all that was said.
+fn leaning(monitor: Monitor) -> (Vec<String>, String) {
+    let said = monitor.said();
+    let leans = |line: &&String| {
+        line.contains("proto bird")
+            && !line.starts_with("Deleted")
+            && (line.contains("10.1.6.1 ") || line.contains("fd00:6::1 "))
+    };
+    (said.iter().filter(leans).cloned().collect(), said.join("\n"))
 }
 
 /// A node whose own address is on `left` and whose default route is on `right`, and its neighbour
@@ -71,7 +49,7 @@ fn on_link(device: u32) -> [KernelRoute; 2] {
 
 async fn no_leaning(daemon: Daemon, monitor: Monitor) {
     daemon.stop().await;
-    let (leaning, said) = monitor.leaning();
+    let (leaning, said) = leaning(monitor);
     assert!(said.contains(V4) && said.contains(V6), "the monitor saw nothing:\n{said}");
     assert!(leaning.is_empty(), "{leaning:#?} in\n{said}");
 }
@@ -140,7 +118,7 @@ fn a_second_address_makes_neighbours_and_its_end_does_not_make_them_far_at_once(
             until(&[route(V4, &[onlink("10.1.7.11", left)])]).await;
             ip("address add 10.1.7.20/24 dev left");
             until(&[route(V4, &[via("10.1.7.11", left)])]).await;
-            let (leaning, said) = monitor.leaning();
+            let (leaning, said) = leaning(monitor);
             assert!(leaning.is_empty() && said.contains(V4), "{said}");
             ip("address del 10.1.7.20/24 dev left");
             until(&far).await;
@@ -177,7 +155,7 @@ fn a_renamed_interface_and_one_that_becomes_a_port_of_a_bridge() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        assert!(tokio::time::timeout(Duration::from_secs(20), renamed).await.is_ok());
+        assert!(tokio::time::timeout(PATIENCE, renamed).await.is_ok());
         until(&direct(left)).await;
         // As a hypervisor does: the address moves to a bridge over the interface.
         ip("link add br0 type bridge");

@@ -133,8 +133,7 @@ fn what_somebody_does_to_it_is_put_right_from_the_kernels_news() {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             };
-            let patience = Duration::from_secs(20);
-            assert!(tokio::time::timeout(patience, well).await.is_ok(), "after {deed}");
+            assert!(tokio::time::timeout(PATIENCE, well).await.is_ok(), "after {deed}");
             until(&tunneled).await;
         }
         daemon.stop().await;

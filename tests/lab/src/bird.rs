@@ -5,15 +5,12 @@
 //! kernel protocol, and static blackholes for its own blocks. What Calico's fork adds
 //! (routes into tunl0) upstream BIRD does not have, so these nodes route in clear.
 
-use crate::process::must_succeed;
+use crate::process::{START, must_succeed};
 use crate::{Netns, Proc, Result, wait_for};
 use anyhow::Context;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-const START: Duration = Duration::from_secs(30);
 
 /// A node of a Calico mesh.
 #[derive(Debug, Clone)]

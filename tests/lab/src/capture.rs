@@ -1,12 +1,10 @@
 //! What is on a wire: `tcpdump` on one interface with a filter, until it saw enough.
 
+use crate::process::START;
 use crate::{Netns, Proc, Result, wait_for};
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::time::Duration;
-
-/// Between the start of `tcpdump` and its first word; an emulated machine is slow.
-const START: Duration = Duration::from_secs(30);
 
 /// A capture that is under way. Dropping it ends it.
 #[derive(Debug)]

@@ -228,7 +228,7 @@ impl Cluster {
 
     fn write_toml(&self, ipip: &str, out: &mut String) -> std::fmt::Result {
         writeln!(out, "[cluster]\nasn = 64512\n")?;
-        writeln!(out, "[timers]\nconnect-retry = \"1s\"\nsettle = \"3s\"\n")?;
+        writeln!(out, "[timers]\nconnect-retry = \"1s\"\nsettle = \"20s\"\n")?;
         writeln!(out, "[[pool]]\ncidr = \"10.244.0.0/16\"\nipip = \"{ipip}\"\n")?;
         writeln!(out, "[[pool]]\ncidr = \"fd00:244::/32\"\nipip = \"never\"\n")?;
         for Node { number: i, rack, .. } in &self.nodes {

@@ -4,15 +4,12 @@
 //! In: an [`FrrRouter`] or a configuration in FRR's own words. Out: a running pair of
 //! daemons that answers `vtysh`. They drop to the user `frr`, as the package has it.
 
-use crate::process::must_succeed;
+use crate::process::{START, must_succeed};
 use crate::{Netns, Proc, Result, must, wait_for};
 use anyhow::Context;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-const START: Duration = Duration::from_secs(30);
 
 /// A BGP speaker's configuration, as far as the tests need one.
 #[derive(Debug, Clone)]
@@ -57,7 +54,7 @@ impl FrrRouter {
         for FrrNeighbor { address, asn } in &self.neighbors {
             writeln!(out, " neighbor {address} remote-as {asn}")?;
             // Seconds: keepalive, hold; and the wait before dialling again.
-            writeln!(out, " neighbor {address} timers 3 9")?;
+            writeln!(out, " neighbor {address} timers 10 30")?;
             writeln!(out, " neighbor {address} timers connect 1")?;
             writeln!(out, " neighbor {address} advertisement-interval 0")?;
         }
@@ -156,7 +153,10 @@ impl Frr {
             "0",
         ];
         frr.bfdd = Some(netns.spawn("bfdd", &argv, &dir.join("bfdd.log"))?);
-        wait_for("bfdd to answer", START, || frr.bfd("show bfd peers json").map(drop))?;
+        wait_for("bfdd to answer", START, || {
+            frr.bfdd.as_mut().map_or(Ok(()), Proc::check_alive)?;
+            frr.bfd("show bfd peers json").map(drop)
+        })?;
         Ok(frr)
     }
 

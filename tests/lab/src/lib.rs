@@ -4,7 +4,8 @@
 //! programs write. In it live [`Netns`] (hosts, pods, gateways), joined by a [`Switch`]
 //! of bridges; in those run daemons as [`Proc`]: [`Starling`], and real neighbours in
 //! their own words, [`Frr`] and [`Bird`], or any of five by one description ([`speaker`]). What the kernel then holds is read back as
-//! [`Route`], what is on the wire by a [`Capture`]. Everything is done by the programs an
+//! [`Route`], what is on the wire by a [`Capture`], and what
+//! the kernel said meanwhile by a [`Monitor`]. Everything is done by the programs an
 //! operator would use (`ip`, `ping`, `tcpdump`), so that a failing step can be repeated
 //! by hand from its error text.
 //!
@@ -26,6 +27,7 @@ mod frr;
 mod host;
 mod kernel;
 pub mod matrix;
+mod monitor;
 mod netns;
 mod ping;
 mod process;
@@ -45,6 +47,7 @@ pub use cluster::{Cluster, Node, holds};
 pub use frr::{Frr, FrrNeighbor, FrrRouter};
 pub use host::{Pod, prepare_tunnel};
 pub use kernel::has_ipip;
+pub use monitor::Monitor;
 pub use netns::{Lab, Netns, remove_prefix};
 pub use ping::{Ping, ping, ping_as};
 pub use process::{Output, Proc, must, run};

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The prefix of the network that a person watches.
 const KEPT: &str = "lab";
 /// All networks in an emulated machine.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_secs(2400);
 
 /// Networks of namespaces in which Starling shows what it does.
 #[derive(Debug, Parser)]

@@ -8,6 +8,7 @@
 use crate::process::{must_succeed, must_take};
 use crate::{Proc, Result, must};
 use anyhow::{Context, anyhow, bail};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
@@ -24,6 +25,15 @@ const ROOT: &str = "/run/starling-lab";
 /// into that of the machine (1). The whole machine's, so nobody makes a namespace meanwhile.
 const FALLBACK: &str = "/proc/sys/net/core/fb_tunnels_only_for_init_net";
 static FALLBACK_LOCK: RwLock<()> = RwLock::new(());
+
+/// The same between programs, until the file is closed.
+fn with_others(how: FlockOperation) -> Result<File> {
+    let path = Path::new(ROOT).join("fallback.lock");
+    let words = || format!("cannot lock {}", path.display());
+    let file = File::create(&path).with_context(words)?;
+    flock(&file, how).with_context(words)?;
+    Ok(file)
+}
 
 /// One run: a prefix for namespace names and a folder for files.
 #[derive(Debug)]
@@ -42,8 +52,14 @@ impl Lab {
     /// When its folder cannot be made (not root).
     pub fn unique() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self::named(&format!("st{}x{number}", std::process::id()))
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let prefix = format!("st{}x{number}", std::process::id());
+            // What a failed run left, whose process had the same number.
+            if !Path::new(ROOT).join(&prefix).exists() {
+                return Self::named(&prefix);
+            }
+        }
     }
 
     /// A run with a name that a person will type.
@@ -89,6 +105,7 @@ impl Lab {
             return self.netns_without_tunl0(host);
         }
         let _shared = FALLBACK_LOCK.read().unwrap_or_else(PoisonError::into_inner);
+        let _others = with_others(FlockOperation::LockShared)?;
         self.make(host)
     }
 
@@ -98,6 +115,7 @@ impl Lab {
     /// As [`Lab::netns`].
     pub fn netns_without_tunl0(&self, host: &str) -> Result<Netns> {
         let _alone = FALLBACK_LOCK.write().unwrap_or_else(PoisonError::into_inner);
+        let _others = with_others(FlockOperation::LockExclusive)?;
         let words = || format!("cannot read or write {FALLBACK}");
         let before = std::fs::read_to_string(FALLBACK).with_context(words)?;
         std::fs::write(FALLBACK, "1").with_context(words)?;

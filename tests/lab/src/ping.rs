@@ -28,7 +28,7 @@ impl Ping {
 }
 
 /// Sends `count` echo requests of 56 bytes from `from` to `to`, five a second; waits up
-/// to two seconds for the last reply.
+/// to five seconds for the last reply.
 ///
 /// # Errors
 /// When `ping` can't be run or its summary not be read; lost replies are no error here.
@@ -46,9 +46,9 @@ pub fn ping_as(from: &Netns, source: IpAddr, to: IpAddr, count: u32) -> Result<P
 
 fn echo(from: &Netns, source: Option<IpAddr>, to: IpAddr, count: u32) -> Result<Ping> {
     let count_text = count.to_string();
-    let limit = Duration::from_millis(200) * count + Duration::from_secs(20);
+    let limit = Duration::from_millis(200) * count + Duration::from_secs(60);
     let mut command = from.command("ping");
-    command.args(["-n", "-c", &count_text, "-i", "0.2", "-W", "2"]);
+    command.args(["-n", "-c", &count_text, "-i", "0.2", "-W", "5"]);
     if let Some(source) = source {
         command.args(["-I", &source.to_string()]);
     }

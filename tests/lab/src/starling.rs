@@ -1,14 +1,11 @@
 //! Starling itself: the daemon in a namespace, and `bgpctl` to ask it.
 
-use crate::process::must_succeed;
+use crate::process::{START, must_succeed};
 use crate::{Netns, Output, Proc, Result, run, wait_for};
 use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-const START: Duration = Duration::from_secs(120);
 
 /// The two programs.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@
 //! out beats, so nothing is lost for want of room in a queue. Unconnected sockets are used, since
 //! a connected one reports an ICMP error in place of sending the next packet.
 
-use crate::{Netns, Result};
+use crate::{Netns, Result, wait_until};
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +30,9 @@ const BEHIND: u32 = 20;
 /// A receiver looks so often whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
 /// Nothing arrived for so long: nothing is on its way any more.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(500);
+/// A sender that the machine keeps from running is waited for so long.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A pod that packets come from or go to.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +98,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Traffic {
     shared: Arc<Shared>,
+    sockets: Vec<Arc<UdpSocket>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -135,13 +138,22 @@ impl Traffic {
         }
         let sender = Arc::clone(&shared);
         threads.push(std::thread::spawn(move || send(&ways, &sender, pace)));
-        Ok(Self { shared, threads })
+        Ok(Self { shared, sockets, threads })
     }
 
     /// The beat that comes next: where something begins or ends.
     #[must_use]
     pub fn beat(&self) -> usize {
         self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits until so many beats were sent since beat `from`: a fast machine is done with what is
+    /// watched before a packet could tell.
+    ///
+    /// # Errors
+    /// When the sender stands still.
+    pub fn beats(&self, from: usize, beats: usize) -> Result {
+        wait_until("beats", SOON, || self.beat() >= from + beats)
     }
 
     /// Waits until nothing of what was sent since beat `from` can be on its way any more, and
@@ -154,11 +166,16 @@ impl Traffic {
             self.shared.flows.iter().map(of).sum()
         };
         let mut last = (missing(), Instant::now());
-        while last.0 > 0 && last.1.elapsed() < QUIET {
-            std::thread::sleep(QUIET / 10);
+        // Threads that the machine keeps from counting what has come to them.
+        let mut behind: Vec<&Arc<UdpSocket>> = self.sockets.iter().collect();
+        while last.0 > 0 && (last.1.elapsed() < QUIET || !behind.is_empty()) {
+            std::thread::sleep(QUIET / 20);
             let now = missing();
             if now != last.0 {
                 last = (now, Instant::now());
+            }
+            if last.1.elapsed() >= QUIET {
+                behind.retain(|socket| rustix::io::ioctl_fionread(socket).is_ok_and(|n| n > 0));
             }
         }
         until

@@ -9,7 +9,7 @@ use starling_lab::{
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 fn two_hosts(lab: &Lab) -> Result<(Netns, Netns, Switch)> {
     let switch = Switch::new(lab)?;

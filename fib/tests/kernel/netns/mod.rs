@@ -7,6 +7,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "test code outside #[test]")]
 
+pub mod monitor;
 pub mod pump;
 
 use std::io::Write;
@@ -26,6 +27,9 @@ pub const BIRD: u8 = 12;
 pub const MAIN: u32 = 254;
 /// A table whose number does not fit the header's octet.
 pub const OTHER: u32 = 1000;
+
+/// Long enough for anything that is going to happen at all, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `body` in a fresh namespace. `test` is the test's own name, as libtest knows it.
 pub fn in_netns<F: Future<Output = ()>>(test: &str, body: impl FnOnce() -> F) {

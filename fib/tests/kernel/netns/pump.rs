@@ -11,10 +11,7 @@ use starling_fib::types::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{open, ours};
-
-/// Long enough for anything that is going to happen at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::{PATIENCE, open, ours};
 
 /// The pump, and the ways in and out.
 pub struct Daemon {
@@ -66,15 +63,20 @@ impl Daemon {
         answer.expect("an answer").expect("an audit")
     }
 
-    /// Keeps it from hearing anything for so long; returns when it has begun to be deaf.
-    pub async fn deafen(&self, time: Duration) {
-        let (begun, deaf) = oneshot::channel();
+    /// Keeps it from hearing anything until what this gives is dropped; returns when it has begun
+    /// to be deaf.
+    #[must_use]
+    pub async fn deafen(&self) -> std::sync::mpsc::Sender<()> {
+        let (begun, is_deaf) = oneshot::channel();
+        let (deaf, until) = std::sync::mpsc::channel();
         let query = Command::Query(Box::new(move |_| {
             let _ = begun.send(());
-            std::thread::sleep(time);
+            // Nothing is ever sent.
+            let _ = until.recv();
         }));
         assert!(self.commands.send(query).await.is_ok(), "the pump stopped");
-        deaf.await.expect("it begins");
+        is_deaf.await.expect("it begins");
+        deaf
     }
 
     /// Waits for a report.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// How long a network may take to converge: an emulated machine is slow.
 const CONVERGENCE: Duration = Duration::from_secs(90);
 /// How long an answer may take that nothing but an empty ARP table stands in the way of.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A network on paper.
 #[derive(Debug)]

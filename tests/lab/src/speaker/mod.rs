@@ -26,7 +26,7 @@ pub use router::{
     AddPath, Attribute, GracefulRestart, Neighbor, Network, NotOffered, Role, Router,
 };
 
-use crate::process::must_succeed;
+use crate::process::{START, must_succeed};
 use crate::{Family, Netns, Proc, Result};
 use anyhow::Context;
 use ipnet::IpNet;
@@ -35,10 +35,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-/// Generous: Python starts slowly on a busy machine.
-const START: Duration = Duration::from_secs(30);
 
 /// An implementation of BGP that Debian has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

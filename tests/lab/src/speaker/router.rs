@@ -26,7 +26,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router without neighbours and networks; hold time 9 s.
+    /// A router without neighbours and networks; hold time 30 s.
     #[must_use]
     pub fn new(asn: u32, address: Ipv4Addr, address6: Ipv6Addr) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Router {
             address6,
             neighbors: Vec::new(),
             networks: Vec::new(),
-            hold: 9,
+            hold: 30,
             restarting: false,
         }
     }
