@@ -73,7 +73,7 @@ fn a_peer_that_takes_nothing_is_given_up_and_comes_back() -> Result {
                 let told: Neighbor =
                     cluster.node(1)?.daemon()?.read(&["show", "neighbors", &peer.name()])?;
                 ensure!(told.summary.state != SessionState::Established, "{told:#?}");
-                let last = told.last_down.clone().context("no end")?;
+                let last = told.last_lost.clone().context("no end")?;
                 ensure!(last.text.contains("send hold timer"), "{told:#?}");
                 Ok(())
             })

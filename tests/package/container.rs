@@ -11,7 +11,7 @@ use starling::api::{Diagnosis, Finding};
 use starling_config::{Config, Identity};
 use starling_lab::{Binaries, Cluster, Family, Lab, Result, must, run, wait_for};
 
-use crate::{SOON, binaries, file};
+use crate::{PACKING, SOON, binaries, file};
 
 /// The documents of the manifest, as they are written.
 fn documents() -> Result<Vec<(String, Value)>> {
@@ -199,7 +199,7 @@ fn unpacked(lab: &Lab) -> Result<(PathBuf, Value)> {
     let programs = binaries().starlingd;
     let mut command = Command::new(file("dist/image"));
     command.arg(programs.parent().context("no folder")?).arg(lab.dir());
-    let said = run(command.env("IMAGE_COMPRESSION", "1"), SOON)?;
+    let said = run(command.env("IMAGE_COMPRESSION", "1"), PACKING)?;
     ensure!(said.status.success(), "{said:?}");
     let (taken, root) = (lab.subdir("taken")?, lab.subdir("root")?);
     let text = |path: PathBuf| path.display().to_string();

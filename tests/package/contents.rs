@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::ensure;
 use starling_lab::{Lab, Result, must, run};
 
-use crate::{SOON, file, package};
+use crate::{PACKING, SOON, file, package};
 
 #[test]
 fn lintian_has_nothing_to_say_and_every_page_and_completion_is_there() -> Result {
@@ -15,7 +15,7 @@ fn lintian_has_nothing_to_say_and_every_page_and_completion_is_there() -> Result
     let deb = package(lab.dir(), "gzip")?;
     let mut lintian = Command::new("lintian");
     lintian.args(["--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0"]);
-    let said = run(lintian.arg(&deb), SOON)?;
+    let said = run(lintian.arg(&deb), PACKING)?;
     ensure!(said.status.success(), "{}{}", said.stdout, said.stderr);
 
     let root = lab.dir().join("root");

@@ -43,12 +43,15 @@ fn binaries() -> Binaries {
     }
 }
 
+/// Programs for tests are large, and packed by one thread.
+const PACKING: Duration = Duration::from_secs(600);
+
 /// Makes the package of them in `folder`.
 fn package(folder: &Path, compressor: &str) -> Result<PathBuf> {
     let programs = binaries().starlingd;
     let mut command = Command::new(file("dist/deb"));
     command.arg(programs.parent().context("no folder")?).arg(folder);
-    let output = starling_lab::run(command.env("DPKG_DEB_COMPRESSOR_TYPE", compressor), SOON)?;
+    let output = starling_lab::run(command.env("DPKG_DEB_COMPRESSOR_TYPE", compressor), PACKING)?;
     ensure!(output.status.success(), "{output:?}");
     Ok(output.stdout.trim().into())
 }

@@ -167,12 +167,19 @@ pub fn sorted(routes: impl IntoIterator<Item = KernelRoute>) -> Vec<KernelRoute>
     routes
 }
 
-/// All news until there was none for a while.
+/// All news until there was none for a while, but for the link-local addresses that the kernel gives
+/// its interfaces by itself: after it has looked for others with the same, which takes its time.
 pub async fn news(events: &mut Events) -> Vec<KernelEvent> {
     let mut all = Vec::new();
     while let Ok(batch) = tokio::time::timeout(QUIET, events.next(OTHER)).await {
         all.extend(batch.expect("news"));
     }
+    let is_given =
+        |address: IpAddr| matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    all.retain(|event| match event {
+        KernelEvent::Address(new) => !is_given(new.address.addr()),
+        _ => true,
+    });
     all
 }
 

@@ -143,6 +143,7 @@ impl Speaker for Running {
 fn globals(router: &Router) -> Vec<String> {
     let mut lines: Vec<String> = [
         format!("bgp router-id {}", router.address),
+        "bgp log-neighbor-changes".to_owned(),
         "no bgp ebgp-requires-policy".to_owned(),
         "no bgp network import-check".to_owned(),
         "no bgp default ipv4-unicast".to_owned(),
