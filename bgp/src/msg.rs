@@ -267,8 +267,9 @@ pub enum RibIn {
     /// Addresses of local pods are announced from now on, or no more. Only what changed: a node
     /// may have ten thousand. The kernel has routes for them already.
     Pods { came: Vec<IpNet>, went: Vec<IpNet> },
-    /// Whether best paths that change are told (`RibOut::Best`), from this message on.
-    Watch(bool),
+    /// Who is told of best paths that change (`RibOut::Best`), from this message on: these, in
+    /// this order, and nobody else. Of more than [`WATCHERS`] the others are told nothing.
+    Watch(Vec<Watcher>),
     /// The operator takes traffic off this neighbour (RFC 8326), or ends that.
     Drain { peer: PeerId, on: bool },
     /// A deadline may have passed.
@@ -280,8 +281,8 @@ pub enum RibIn {
 pub enum RibOut {
     /// The best routes that changed, for the Fib.
     Fib(FibBatch),
-    /// The best paths that changed, while somebody watches.
-    Best(Vec<BestChange>),
+    /// The best paths that changed, for those who watch.
+    Best(BestNews),
     /// There is something to pull for this peer that was told `drained` before.
     Wake(PeerId),
     /// The answer to a pull: whole UPDATE messages. The same `Bytes` go to every member of the
@@ -381,9 +382,36 @@ pub enum Encapsulation {
     Always,
 }
 
+/// So many may watch best paths.
+pub const WATCHERS: usize = u64::BITS as usize;
+
+/// Somebody who watches best paths: of which changes it is told. Each field that says something
+/// must agree.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Watcher {
+    /// Those of these destinations, and of what lies in them. None: of all.
+    pub within: Vec<IpNet>,
+    /// Those where the path before or after is of one of these neighbours, by name; "local": our
+    /// own. None: of all.
+    pub from: Vec<String>,
+    /// So many of them, until the next `RibIn::Watch`. What goes beyond is not made, but counted.
+    pub room: usize,
+}
+
+/// What those who watch are told, by their places in `RibIn::Watch`.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct BestNews {
+    /// What changed.
+    pub changes: Vec<BestChange>,
+    /// Who had no room for more of what it watches, and how many those were.
+    pub missed: Vec<(usize, u64)>,
+}
+
 /// The best path to a destination changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BestChange {
+    /// Who is told: the bit of each one's place.
+    pub whom: u64,
     /// The destination.
     pub prefix: IpNet,
     /// What was best, if something was.

@@ -42,7 +42,8 @@ pub enum Happening {
     Route(RouteEvent),
     /// The kernel's routes changed, or were found changed.
     Fib(FibEvent),
-    /// The reader was too slow: so many of the events that it wanted are not told.
+    /// So many of the events that it wanted the reader is not told: they came faster than it reads,
+    /// or than anybody is told them (a burst of four thousand, and ten thousand in a second).
     Lost {
         /// How many.
         count: u64,

@@ -37,6 +37,7 @@ use tokio::time::timeout;
 
 use super::bridge;
 use super::broadcast::Broadcast;
+use super::broadcast::routes::Watching;
 use super::clock::Clock;
 use super::delays::{self, Delays};
 use super::memory::{self, HighWater};
@@ -135,6 +136,7 @@ pub fn spawn(
         to_fib: VecDeque::new(),
         forwarding,
         broadcast,
+        watching: Watching::default(),
     };
     tokio::spawn(pump.run(ways));
     RibHandle { routes, control }
@@ -179,8 +181,10 @@ struct Pump {
     to_fib: VecDeque<Command>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
-    /// Who hears of best paths while somebody watches.
+    /// Where best paths are told while somebody listens …
     broadcast: Broadcast,
+    /// … and who does, as the Rib knows them.
+    watching: Watching,
 }
 
 impl Pump {
@@ -287,6 +291,9 @@ impl Pump {
 
     fn handle_at(&mut self, now: Time, input: RibIn) {
         let mut out = std::mem::take(&mut self.out);
+        if let Some(watchers) = self.broadcast.watchers(&mut self.watching) {
+            self.rib.handle(now, RibIn::Watch(watchers), &mut out);
+        }
         self.rib.handle(now, input, &mut out);
         for message in out.drain(..) {
             self.deliver(message);
@@ -322,12 +329,7 @@ impl Pump {
             RibOut::Untrack(hops) => {
                 self.tell_fib(FibIn::Untrack(bridge::next_hops(hops)));
             }
-            RibOut::Best(changes) => {
-                if !self.broadcast.tell_routes(&changes) {
-                    // The last one has gone. What follows is delivered as all else is.
-                    self.handle(RibIn::Watch(false));
-                }
-            }
+            RibOut::Best(news) => self.broadcast.tell_routes(&news, &self.watching),
             RibOut::OverLimit { peer, family, limit } => {
                 self.tell(peer, ToPeer::OverLimit { family, limit });
             }

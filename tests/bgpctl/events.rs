@@ -113,7 +113,7 @@ fn tell(broadcast: &Broadcast, what: Happening) {
         Happening::Fib(event) => (EventKind::Fib, event.prefix),
         other => panic!("{other:?} is not told by anybody"),
     };
-    broadcast.tell(About { kind, prefix }, || what);
+    broadcast.tell(About { kind, prefix, peer: None }, || what);
 }
 
 /// Begins to listen; the head of the answer, and its body line by line.

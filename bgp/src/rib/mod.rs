@@ -108,10 +108,7 @@ impl Rib {
             RibIn::Originate(nets) => self.originate_for_operator(now, nets),
             RibIn::Pods { came, went } => self.originate_for_pods(now, &came, &went),
             RibIn::Drain { peer, on } => self.drain(peer, on),
-            RibIn::Watch(false) => self.watch = None,
-            RibIn::Watch(true) => {
-                self.watch.get_or_insert_default();
-            }
+            RibIn::Watch(watchers) => self.watch = Watch::of(watchers),
             RibIn::Tick => {
                 self.review_isolation(now, out);
                 self.expire(now, out);
@@ -238,9 +235,7 @@ impl Rib {
         if !fib.routes.is_empty() {
             out.push(RibOut::Fib(fib));
         }
-        if let Some(changes) = watch.as_mut().map(Watch::take).filter(|all| !all.is_empty()) {
-            out.push(RibOut::Best(changes));
-        }
+        out.extend(watch.as_mut().and_then(Watch::take).map(RibOut::Best));
         exports.flush(sets, out);
         sources.flush();
         sets.flush();

@@ -32,7 +32,7 @@ pub fn event(event: &Event, zone: &TimeZone, out: &mut impl Write) -> io::Result
         Happening::Lost { count } => {
             writeln!(
                 out,
-                "{WARN}lost     {count} events: they came faster than they were read{WARN:#}"
+                "{WARN}skipped  {count} events: they came faster than they are told{WARN:#}"
             )
         }
         Happening::End { reason } => writeln!(out, "{WARN}ended    {}{WARN:#}", clean(reason)),

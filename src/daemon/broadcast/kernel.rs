@@ -27,7 +27,7 @@ impl Broadcast {
                 text: failure.map(|failure| failure.reason.clone()),
             }))
         };
-        self.tell_each(EventKind::Fib, ops, |op| Some(prefix(op)), make);
+        self.tell_each(EventKind::Fib, ops, |op| about(Some(prefix(op))), make);
     }
 
     /// Tells what the Fib reports, but for what [`Broadcast::tell_writes`] has told.
@@ -36,9 +36,12 @@ impl Broadcast {
             return;
         }
         let Some(event) = event(report) else { return };
-        let about = About { kind: EventKind::Fib, prefix: event.prefix };
-        self.tell(about, || Happening::Fib(event));
+        self.tell(about(event.prefix), || Happening::Fib(event));
     }
+}
+
+fn about(prefix: Option<ipnet::IpNet>) -> About<'static> {
+    About { kind: EventKind::Fib, prefix, peer: None }
 }
 
 fn prefix(op: &RouteOp) -> ipnet::IpNet {

@@ -3,6 +3,10 @@
 //! A task of its own reads the listener's queue and fills a channel that holds one piece; the HTTP
 //! body pulls from that. A reader that is slow fills the queue, which counts what it cannot take; a
 //! reader that goes away ends the task.
+//!
+//! A quick reader is not told more than [`EACH`] allows: an event costs whoever writes, reads and
+//! shows it many times what the change behind it costs, on the same processors. A burst that fits
+//! the queue is told whole; of a table that comes a reader hears a part, and how much it missed.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +20,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{ANSWER, Backend, Listening, Refusal, in_time};
 use crate::api::{ApiError, Event, EventQuery, Happening};
@@ -25,8 +29,8 @@ use crate::api::{ApiError, Event, EventQuery, Happening};
 /// what is between notice a dead connection by that alone.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// The most that is encoded at a time.
-const PIECE: usize = 256;
+/// An event takes a reader's task so long, its rest included: ten thousand in a second.
+const EACH: Duration = Duration::from_micros(100);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -60,11 +64,10 @@ pub(super) async fn stream<B: Backend>(
 async fn pump(mut listening: Listening, node: String, form: Form, pieces: mpsc::Sender<Bytes>) {
     let mut events = vec![listening.own(Happening::Begin { node })];
     loop {
-        for events in events.chunks(PIECE) {
-            if pieces.send(encoded(events, form)).await.is_err() {
-                return;
-            }
+        if !events.is_empty() && pieces.send(encoded(&events, form)).await.is_err() {
+            return;
         }
+        sleep(EACH * u32::try_from(events.len()).unwrap_or(u32::MAX)).await;
         let next = tokio::select! {
             () = pieces.closed() => return,
             next = timeout(QUIET, listening.next()) => next,

@@ -55,7 +55,7 @@ impl Told {
         was: Option<SessionState>,
         reason: impl FnOnce() -> Option<String>,
     ) {
-        let about = About { kind: EventKind::Session, prefix: None };
+        let about = About { kind: EventKind::Session, prefix: None, peer: Some(&config.name) };
         self.broadcast.tell(about, || {
             Happening::Session(SessionEvent {
                 peer: config.name.clone(),

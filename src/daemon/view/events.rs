@@ -1,15 +1,12 @@
 //! Listening to what happens.
 
-use starling_bgp::msg::RibIn;
-
-use super::{Refusal, View, no_such_neighbor, stopping};
-use crate::api::{ApiError, EventKind, EventQuery};
+use super::{Refusal, View, no_such_neighbor};
+use crate::api::{ApiError, EventQuery};
 use crate::daemon::broadcast::Listener;
-use crate::daemon::rib::Control;
 
 impl View {
     /// A listener to what `query` wants, its peers by name or address.
-    pub(super) async fn listened(&self, mut query: EventQuery) -> Result<Listener, Refusal> {
+    pub(super) fn listened(&self, mut query: EventQuery) -> Result<Listener, Refusal> {
         let roster = self.roster();
         for wanted in &mut query.peers {
             let called = |name: &str, address: String| name == wanted || address == *wanted;
@@ -21,17 +18,11 @@ impl View {
                 None => return Err(no_such_neighbor(wanted, &roster)),
             }
         }
-        let routes = query.wants(EventKind::Route);
-        let listener = self.broadcast.listen(query).ok_or_else(|| {
+        self.broadcast.listen(query).ok_or_else(|| {
             Refusal::unavailable(
                 ApiError::new("too many listen to events already, or the daemon is stopping")
                     .hint("end another `bgpctl monitor`, or close a page of this node"),
             )
-        })?;
-        if routes {
-            let watch = Control::In(RibIn::Watch(true));
-            self.rib.control.send(watch).await.map_err(|_| stopping())?;
-        }
-        Ok(listener)
+        })
     }
 }

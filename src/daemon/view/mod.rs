@@ -263,7 +263,7 @@ impl Backend for View {
     }
 
     async fn events(&self, query: EventQuery) -> Result<Listener, Refusal> {
-        self.listened(query).await
+        self.listened(query)
     }
 
     async fn couple(&self, to: Coupling) -> Result<FibCoupling, Refusal> {
