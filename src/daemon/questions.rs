@@ -1,9 +1,10 @@
 //! Questions of operators and scrapes to the Rib, which has routes to move first.
 //!
 //! `bgpctl show routes` on a full table asks four thousand times, and each answer costs others,
-//! who put it into words and read them, some fifteen times what it costs the Rib. So while routes
-//! come, answers take one part in [`SHARE`] of the Rib's time; the first one, and all of them when nothing
-//! has come for a moment, are given at once.
+//! who put it into words and read them, some fifteen times what it costs the Rib. So while many
+//! routes come, or go out to neighbours, answers take one part in [`SHARE`] of the Rib's time; the
+//! first one, and all of them when there has been little to do for a moment, are given at once. A
+//! change now and then makes nobody wait.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use starling_bgp::types::Time;
 
 use super::clock::Clock;
 
-/// Routes come as long as the last ones came less than this ago.
+/// Routes come as long as many of them came less than this ago …
 const CALM: Duration = Duration::from_millis(50);
+/// … which is so many within as long.
+const MANY: usize = 256;
 /// After an answer, so many times as long as it took belongs to them …
 const SHARE: u32 = 256;
 /// … but never more: whoever asks has a patience of seconds, and maybe others before it.
@@ -31,6 +34,10 @@ pub struct Questions {
     rest: Time,
     /// … if they still come: until then they do.
     busy: Time,
+    /// So many have come since …
+    came: usize,
+    /// … this is counted, which it is until then.
+    counted: Time,
 }
 
 impl Questions {
@@ -40,6 +47,17 @@ impl Questions {
     }
 
     /// Routes came.
+    pub fn came(&mut self, now: Time, routes: usize) {
+        if self.counted <= now {
+            (self.came, self.counted) = (0, now.after(CALM));
+        }
+        self.came = self.came.saturating_add(routes);
+        if self.came >= MANY {
+            self.busy(now);
+        }
+    }
+
+    /// There is much to do.
     pub fn busy(&mut self, now: Time) {
         self.busy = now.after(CALM);
     }
@@ -93,5 +111,18 @@ mod tests {
         questions.answer(clock, &rib);
         assert_eq!(told.try_iter().collect::<Vec<_>>(), [0, 1], "in order");
         assert_eq!(questions.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_change_now_and_then_makes_nobody_wait() {
+        let mut questions = Questions { rest: Time(1_000_000_000), ..Questions::default() };
+        questions.push(Box::new(|_| {}));
+        let at = |n: u64| Time(10_000_000).after(CALM * n as u32 / 100);
+        for n in 0..1000 {
+            questions.came(at(n), 2);
+            assert!(questions.are_due(at(n)), "200 of them in such a time");
+        }
+        questions.came(at(1000), MANY);
+        assert!(!questions.are_due(at(1099)) && questions.are_due(at(1100)));
     }
 }

@@ -242,9 +242,13 @@ impl Pump {
                 self.handle(RibIn::Pull { peer, room });
             }
         }
-        self.table.see(self.destinations(), self.clock.now());
-        let much = std::mem::take(&mut self.octets) > MUCH;
-        Some(if much { Turn::Heavy } else { turn })
+        let now = self.clock.now();
+        self.table.see(self.destinations(), now);
+        if std::mem::take(&mut self.octets) > MUCH {
+            self.questions.busy(now);
+            turn = Turn::Heavy;
+        }
+        Some(turn)
     }
 
     fn destinations(&self) -> usize {
@@ -276,7 +280,7 @@ impl Pump {
         let routes = batch.v4.len() + batch.v6.len();
         self.pulls.delay(routes);
         let began = self.clock.now();
-        self.questions.busy(began);
+        self.questions.came(began, routes);
         self.came = came;
         self.handle_at(began, RibIn::Routes(batch));
         delays::took(&self.delays.decision, self.clock.now().since(began));

@@ -30,7 +30,8 @@ impl View {
         let shown = if query.detail || query.chooses_paths() { usize::MAX } else { 1 };
         let mut cursor = None;
         let mut whole = true;
-        loop {
+        // Where nothing is found nothing is sent, and only this says that the reader has gone.
+        while !rows.is_closed() {
             let question = filter.clone();
             let answer = self.rib.ask(move |rib| rib.routes(&question, cursor, CHUNK)).await;
             let Some((routes, next)) = answer else {
@@ -61,6 +62,9 @@ impl View {
 
     /// What the Fib makes of each route and of each of its paths.
     pub(super) async fn fates(&self, routes: &[RouteView]) -> Option<Vec<Fate>> {
+        if routes.is_empty() {
+            return Some(Vec::new());
+        }
         let next_hop = |path: &PathView| path.next_hop.map(bridge::next_hop);
         let asked: Vec<(IpNet, Vec<Option<NextHop>>)> = routes
             .iter()

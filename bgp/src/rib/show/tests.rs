@@ -386,3 +386,31 @@ fn a_dump_has_every_accepted_path_once_the_best_first_however_it_is_cut() {
     ];
     assert_eq!(found, wanted);
 }
+
+/// What a call costs the Rib is bounded by what it looks at, not by what it finds.
+#[test]
+fn a_call_looks_at_so_many_whatever_it_finds() {
+    let mut world = World::new(config(&[], vec![policy(1, Export::Own)]));
+    world.up(up(1, 64512));
+    let net = |n: u32| IpNet::new(std::net::Ipv4Addr::from(n << 8).into(), 24).unwrap();
+    let nets: Vec<IpNet> = (1..2 * LOOKS + 2).map(|n| net(n + (10 << 16))).collect();
+    world.learn(1, &Attrs::new("10.0.0.1", &[65010]), &nets);
+    let calls = |filter: RouteFilter, limit: usize| {
+        let (mut sizes, mut cursor) = (Vec::new(), None);
+        loop {
+            let (views, next) = world.rib.routes(&filter, cursor, limit);
+            sizes.push(views.len());
+            match next {
+                Some(next) => cursor = Some(next),
+                None => return sizes,
+            }
+        }
+    };
+    let through = |asn| RouteFilter { through: vec![Asn(asn)], ..RouteFilter::default() };
+    assert_eq!(calls(through(65099), 256), [0, 0, 0]);
+    let inside = RouteFilter { prefix: Some(nets[5]), longer: true, ..RouteFilter::default() };
+    assert_eq!(calls(inside, 256), [1, 0, 0]);
+    let looks = LOOKS as usize;
+    assert_eq!(calls(through(65010), usize::MAX), [looks, looks, 1]);
+    assert_eq!(calls(through(65010), looks - 1), [looks - 1, looks - 1, 3]);
+}
