@@ -15,39 +15,142 @@
 //! all. What comes meanwhile belongs to it, so where changes never end it lasts as long as somebody
 //! is behind. What a neighbour is told when its session begins does not count.
 //!
-//! The pumps read the clock, once more for each of these.
+//! The pumps read the clock, once more for each of these, and add to two numbers. A scrape reads the
+//! numbers: there is no lock between them.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// Upper ends of a decision's classes, in seconds …
-const DECISION: [f64; 11] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
+/// Upper ends of a decision's classes, in microseconds …
+const DECISION: [u64; 11] =
+    [10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 /// … and of a convergence's.
-const CONVERGENCE: [f64; 12] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+const CONVERGENCE: [u64; 12] = [
+    100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000,
+    30_000_000,
+];
 
 /// Clones count together.
 #[derive(Clone, Debug)]
 pub struct Delays {
     /// The Rib's work on one message of routes.
-    pub decision: Histogram,
+    pub decision: Classes,
     /// Until the kernel has what it should.
-    pub kernel: Histogram,
+    pub kernel: Classes,
     /// Until a neighbour has been told.
-    pub neighbours: Histogram,
+    pub neighbours: Classes,
 }
 
 impl Default for Delays {
     fn default() -> Delays {
         Delays {
-            decision: Histogram::new(DECISION),
-            kernel: Histogram::new(CONVERGENCE),
-            neighbours: Histogram::new(CONVERGENCE),
+            decision: Classes::new(&DECISION),
+            kernel: Classes::new(&CONVERGENCE),
+            neighbours: Classes::new(&CONVERGENCE),
         }
     }
 }
 
-/// Counts one.
-pub fn took(histogram: &Histogram, time: Duration) {
-    histogram.observe(time.as_secs_f64());
+/// How often something took how long. Clones count together.
+#[derive(Clone, Debug)]
+pub struct Classes(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    /// Upper ends, in microseconds, ascending.
+    ends: &'static [u64],
+    /// How many are in each class; what is above the last end is in one more.
+    counts: Box<[AtomicU64]>,
+    /// All that they took, in microseconds.
+    sum: AtomicU64,
+}
+
+impl Classes {
+    fn new(ends: &'static [u64]) -> Classes {
+        let counts = (0..=ends.len()).map(|_| AtomicU64::default()).collect();
+        Classes(Arc::new(Counts { ends, counts, sum: AtomicU64::default() }))
+    }
+
+    /// Counts one.
+    pub fn took(&self, time: Duration) {
+        let Counts { ends, counts, sum } = &*self.0;
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let class = ends.iter().position(|end| micros <= *end).unwrap_or(ends.len());
+        if let Some(count) = counts.get(class) {
+            count.fetch_add(1, Ordering::Relaxed);
+            sum.fetch_add(micros, Ordering::Relaxed);
+        }
+    }
+}
+
+impl TypedMetric for Classes {
+    const TYPE: MetricType = MetricType::Histogram;
+}
+
+/// As a histogram in seconds.
+impl EncodeMetric for Classes {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let Counts { ends, counts, sum } = &*self.0;
+        let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
+        // One more may be counted meanwhile: the number of all is that of these.
+        let counts = counts.iter().map(|count| count.load(Ordering::Relaxed));
+        let ends = ends.iter().map(|end| seconds(*end)).chain([f64::INFINITY]);
+        let classes: Vec<(f64, u64)> = ends.zip(counts).collect();
+        let all = classes.iter().map(|(_, count)| count).sum();
+        let sum = seconds(sum.load(Ordering::Relaxed));
+        encoder.encode_histogram::<NoLabelSet>(sum, all, &classes, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::metrics::histogram::Histogram;
+    use prometheus_client::registry::{Registry, Unit};
+
+    #[test]
+    fn it_reads_as_the_library_s_own_histogram_does() {
+        let classes = Classes::new(&DECISION);
+        let library = Histogram::new(DECISION.map(|end| end as f64 / 1e6));
+        // Below, at and above the ends, and far beyond them all.
+        for micros in [0, 7, 10, 11, 299, 300, 301, 50_000, 999_999, 1_000_000, 1_000_001, 1 << 35]
+        {
+            let time = Duration::from_micros(micros);
+            classes.clone().took(time);
+            library.observe(time.as_secs_f64());
+        }
+        let text = |metric: Box<dyn FnOnce(&mut Registry)>| {
+            let mut registry = Registry::with_prefix("starling");
+            metric(&mut registry);
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            text
+        };
+        let ours = text(Box::new(|to: &mut Registry| {
+            to.register_with_unit("x", "help", Unit::Seconds, classes)
+        }));
+        let theirs = text(Box::new(|to: &mut Registry| {
+            to.register_with_unit("x", "help", Unit::Seconds, library)
+        }));
+        // Sums of many fractions differ in their last digit.
+        let is_sum = |line: &&str| line.starts_with("starling_x_seconds_sum");
+        let but_sum =
+            |text: &str| text.lines().filter(|l| !is_sum(l)).collect::<Vec<_>>().join("\n");
+        assert_eq!(but_sum(&ours), but_sum(&theirs));
+        let sum = |text: &str| -> f64 {
+            text.lines().find(is_sum).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+        };
+        assert!((sum(&ours) - sum(&theirs)).abs() < 1e-6, "{ours}");
+        assert!(ours.contains("starling_x_seconds_bucket{le=\"+Inf\"} 12"), "{ours}");
+    }
 }

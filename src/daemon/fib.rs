@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::bridge;
 use super::broadcast::Broadcast;
-use super::delays::{self, Delays};
+use super::delays::Delays;
 use super::rib::Control;
 
 /// The way into the Fib.
@@ -60,7 +60,7 @@ pub fn spawn(
     let watch = move |fib: &Fib, seen: Seen<'_>| match seen {
         Seen::Written(ops, failures) => broadcast.tell_writes(fib, ops, failures),
         Seen::Reported(report) => broadcast.tell_report(report),
-        Seen::CaughtUp(came) => delays::took(&delays.kernel, came.elapsed()),
+        Seen::CaughtUp(came) => delays.kernel.took(came.elapsed()),
     };
     // A new channel has room.
     let _ = commands.try_send(Command::Watch(Box::new(watch)));

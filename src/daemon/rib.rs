@@ -39,7 +39,7 @@ use super::bridge;
 use super::broadcast::Broadcast;
 use super::broadcast::routes::Watching;
 use super::clock::Clock;
-use super::delays::{self, Delays};
+use super::delays::Delays;
 use super::memory::{self, HighWater};
 use super::pulls::Pulls;
 use super::questions::{Question, Questions};
@@ -283,7 +283,7 @@ impl Pump {
         self.questions.came(began, routes);
         self.came = came;
         self.handle_at(began, RibIn::Routes(batch));
-        delays::took(&self.delays.decision, self.clock.now().since(began));
+        self.delays.decision.took(self.clock.now().since(began));
         if routes > MANY { Turn::Heavy } else { Turn::Light }
     }
 

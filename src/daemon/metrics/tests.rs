@@ -106,7 +106,7 @@ fn scrape(peers: Vec<Peer>, per_peer: bool) -> Scrape {
         text: "…".to_owned(),
     };
     let delays = Delays::default();
-    crate::daemon::delays::took(&delays.kernel, Duration::from_millis(2));
+    delays.kernel.took(Duration::from_millis(2));
     let mut gone = ledger::Ledger::default();
     let left = peer("left", PeerKind::External, None).counts;
     gone.see([(PeerId(7), PeerKind::External, left)]);

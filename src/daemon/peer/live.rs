@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Pump;
 use crate::daemon::rib::{FromPeer, ToPeer};
-use crate::daemon::{delays, events};
+use crate::daemon::events;
 
 /// Pull when less than this is queued on the socket …
 const LOW_WATER: usize = 64 * 1024;
@@ -57,7 +57,7 @@ impl Pump {
         let slot = self.live.as_ref().map(|live| live.slot);
         let waits = slot.and_then(|slot| self.conn(slot).as_ref()).is_some_and(|c| c.queued() > 0);
         if !waits && let Some(came) = self.behind.take() {
-            delays::took(&self.delays.neighbours, self.clock.now().since(came));
+            self.delays.neighbours.took(self.clock.now().since(came));
         }
     }
 
