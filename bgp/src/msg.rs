@@ -18,16 +18,19 @@
 
 #![allow(missing_docs, reason = "a variant's line speaks of its fields")]
 
+mod best;
 mod settings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
+pub use best::{BestChange, BestNews, BestPath, WATCHERS, Watcher};
 pub use settings::{
     Carried, Export, Isolation, IsolationRule, LimitAction, NextHopMode, Originated, PeerPolicy,
     PrefixLimit, RibConfig, Wished,
@@ -286,8 +289,9 @@ pub enum RibOut {
     /// There is something to pull for this peer that was told `drained` before.
     Wake(PeerId),
     /// The answer to a pull: whole UPDATE messages. The same `Bytes` go to every member of the
-    /// group that is at the same place. `drained`: nothing is left, wait for `Wake`.
-    Frames { peer: PeerId, frames: Vec<Bytes>, drained: bool },
+    /// group that is at the same place. `prefixes`: what they say. `drained`: nothing is left, wait
+    /// for `Wake`.
+    Frames { peer: PeerId, frames: Vec<Bytes>, prefixes: Prefixes, drained: bool },
     /// Say what becomes of these next hops, now and whenever it changes.
     Track(Vec<NextHop>),
     /// No route uses these any more.
@@ -302,6 +306,22 @@ pub enum RibOut {
     /// Every peer that was expected has sent its End-of-RIB, or the wait is over: routes of a
     /// predecessor that nobody announced again may go.
     Settled,
+}
+
+/// How many prefixes UPDATEs announce and withdraw; with path identifiers, paths to them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Prefixes {
+    /// Announced, …
+    pub announced: u64,
+    /// … withdrawn.
+    pub withdrawn: u64,
+}
+
+impl AddAssign for Prefixes {
+    fn add_assign(&mut self, more: Prefixes) {
+        self.announced += more.announced;
+        self.withdrawn += more.withdrawn;
+    }
 }
 
 /// What the kernel says about a next hop.
@@ -380,55 +400,6 @@ pub enum Encapsulation {
     Never,
     /// Always.
     Always,
-}
-
-/// So many may watch best paths.
-pub const WATCHERS: usize = u64::BITS as usize;
-
-/// Somebody who watches best paths: of which changes it is told. Each field that says something
-/// must agree.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Watcher {
-    /// Those of these destinations, and of what lies in them. None: of all.
-    pub within: Vec<IpNet>,
-    /// Those where the path before or after is of one of these neighbours, by name; "local": our
-    /// own. None: of all.
-    pub from: Vec<String>,
-    /// So many of them, until the next `RibIn::Watch`. What goes beyond is not made, but counted.
-    pub room: usize,
-}
-
-/// What those who watch are told, by their places in `RibIn::Watch`.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct BestNews {
-    /// What changed.
-    pub changes: Vec<BestChange>,
-    /// Who had no room for more of what it watches, and how many those were.
-    pub missed: Vec<(usize, u64)>,
-}
-
-/// The best path to a destination changed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BestChange {
-    /// Who is told: the bit of each one's place.
-    pub whom: u64,
-    /// The destination.
-    pub prefix: IpNet,
-    /// What was best, if something was.
-    pub old: Option<Arc<BestPath>>,
-    /// What is, if something is.
-    pub new: Option<Arc<BestPath>>,
-}
-
-/// A path that is or was best; shared by the prefixes of a run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BestPath {
-    /// Whom it came from, by name; "local": we originate it.
-    pub from: String,
-    /// We originate it: its next hop means nothing.
-    pub own: bool,
-    /// As used, after import.
-    pub attrs: AttrSet,
 }
 
 // ---- BFD: one session a neighbour that is watched -------------------------------------------

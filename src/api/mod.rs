@@ -57,6 +57,7 @@
 mod attributes;
 mod bfd;
 pub mod change;
+mod counters;
 mod doctor;
 mod down;
 mod event;
@@ -82,6 +83,7 @@ pub use change::{
     Applied, ChangeQuery, ConfigFile, Generation, Plan, Prefixes, Proposal, RouteFate, RoutePlan,
     RouteShift, SessionFate, SessionPlan, Terms,
 };
+pub use counters::{Counters, Updates};
 pub use doctor::{Diagnosis, Finding, Level, Unchecked};
 pub use down::DownCause;
 pub use event::{
@@ -95,9 +97,8 @@ pub use mesh::{MeshRow, Sight};
 pub use network::{Network, NetworkAttributes, NetworkChange, NetworkLine, Wish};
 pub use nexthop::{Nexthop, NexthopState};
 pub use peer::{
-    Agreed, Authentication, Configured, Counters, FamilyRoutes, Graceful, LastDown, Limit,
-    LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer,
-    Timers, Transport,
+    Agreed, Authentication, Configured, FamilyRoutes, Graceful, LastDown, Limit, LimitAction,
+    Neighbor, PeerKind, PeerSummary, RangeSummary, Refused, SessionState, Steer, Timers, Transport,
 };
 pub use pod::Pod;
 pub use policy::{

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use starling_bgp::{session, types};
 
-use super::{BfdSession, DownCause};
+use super::{BfdSession, Counters, DownCause, Updates};
 
 /// What a neighbour is to this node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -251,6 +251,12 @@ pub struct Neighbor {
     pub messages_received: Counters,
     /// Messages sent.
     pub messages_sent: Counters,
+    /// Prefixes in its UPDATEs.
+    #[serde(default)]
+    pub updates_received: Updates,
+    /// Prefixes in our UPDATEs to it.
+    #[serde(default)]
+    pub updates_sent: Updates,
     /// How long ago the last message came.
     pub last_received_s: Option<u64>,
     /// The last end of a session, or failed attempt.
@@ -467,37 +473,6 @@ pub enum Steer {
         /// At most 255 octets of them are sent; may be empty.
         reason: String,
     },
-}
-
-/// Messages by kind.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Counters {
-    /// OPEN.
-    pub opens: u64,
-    /// UPDATE.
-    pub updates: u64,
-    /// KEEPALIVE.
-    pub keepalives: u64,
-    /// NOTIFICATION.
-    pub notifications: u64,
-    /// ROUTE-REFRESH.
-    pub refreshes: u64,
-    /// Octets of whole messages.
-    pub octets: u64,
-}
-
-impl From<session::Counters> for Counters {
-    fn from(c: session::Counters) -> Counters {
-        Counters {
-            opens: c.opens,
-            updates: c.updates,
-            keepalives: c.keepalives,
-            notifications: c.notifications,
-            refreshes: c.refreshes,
-            octets: c.octets,
-        }
-    }
 }
 
 /// Seconds until timers of a session end (RFC 4271 §10), rounded up; none: it does not run.

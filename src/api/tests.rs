@@ -97,6 +97,7 @@ fn a_neighbour_is_one_flat_object() {
         "filtered": 0, "over_limit": 0, "stale": 0, "limits": [], "timers": {},
         "agreed": null, "offered": [], "offers": [], "held": false, "draining": false,
         "messages_received": Counters::default(), "messages_sent": Counters::default(),
+        "updates_received": Updates::default(), "updates_sent": Updates::default(),
         "last_received_s": null, "last_down": null, "flaps": 0,
         "import": "", "export": "", "bfd": null, "notes": [],
         "a_field_of_a_later_release": 1,

@@ -21,10 +21,12 @@
 //! keeping their neighbours' time meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut, RouteBatch};
+use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, Prefixes, RibIn, RibOut, RouteBatch};
 use starling_bgp::rib::Rib;
 use starling_bgp::session::Forwarding;
 use starling_bgp::types::{Family, PeerId, Time};
@@ -59,9 +61,9 @@ const CALM: Duration = Duration::from_millis(5);
 /// What the Rib tells a session's pump.
 #[derive(Debug)]
 pub enum ToPeer {
-    /// The answer to a pull. `behind`: with these it has been told all that there was to tell since
-    /// what came then.
-    Frames { frames: Vec<Bytes>, behind: Option<Time> },
+    /// The answer to a pull, and what is in it. `behind`: with these it has been told all that there
+    /// was to tell since what came then.
+    Frames { frames: Vec<Bytes>, prefixes: Prefixes, behind: Option<Time> },
     /// The neighbour sent more prefixes than it may.
     OverLimit { family: Family, limit: PrefixLimit },
 }
@@ -92,6 +94,8 @@ pub struct RibHandle {
     pub routes: mpsc::Sender<FromPeer>,
     /// For everybody else.
     pub control: mpsc::Sender<Control>,
+    /// What the Rib has for the Fib and the Fib has no room for, in messages.
+    pub to_fib: Arc<AtomicUsize>,
 }
 
 impl RibHandle {
@@ -134,12 +138,14 @@ pub fn spawn(
         delays,
         out: Vec::new(),
         to_fib: VecDeque::new(),
+        fib_waits: Arc::default(),
         forwarding,
         broadcast,
         watching: Watching::default(),
     };
+    let to_fib = Arc::clone(&pump.fib_waits);
     tokio::spawn(pump.run(ways));
-    RibHandle { routes, control }
+    RibHandle { routes, control, to_fib }
 }
 
 /// What a turn of the pump was.
@@ -179,6 +185,8 @@ struct Pump {
     /// What the Rib said, on its way; empty between turns.
     out: Vec<RibOut>,
     to_fib: VecDeque<Command>,
+    /// How many those are, for who asks.
+    fib_waits: Arc<AtomicUsize>,
     /// What our OPENs say of our own restart.
     forwarding: watch::Sender<Forwarding>,
     /// Where best paths are told while somebody listens …
@@ -242,6 +250,7 @@ impl Pump {
                 self.handle(RibIn::Pull { peer, room });
             }
         }
+        self.fib_waits.store(self.to_fib.len(), Ordering::Relaxed);
         let now = self.clock.now();
         self.table.see(self.destinations(), now);
         if std::mem::take(&mut self.octets) > MUCH {
@@ -313,14 +322,14 @@ impl Pump {
                 }
                 self.pulls.wake(peer);
             }
-            RibOut::Frames { peer, frames, drained } => {
+            RibOut::Frames { peer, frames, prefixes, drained } => {
                 let session = self.sessions.get_mut(&peer).filter(|_| drained);
                 let behind = session.and_then(|session| session.behind.take());
                 if frames.is_empty() && drained {
                     self.pulls.park(peer);
                 } else {
                     self.octets += frames.iter().map(Bytes::len).sum::<usize>();
-                    self.tell(peer, ToPeer::Frames { frames, behind });
+                    self.tell(peer, ToPeer::Frames { frames, prefixes, behind });
                 }
             }
             RibOut::Fib(batch) => {

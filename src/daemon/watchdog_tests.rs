@@ -61,7 +61,8 @@ async fn who_does_not_answer_is_named() {
 
     // Inboxes that nobody reads.
     let ((routes, _routes), (control, _control)) = (mpsc::channel(1), mpsc::channel(1));
-    let hung = Actors { rib: RibHandle { routes, control }, ..actors.clone() };
+    let hung =
+        Actors { rib: RibHandle { routes, control, ..actors.rib.clone() }, ..actors.clone() };
     assert_eq!(round(&hung, &supervisor, SHORT).await, Err("the Rib"));
 
     let (commands, _commands) = mpsc::channel(1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use starling::api::{Neighbor, SessionState};
 use starling_lab::matrix::{self, Feature};
-use starling_lab::speaker::{Network, NotOffered, Software};
+use starling_lab::speaker::{Heard, Network, NotOffered, Software};
 use starling_lab::{Cluster, Result, wait_for, wait_until};
 
 use crate::beside::{ASN, Beside, NODE, Peer, asn, networks, toml};
@@ -145,6 +145,58 @@ fn drained_and_back_over_ibgp_with_local_pref() -> Result {
         Ok(toml(software, "").replace(&asn(software).to_string(), &ASN.to_string()))
     })?;
     beside.each(Feature::GracefulShutdown, |cluster, peer| drained_and_back(cluster, peer, true))
+}
+
+/// What of a neighbour is counted in `/metrics`.
+fn metric(cluster: &mut Cluster, peer: &Peer, name: &str) -> Result<u64> {
+    let text = cluster.node(1)?.daemon()?.bgpctl(&["show", "metrics"])?;
+    let begins = format!("starling_{name}{{peer=\"{}\",", peer.name());
+    let line = text.lines().find(|line| line.starts_with(&begins)).context(begins)?;
+    Ok(line.rsplit(' ').next().context(line.to_owned())?.parse()?)
+}
+
+#[test]
+fn what_neighbours_are_told_is_counted_announced_and_withdrawn() -> Result {
+    let added = ["10.244.200.0/24", "10.244.201.0/24"];
+    let mut beside =
+        Beside::establish(&[Software::Bird, Software::Frr], "", |software, router| {
+            router.networks.push(Network::new(&networks(software)[0])?);
+            Ok(toml(software, ""))
+        })?;
+    let Beside { peers, cluster, .. } = &mut beside;
+    let mut before = Vec::new();
+    for peer in peers.iter() {
+        peer.hears(NODE.into(), BLOCK, |_| Ok(()))?;
+        wait_for("its route", SOON, || used(cluster, &networks(peer.software)[0]))?;
+        let now = neighbor(cluster, peer)?;
+        ensure!(now.updates_received.announced >= 1 && now.updates_sent.announced >= 1, "{now:#?}");
+        ensure!(now.updates_sent.withdrawn == 0, "{now:#?}");
+        before.push(now);
+    }
+    cluster.node(1)?.daemon()?.bgpctl(&[&["network", "add"], &added[..]].concat())?;
+    for prefix in added {
+        peers
+            .iter()
+            .try_for_each(|peer| peer.hears(NODE.into(), prefix, |_| Ok(())).map(|_| ()))?;
+    }
+    cluster.node(1)?.daemon()?.bgpctl(&[&["network", "delete"], &added[..]].concat())?;
+    for (peer, before) in peers.iter().zip(before) {
+        wait_for("the withdrawals", SOON, || {
+            let heard = peer.speaker.heard(NODE.into())?;
+            let gone = |heard: &Heard| !added.contains(&heard.prefix.to_string().as_str());
+            ensure!(heard.iter().all(gone), "{heard:#?}");
+            Ok(())
+        })?;
+        let now = neighbor(cluster, peer)?;
+        let (was, is) = (before.updates_sent, now.updates_sent);
+        ensure!((is.announced, is.withdrawn) == (was.announced + 2, 2), "{was:?}, {is:?}");
+        let shown = cluster.node(1)?.daemon()?.bgpctl(&["show", "neighbors", &peer.name()])?;
+        let words = format!("{} announced and 2 withdrawn by us", is.announced);
+        ensure!(shown.contains(&words), "{shown}");
+        ensure!(metric(cluster, peer, "peer_announcements_sent_total")? == is.announced);
+        ensure!(metric(cluster, peer, "peer_withdrawals_sent_total")? == 2);
+    }
+    Ok(())
 }
 
 /// Whether the network's path may have our own AS in it: OpenBGPD announces nobody's paths but

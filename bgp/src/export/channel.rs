@@ -6,10 +6,26 @@ use super::adj_out::{AdjOut, Due};
 use super::chunk;
 use super::key::GroupKey;
 use super::slots::{Slots, path_id};
+use crate::msg::Prefixes;
 use crate::table::{Keyed, Sets, SourceId, Table};
 use crate::types::PeerId;
 use crate::wire::encode;
 use crate::wire::refresh::Refresh;
+
+/// What a pull gets.
+#[derive(Default)]
+pub(super) struct Answer {
+    pub(super) frames: Vec<Bytes>,
+    pub(super) prefixes: Prefixes,
+}
+
+impl Answer {
+    pub(super) fn push(&mut self, frame: Bytes) {
+        if !frame.is_empty() {
+            self.frames.push(frame);
+        }
+    }
+}
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -72,7 +88,7 @@ impl Channel {
         dests.extend(default);
     }
 
-    /// Appends about `left` octets to `frames`; says whether the reader has read all. `gated`: it
+    /// Appends about `left` octets to `answer`; says whether the reader has read all. `gated`: it
     /// is not told an End-of-RIB yet.
     #[allow(clippy::too_many_arguments, reason = "what a pull needs, lent from all over the Rib")]
     pub(super) fn pull<P: Keyed>(
@@ -83,28 +99,28 @@ impl Channel {
         table: &Table<P>,
         sets: &Sets,
         key: &GroupKey,
-        frames: &mut Vec<Bytes>,
+        answer: &mut Answer,
         dests: &mut Vec<u32>,
     ) -> bool {
         let mut push = |frame: Bytes, left: &mut usize| {
             *left = left.saturating_sub(frame.len());
-            if !frame.is_empty() {
-                frames.push(frame);
-            }
+            answer.push(frame);
         };
         if *left > 0 && self.adj.take_begin(peer).is_some() {
             push(message(Refresh::Begin(P::FAMILY)), left);
         }
+        let mut said = Prefixes::default();
         let mut freed = Vec::new();
         let caught_up = loop {
             if *left == 0 {
                 break self.adj.is_read(peer, gated);
             }
-            let Some((frame, end)) = chunk::next(self, peer, table, sets, key) else {
+            let Some((messages, end)) = chunk::next(self, peer, table, sets, key) else {
                 break true;
             };
             self.adj.advance(peer, end, &mut freed);
-            push(frame, left);
+            said += messages.prefixes;
+            push(messages.frames, left);
         };
         let due = if caught_up { self.adj.take_end(peer, gated) } else { None };
         match due {
@@ -116,6 +132,7 @@ impl Channel {
             Some(_) => push(message(Refresh::End(P::FAMILY)), left),
             None => {}
         }
+        answer.prefixes += said;
         self.free(freed, dests);
         caught_up
     }

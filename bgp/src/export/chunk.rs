@@ -16,6 +16,7 @@ use super::adj_out::State;
 use super::channel::Channel;
 use super::key::GroupKey;
 use crate::attrs::{AttrId, AttrSet};
+use crate::msg::Prefixes;
 use crate::table::{Keyed, Sets, Table};
 use crate::types::{PeerId, Prefix};
 use crate::wire::encode::{self, Nlri};
@@ -39,9 +40,16 @@ struct Chunk {
     end: u64,
     /// The end of the log when it was made.
     made: u64,
-    frames: Bytes,
+    messages: Messages,
     /// Who must not get it, reader or not yet: some of the routes are theirs.
     sources: BTreeSet<PeerId>,
+}
+
+/// UPDATE messages, and how much is in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Messages {
+    pub(super) frames: Bytes,
+    pub(super) prefixes: Prefixes,
 }
 
 /// The chunks made last.
@@ -57,7 +65,7 @@ impl ChunkCache {
 
     /// How many there are, and their octets.
     pub(crate) fn size(&self) -> (usize, usize) {
-        (self.chunks.len(), self.chunks.iter().map(|chunk| chunk.frames.len()).sum())
+        (self.chunks.len(), self.chunks.iter().map(|chunk| chunk.messages.frames.len()).sum())
     }
 
     fn at(&self, start: u64, fresh: u64) -> Option<&Chunk> {
@@ -116,7 +124,7 @@ impl<P: Prefix> Pending<P> {
     }
 }
 
-/// The next chunk for `peer`, and where it ends; `None` at the end of the log. The bytes may be
+/// The next chunk for `peer`, and where it ends; `None` at the end of the log. It may be
 /// empty: everything in it was stale or came from the reader.
 pub(crate) fn next<P: Keyed>(
     channel: &mut Channel,
@@ -124,7 +132,7 @@ pub(crate) fn next<P: Keyed>(
     table: &Table<P>,
     sets: &Sets,
     key: &GroupKey,
-) -> Option<(Bytes, u64)> {
+) -> Option<(Messages, u64)> {
     let adj = &channel.adj;
     let start = adj.reader(peer)?.next;
     if start >= adj.log.end() {
@@ -133,20 +141,20 @@ pub(crate) fn next<P: Keyed>(
     let kept = adj.cache.at(start, adj.fresh(peer));
     let limit = match kept {
         Some(chunk) if !chunk.sources.contains(&peer) => {
-            return Some((chunk.frames.clone(), chunk.end));
+            return Some((chunk.messages.clone(), chunk.end));
         }
         Some(chunk) => chunk.end,
         None => adj.log.end(),
     };
     let mut stretch = read(channel, table, sets, start, limit, peer);
     let end = stretch.end;
-    let frames = encode(&mut stretch, sets, key);
+    let messages = encode(&mut stretch, sets, key);
     let adj = &mut channel.adj;
     if adj.readers() > 1 && !stretch.sources.contains(&peer) {
         let (made, sources) = (adj.log.end(), stretch.sources);
-        adj.cache.keep(Chunk { start, end, made, frames: frames.clone(), sources });
+        adj.cache.keep(Chunk { start, end, made, messages: messages.clone(), sources });
     }
-    Some((frames, end))
+    Some((messages, end))
 }
 
 /// Reads from `start` until a chunk is full, or `limit`. What came from `peer` itself is left
@@ -204,8 +212,9 @@ fn read<P: Keyed>(
     stretch
 }
 
-fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Bytes {
+fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Messages {
     let mut out = BytesMut::with_capacity(stretch.octets);
+    let mut said = Prefixes { withdrawn: stretch.withdrawn.prefixes.len() as u64, announced: 0 };
     if !stretch.withdrawn.prefixes.is_empty() {
         encode::withdraw(&key.dialect, stretch.withdrawn.nlri(), &mut out);
     }
@@ -233,10 +242,14 @@ fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> B
         for (_, id, prefix) in same.iter().filter_map(run).flat_map(|(_, run)| run.iter()) {
             pending.push(*id, *prefix);
         }
+        let count = pending.prefixes.len() as u64;
         if encode::announce(set, &key.dialect, pending.nlri(), &mut out) == 0 {
             // It cannot be said. What the reader may have been told before is not true either.
             encode::withdraw(&key.dialect, pending.nlri(), &mut out);
+            said.withdrawn += count;
+        } else {
+            said.announced += count;
         }
     }
-    out.freeze()
+    Messages { frames: out.freeze(), prefixes: said }
 }

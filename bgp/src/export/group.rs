@@ -1,8 +1,6 @@
 //! An update group: one Adj-RIB-Out per family, and who reads it.
 
-use bytes::Bytes;
-
-use super::channel::Channel;
+use super::channel::{Answer, Channel};
 use super::judged::Judged;
 use super::key::GroupKey;
 use super::rules::Learned;
@@ -230,7 +228,7 @@ impl Group {
         families.flat_map(|family| self.channel(family).adj.unended()).collect()
     }
 
-    /// Appends about `room` octets to `frames`; says whether the reader has read all. `gated`: it
+    /// Appends about `room` octets to `answer`; says whether the reader has read all. `gated`: it
     /// is not told an End-of-RIB yet.
     #[allow(clippy::too_many_arguments, reason = "what a pull needs, lent from all over the Rib")]
     pub(super) fn pull(
@@ -240,7 +238,7 @@ impl Group {
         room: usize,
         tables: &Tables,
         sets: &Sets,
-        frames: &mut Vec<Bytes>,
+        answer: &mut Answer,
         [v4_freed, v6_freed]: &mut [Vec<u32>; 2],
     ) -> bool {
         let Group { key, v4, v6, .. } = self;
@@ -254,11 +252,11 @@ impl Group {
             all = match family {
                 Family::Ipv4 => {
                     let table = V4::table(tables);
-                    v4.pull(peer, gated, left, table, sets, key, frames, v4_freed)
+                    v4.pull(peer, gated, left, table, sets, key, answer, v4_freed)
                 }
                 Family::Ipv6 => {
                     let table = V6::table(tables);
-                    v6.pull(peer, gated, left, table, sets, key, frames, v6_freed)
+                    v6.pull(peer, gated, left, table, sets, key, answer, v6_freed)
                 }
             };
         }

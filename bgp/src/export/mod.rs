@@ -39,7 +39,7 @@ mod slots;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 pub use compare::Telling;
 pub(crate) use compare::{Side, compare};
@@ -47,9 +47,11 @@ pub(crate) use key::GroupKey;
 pub(crate) use rules::Learned;
 pub(crate) use show::Told;
 
+use self::channel::Answer;
+use self::chunk::Messages;
 use self::group::{Group, GroupId};
 use crate::attrs::{AttrId, AttrSet};
-use crate::msg::{PeerUp, RibOut};
+use crate::msg::{PeerUp, Prefixes, RibOut};
 use crate::policy::Source;
 use crate::table::{Best, Keyed, Path, Sets, SourceId, Tables};
 use crate::types::{Family, NextHop, PeerId, V4, V6};
@@ -66,7 +68,7 @@ struct Member {
     /// It understands the marks of RFC 7313.
     marked: bool,
     /// To be sent before anything of the group: what the former group told and this one does not.
-    owed: VecDeque<Bytes>,
+    owed: VecDeque<Messages>,
     /// It was told so, and waits for `Wake`.
     drained: bool,
 }
@@ -309,25 +311,27 @@ impl Exports {
     ) {
         let Exports { groups, members, freed, settled, .. } = self;
         let Some(member) = members.get_mut(&peer) else { return };
-        let (mut frames, mut taken) = (Vec::new(), 0);
+        let (mut answer, mut taken) = (Answer::default(), 0);
         while taken < room
-            && let Some(frame) = member.owed.pop_front()
+            && let Some(Messages { frames, prefixes }) = member.owed.pop_front()
         {
-            taken += frame.len();
-            frames.push(frame);
+            taken += frames.len();
+            answer.prefixes += prefixes;
+            answer.push(frames);
         }
         let mut drained = member.owed.is_empty();
         let id = member.group;
         if drained && let Some(group) = groups.iter_mut().find(|g| Some(g.id) == id) {
             let room = room.saturating_sub(taken);
             let gated = !*settled && !group.key.is_own_only();
-            drained = group.pull(peer, gated, room, tables, sets, &mut frames, freed);
+            drained = group.pull(peer, gated, room, tables, sets, &mut answer, freed);
             if drained && !member.drained {
                 group.wait(peer);
             }
         }
         member.drained = drained;
-        out.push(RibOut::Frames { peer, frames, drained });
+        let Answer { frames, prefixes } = answer;
+        out.push(RibOut::Frames { peer, frames, prefixes, drained });
     }
 
     fn wake(&mut self, peer: PeerId) {
@@ -375,7 +379,7 @@ fn owe<P: Keyed>(
     old: &Group,
     new: Option<&Group>,
     tables: &Tables,
-    owed: &mut VecDeque<Bytes>,
+    owed: &mut VecDeque<Messages>,
 ) {
     let (table, told) = (P::table(tables), old.channel(P::FAMILY));
     let new = new.map(|group| group.channel(P::FAMILY));
@@ -391,7 +395,8 @@ fn owe<P: Keyed>(
         let mut frame = BytesMut::new();
         let nlri = Nlri { prefixes: &prefixes, ids: &ids };
         encode::withdraw(&old.key.dialect, nlri, &mut frame);
-        owed.push_back(frame.freeze());
+        let said = Prefixes { withdrawn: part.len() as u64, announced: 0 };
+        owed.push_back(Messages { frames: frame.freeze(), prefixes: said });
     }
 }
 

@@ -102,9 +102,9 @@ impl Exports {
                 encoded.1 += bytes;
             }
         }
-        for frame in self.members.values().flat_map(|member| &member.owed) {
+        for owed in self.members.values().flat_map(|member| &member.owed) {
             encoded.0 += 1;
-            encoded.1 += frame.len();
+            encoded.1 += owed.frames.len();
         }
         sizes
     }

@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use super::Rib;
 use crate::attrs::AttrSet;
 use crate::msg::{
-    Export, FibBest, NexthopNews, Op, PeerPolicy, PeerUp, RibConfig, RibIn, RibOut, RouteBatch,
+    Export, FibBest, NexthopNews, Op, PeerPolicy, PeerUp, Prefixes, RibConfig, RibIn, RibOut,
+    RouteBatch,
 };
 use crate::policy::ImportPolicy;
 use crate::session::{Graceful, Negotiated, Retain};
@@ -194,7 +195,9 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn believe(&mut self, frame: &Bytes, session: &PeerUp) {
+    /// Returns how much was in it.
+    pub(crate) fn believe(&mut self, frame: &Bytes, session: &PeerUp) -> Prefixes {
+        let mut said = Prefixes::default();
         // An AS number that no test uses: the neighbour refuses nothing.
         let context = Context {
             kind: session.kind,
@@ -224,9 +227,15 @@ impl Told {
             let judgement = judge(&Update::read(&message[19..]).unwrap(), &context, &mut batch);
             assert_eq!(judgement.unwrap(), Default::default());
             for op in &batch.ops {
+                let count = batch.prefixes(op).count() as u64;
+                match op {
+                    Op::Announce { .. } => said.announced += count,
+                    _ => said.withdrawn += count,
+                }
                 self.apply(op, &batch);
             }
         }
+        said
     }
 
     fn apply(&mut self, op: &Op, batch: &RouteBatch) {
@@ -359,11 +368,13 @@ impl World {
                 RibOut::Wake(peer) => {
                     assert_eq!(self.drained.insert(peer, false), Some(true), "{peer:?} was awake");
                 }
-                RibOut::Frames { peer, frames, drained } => {
+                RibOut::Frames { peer, frames, prefixes, drained } => {
                     self.drained.insert(peer, drained);
                     let (told, session) = (self.told.get_mut(&peer), self.sessions.get(&peer));
                     let (told, session) = (told.unwrap(), session.unwrap());
-                    frames.iter().for_each(|frame| told.believe(frame, session));
+                    let mut said = Prefixes::default();
+                    frames.iter().for_each(|frame| said += told.believe(frame, session));
+                    assert_eq!(prefixes, said, "what is said to be in it");
                 }
                 RibOut::Track(hops) => self.tracked.extend(hops.iter().map(|hop| hop.address)),
                 RibOut::Untrack(hops) => {

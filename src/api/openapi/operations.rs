@@ -445,7 +445,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Answer::Stream(of::<Event>),
         "What happens, as it happens",
         "Without an end; over TCP and the readers' socket a connection lasts ten minutes. A reader that \
-         is slow is told how many events it has lost, and delays nobody.",
+         is slow is told how many events were skipped, and delays nobody; so is any, of more than four \
+         thousand at once and ten thousand a second.",
     ),
     get("/v1/policies", NOTHING, Answer::Json(of::<Vec<Policy>>), "The policies in force here", ""),
     get(

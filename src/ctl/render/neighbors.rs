@@ -9,7 +9,7 @@ use super::text::{age, clean, field, parts};
 use super::{BAD, BOLD, PLAIN, Page, WARN};
 use crate::api::{
     Agreed, Authentication, Configured, Counters, Graceful, Limit, LimitAction, Neighbor,
-    SessionState, Timers,
+    SessionState, Timers, Updates,
 };
 
 /// A block for each of `neighbors`.
@@ -76,6 +76,7 @@ fn block(page: &Page, n: &Neighbor, out: &mut impl Write) -> io::Result<()> {
     let draining = "traffic is being taken off it (GRACEFUL_SHUTDOWN, RFC 8326)";
     field(page, "drain", if n.draining { draining } else { "" }, WARN, out)?;
     field(page, "prefixes", &prefixes(n), PLAIN, out)?;
+    field(page, "in UPDATEs", &updates(n), PLAIN, out)?;
     for limit in &n.limits {
         let style = if limit.received > limit.max { WARN } else { PLAIN };
         field(page, "limit", &allowance(limit), style, out)?;
@@ -124,6 +125,18 @@ fn prefixes(n: &Neighbor) -> String {
     words.extend((n.stale > 0).then(|| format!("{} stale", n.stale)));
     words.push(format!("{} sent", peer.sent));
     words.join(", ")
+}
+
+/// How many prefixes UPDATEs had, both ways; nothing where none came and none went.
+fn updates(n: &Neighbor) -> String {
+    let (theirs, ours) = (n.updates_received, n.updates_sent);
+    if (theirs, ours) == Default::default() {
+        return String::new();
+    }
+    let words = |Updates { announced, withdrawn }| {
+        format!("{announced} announced and {withdrawn} withdrawn")
+    };
+    format!("{} by it, {} by us", words(theirs), words(ours))
 }
 
 /// What a neighbour may send.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use starling_bgp::types::PeerId;
 
-use crate::api::{Counters, DownCause, PeerKind};
+use crate::api::{Counters, DownCause, PeerKind, Updates};
 
 /// What only grows while a neighbour is there.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -17,10 +17,10 @@ pub struct Counts {
     pub received: Counters,
     /// and to it.
     pub sent: Counters,
-    /// Prefixes that it announced,
-    pub announced: u64,
-    /// and withdrew.
-    pub withdrawn: u64,
+    /// Prefixes in its UPDATEs,
+    pub updates_received: Updates,
+    /// and in ours.
+    pub updates_sent: Updates,
     /// Sessions that ended,
     pub flaps: u64,
     /// and why.
@@ -40,8 +40,13 @@ impl Counts {
             sum.refreshes += more.refreshes;
             sum.octets += more.octets;
         }
-        self.announced += other.announced;
-        self.withdrawn += other.withdrawn;
+        for (sum, more) in [
+            (&mut self.updates_received, other.updates_received),
+            (&mut self.updates_sent, other.updates_sent),
+        ] {
+            sum.announced += more.announced;
+            sum.withdrawn += more.withdrawn;
+        }
         self.flaps += other.flaps;
         self.bfd_flaps += other.bfd_flaps;
         for (cause, times) in &other.lost {

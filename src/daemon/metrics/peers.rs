@@ -153,6 +153,8 @@ struct PeerCounters {
     octets: Counters,
     announced: Counters,
     withdrawn: Counters,
+    announced_to: Counters,
+    withdrawn_from: Counters,
     flaps: Counters,
 }
 
@@ -174,8 +176,10 @@ impl PeerCounters {
             self.octets.get_or_create(&who).inc_by(octets);
         }
         for (family, value) in [
-            (&self.announced, counts.announced),
-            (&self.withdrawn, counts.withdrawn),
+            (&self.announced, counts.updates_received.announced),
+            (&self.withdrawn, counts.updates_received.withdrawn),
+            (&self.announced_to, counts.updates_sent.announced),
+            (&self.withdrawn_from, counts.updates_sent.withdrawn),
             (&self.flaps, counts.flaps),
         ] {
             family.get_or_create(who).inc_by(value);
@@ -190,6 +194,10 @@ impl PeerCounters {
         registry.register("peer_announcements_received", help, self.announced);
         let help = "Prefixes in its UPDATEs that it withdrew";
         registry.register("peer_withdrawals_received", help, self.withdrawn);
+        let help = "Prefixes in our UPDATEs to it that we announced, again and again as it may be";
+        registry.register("peer_announcements_sent", help, self.announced_to);
+        let help = "Prefixes in our UPDATEs to it that we withdrew";
+        registry.register("peer_withdrawals_sent", help, self.withdrawn_from);
         registry.register("peer_flaps", "Sessions that were up and ended", self.flaps);
     }
 }

@@ -7,8 +7,8 @@ use starling_bgp::types::Family;
 use tokio::sync::mpsc;
 
 use super::Pump;
-use crate::daemon::rib::{FromPeer, ToPeer};
 use crate::daemon::events;
+use crate::daemon::rib::{FromPeer, ToPeer};
 
 /// Pull when less than this is queued on the socket …
 const LOW_WATER: usize = 64 * 1024;
@@ -26,7 +26,8 @@ impl Pump {
     pub(super) fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
         let Some(live) = &mut self.live else { return };
         match message {
-            Some(ToPeer::Frames { frames, behind }) => {
+            Some(ToPeer::Frames { frames, prefixes, behind }) => {
+                self.tally.sent += prefixes;
                 live.pulling = false;
                 self.behind = self.behind.or(behind);
                 let slot = live.slot;

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use starling_bgp::msg::{Op, RouteBatch};
+use starling_bgp::msg::{Op, Prefixes, RouteBatch};
 
 use crate::api::DownCause;
 
 /// Since the neighbour's task began.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
-    /// Prefixes that it announced, again and again as it may be, …
-    pub announced: u64,
-    /// … and withdrew.
-    pub withdrawn: u64,
+    /// Prefixes in its UPDATEs, again and again as it may be, …
+    pub received: Prefixes,
+    /// … and in ours.
+    pub sent: Prefixes,
     /// Sessions that were up and ended, by why.
     pub lost: BTreeMap<DownCause, u64>,
 }
@@ -26,9 +26,8 @@ impl Tally {
             _ => 0,
         };
         let withdrawn: u64 = batch.ops.iter().map(withdrawn).sum();
-        self.withdrawn += withdrawn;
         let all = (batch.v4.len() + batch.v6.len()) as u64;
-        self.announced += all.saturating_sub(withdrawn);
+        self.received += Prefixes { announced: all.saturating_sub(withdrawn), withdrawn };
     }
 
     /// The session ended.
@@ -55,6 +54,6 @@ mod tests {
         let mut tally = Tally::default();
         tally.routes(&batch);
         tally.routes(&batch);
-        assert_eq!((tally.announced, tally.withdrawn), (4, 2));
+        assert_eq!(tally.received, Prefixes { announced: 4, withdrawn: 2 });
     }
 }

@@ -1,6 +1,7 @@
 //! What a scrape shows, asked of the actors.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
@@ -61,6 +62,7 @@ impl View {
             queues: vec![
                 ("rib_routes", depth(&self.rib.routes)),
                 ("rib_control", depth(&self.rib.control)),
+                ("rib_to_fib", self.rib.to_fib.load(Ordering::Relaxed)),
                 ("fib", depth(&self.fib.commands)),
             ],
             delays: self.delays.clone(),
@@ -84,8 +86,8 @@ impl View {
             counts: Counts {
                 received: Counters::from(status.received),
                 sent: Counters::from(status.sent),
-                announced: report.tally.announced,
-                withdrawn: report.tally.withdrawn,
+                updates_received: report.tally.received.into(),
+                updates_sent: report.tally.sent.into(),
                 flaps: status.flaps.into(),
                 lost: report.tally.lost.clone(),
                 bfd_flaps,

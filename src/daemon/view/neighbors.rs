@@ -207,6 +207,8 @@ impl View {
             draining: counts.draining,
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
+            updates_received: report.tally.received.into(),
+            updates_sent: report.tally.sent.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
             last_down: status.last_down.as_ref().map(end),
             last_lost: status.lost.as_ref().map(end),

@@ -3,7 +3,7 @@
 use starling::api::{
     Agreed, Authentication, BfdSession, BfdState, Configured, Counters, DownCause, FamilyRoutes,
     Graceful, LastDown, Limit, LimitAction, Neighbor, PeerKind, PeerSummary, RangeSummary, Ready,
-    Reason, Refused, SessionState, Summary, Timers, Transport,
+    Reason, Refused, SessionState, Summary, Timers, Transport, Updates,
 };
 
 fn peer(name: &str, address: &str, asn: u32, kind: PeerKind) -> PeerSummary {
@@ -182,6 +182,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
             refreshes: 0,
             octets: 567,
         },
+        updates_received: Updates { announced: 14, withdrawn: 5 },
+        updates_sent: Updates { announced: 4, withdrawn: 1 },
         last_received_s: Some(2),
         last_down: Some(LastDown {
             // A neighbour's own words may hold anything.
@@ -241,6 +243,8 @@ pub(crate) fn neighbors() -> Vec<Neighbor> {
         draining: false,
         messages_received: Counters::default(),
         messages_sent: Counters::default(),
+        updates_received: Updates::default(),
+        updates_sent: Updates::default(),
         last_received_s: None,
         last_down: None,
         last_lost: None,

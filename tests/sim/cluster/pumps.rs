@@ -189,7 +189,9 @@ impl Cluster {
         let Some(daemon) = &self.nodes[node].daemon else { return };
         let (peer, told) = match message {
             RibOut::Wake(peer) => (peer, Told::Wake),
-            RibOut::Frames { peer, frames, drained } => (peer, Told::Frames { frames, drained }),
+            RibOut::Frames { peer, frames, drained, .. } => {
+                (peer, Told::Frames { frames, drained })
+            }
             RibOut::Fib(batch) => {
                 return self.fib_later(node, FibIn::Routes(bridge::routes(&batch)));
             }
