@@ -69,6 +69,8 @@ ipip = "never"
 [control]
 socket = "$DIR/$1/control.sock"
 TOML
+        # What BIRD's nodes are without, as Calico makes them (BFD=0).
+        [ "${BFD:-1}" = 1 ] || printf '[bfd]\nenabled = false\n'
         for ((n = 1; n <= k; n++)); do
             cat <<TOML
 [[node]]
