@@ -1,22 +1,28 @@
 //! Writes canonical attribute bytes (see [`super::AttrSet`]): the one place that puts an attribute
 //! header in front of a value. Callers append in ascending type order.
 
+use smallvec::SmallVec;
+
 use crate::types::Asn;
 use crate::wire::as_path::SegmentKind;
 use crate::wire::attr::{Attr, EXTENDED, OPTIONAL, PARTIAL, TRANSITIVE, code};
 use crate::wire::community::ExtendedCommunities;
 
+/// Octets of attributes. Those of most routes fit into the place itself: an allocation less for
+/// each set that is read is a tenth of the work that a table's arrival takes, for 3 octets a route.
+pub type Octets = SmallVec<[u8; 64]>;
+
 /// Canonical bytes in the making.
 #[derive(Debug)]
 pub(crate) struct Canonical {
-    bytes: Vec<u8>,
+    bytes: Octets,
     last: u8,
 }
 
 impl Canonical {
     /// Room for `capacity` octets: exact if they are to become a set without being copied.
     pub(crate) fn with_capacity(capacity: usize) -> Canonical {
-        Canonical { bytes: Vec::with_capacity(capacity), last: 0 }
+        Canonical { bytes: Octets::with_capacity(capacity), last: 0 }
     }
 
     /// The octets that an attribute with a value of `len` takes.
@@ -27,7 +33,7 @@ impl Canonical {
 
     /// Begins an attribute whose value, `len` octets, the caller appends to what it gets.
     #[inline]
-    pub(crate) fn begin(&mut self, flags: u8, code: u8, len: usize) -> &mut Vec<u8> {
+    pub(crate) fn begin(&mut self, flags: u8, code: u8, len: usize) -> &mut Octets {
         let flags = flags & (OPTIONAL | TRANSITIVE | PARTIAL);
         self.last = code;
         match u8::try_from(len) {
@@ -92,7 +98,8 @@ impl Canonical {
 
     /// The bytes.
     #[inline]
-    pub(crate) fn finish(self) -> Box<[u8]> {
-        self.bytes.into_boxed_slice()
+    pub(crate) fn finish(mut self) -> Octets {
+        self.bytes.shrink_to_fit();
+        self.bytes
     }
 }

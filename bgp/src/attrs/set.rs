@@ -8,7 +8,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::canonical::Canonical;
+use super::canonical::{Canonical, Octets};
 use super::marks::Marks;
 use crate::types::{Asn, NextHop};
 use crate::wire::as_path::AsPath;
@@ -130,12 +130,12 @@ pub struct AttrSet {
     marks: Marks,
     rank: Rank,
     hash: u64,
-    bytes: Box<[u8]>,
+    bytes: Octets,
 }
 
 impl AttrSet {
     /// A set from its parts. `bytes` must be canonical (see the type), `rank` read from them.
-    pub fn from_parts(next_hop: impl Into<NextHop>, rank: Rank, bytes: Box<[u8]>) -> AttrSet {
+    pub fn from_parts(next_hop: impl Into<NextHop>, rank: Rank, bytes: Octets) -> AttrSet {
         use std::hash::{BuildHasher, Hasher};
         let next_hop = next_hop.into();
         let mut hasher = foldhash::fast::FixedState::with_seed(0x5741_524c).build_hasher();
@@ -167,6 +167,11 @@ impl AttrSet {
     /// The canonical bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Octets of memory that it has beside its own place.
+    pub(crate) fn outside(&self) -> usize {
+        if self.bytes.spilled() { self.bytes.capacity() } else { 0 }
     }
 
     /// Every attribute in type order.
@@ -382,7 +387,7 @@ impl AttrSet {
     }
 
     /// A set from canonical bytes; their rank is read from them.
-    pub fn from_canonical(next_hop: impl Into<NextHop>, bytes: Box<[u8]>) -> AttrSet {
+    pub fn from_canonical(next_hop: impl Into<NextHop>, bytes: Octets) -> AttrSet {
         AttrSet::from_parts(next_hop, Rank::of(&bytes), bytes)
     }
 }

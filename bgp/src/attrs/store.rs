@@ -57,7 +57,7 @@ impl AttrStore {
             return id;
         }
         let hash = set.hash();
-        *outside += set.bytes().len();
+        *outside += set.outside();
         let number = sets.insert(Used { set, uses: 1 });
         index.insert_unique(hash, number, |number| hash_of(sets, *number));
         AttrId(number)
@@ -103,7 +103,7 @@ impl AttrStore {
         if let Ok(entry) = self.index.find_entry(set.hash(), |number| *number == id.0) {
             entry.remove();
         }
-        self.outside -= set.bytes().len();
+        self.outside -= set.outside();
         if self.index.len() < self.index.capacity() / 8 && self.index.capacity() > SMALL {
             let AttrStore { sets, index, .. } = self;
             index.shrink_to(index.len() * 2, |number| hash_of(sets, *number));

@@ -288,5 +288,5 @@ fn flags(attr: Attr<'_>) -> u8 {
 fn with(notification: Notification, attr: Attr<'_>) -> Notification {
     let mut data = Canonical::with_capacity(attr.value.len() + 4);
     data.attr(attr.flags, attr.code, attr.value);
-    Notification { data: data.finish().into(), ..notification }
+    Notification { data: data.finish().into_vec().into(), ..notification }
 }

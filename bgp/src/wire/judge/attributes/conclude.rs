@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Attributes, flags, with};
-use crate::attrs::canonical::Canonical;
+use crate::attrs::canonical::{Canonical, Octets};
 use crate::types::{Asn, NextHop};
 use crate::wire::attr::{self, Attr, Attrs, code};
 use crate::wire::judge::mp::{self, NoHop, Reach};
@@ -100,7 +100,7 @@ impl Attributes<'_> {
     }
 
     /// The canonical bytes.
-    pub(in crate::wire::judge) fn canonical(&self) -> Box<[u8]> {
+    pub(in crate::wire::judge) fn canonical(&self) -> Octets {
         let mut out = Canonical::with_capacity(self.octets);
         let kept = Attrs::new(self.raw).filter(|attr| self.kept.contains(attr.code));
         if self.ascending && self.verbatim {
