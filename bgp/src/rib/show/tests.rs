@@ -355,6 +355,9 @@ fn a_dump_has_every_accepted_path_once_the_best_first_however_it_is_cut() {
     let set = Attrs::new("10.0.0.3", &[65001]).set();
     world.say(path(3, Some(7), Some(set), net(LONG)));
     world.say(news("10.0.0.3", Some(0)));
+    // The best one, though it came last.
+    let best = Attrs { local_pref: Some(200), ..Attrs::new("10.0.0.2", &[]) };
+    world.learn(2, &best, &[net(HALF)]);
     // Neighbour 4 came since: there is no place for it, and nothing of it.
     world.learn(4, &Attrs::new("10.0.0.4", &[65002]), &[net("10.66.0.0/16")]);
     let dumped = |limit: usize| {
@@ -376,7 +379,7 @@ fn a_dump_has_every_accepted_path_once_the_best_first_however_it_is_cut() {
     found.sort();
     let wanted: Vec<Record> = vec![
         (2, vec![8, 10], vec![(1, None), (3, None)]),
-        (2, vec![16, 10, 1], vec![(1, None)]),
+        (2, vec![16, 10, 1], vec![(2, None), (1, None)]),
         // What 2 says of it import drops.
         (2, vec![16, 10, 3], vec![(1, None)]),
         (2, vec![24, 10, 1, 2], vec![(1, None), (2, None)]),
