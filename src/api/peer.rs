@@ -130,7 +130,8 @@ pub struct PeerSummary {
     /// Prefixes that we have announced to it and not withdrawn.
     pub sent: u64,
     /// Why the session is not up, for people ("connection refused", "AS mismatch: …"). What one
-    /// side said to the other (a NOTIFICATION) stays until another one or a session.
+    /// side said to the other (a NOTIFICATION) stays until another one or a session, or until nobody
+    /// answers there.
     pub reason: Option<String>,
     /// How the last attempt failed since then, where that is another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]

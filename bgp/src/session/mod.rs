@@ -356,9 +356,13 @@ pub struct PeerStatus {
 
 impl PeerStatus {
     /// Why there is no session: what one side said to the other last, else how the last attempt or
-    /// session ended; `None`: there is one, or nothing has failed yet.
+    /// session ended; `None`: there is one, or nothing has failed yet. Where nobody answers at all,
+    /// that is the reason, whatever was said while somebody did.
     pub fn why_down(&self) -> Option<&DownReason> {
-        let why = self.notified.as_ref().or(self.last_down.as_ref());
+        let away =
+            |(reason, _): &&(DownReason, Time)| matches!(reason, DownReason::ConnectFailed(_));
+        let last = self.last_down.as_ref();
+        let why = last.filter(away).or(self.notified.as_ref()).or(last);
         why.filter(|_| self.state != State::Established).map(|(reason, _)| reason)
     }
 
