@@ -103,10 +103,9 @@ fn what_was_said_last_stays_the_reason() {
     let closed = DownReason::Lost("closed".into());
     assert_eq!((status.why_down(), status.since_then()), (Some(&bad), Some(&closed)));
     // Who does not answer is away: what it said when it was there is no cure for that.
-    peer.pass(100 * SEC);
-    peer.give(PeerIn::ConnectFailed { reason: "refused".into() });
+    peer.pass(200 * SEC);
     let status = peer.peer.status();
-    let away = DownReason::ConnectFailed("refused".into());
+    let away = DownReason::ConnectFailed("no answer".into());
     assert_eq!((status.why_down(), status.since_then()), (Some(&away), None));
     // As we do: what is refused says nothing of why.
     attempt(&mut peer, &Notification::CEASE_REJECTED);
