@@ -2,11 +2,14 @@
 //!
 //! A `Vec` that doubles would hold a table of a million routes twice while it grows, and keep up
 //! to half of itself empty afterwards. Pages cost one allocation per [`PAGE`] values, and one that
-//! has become empty is given back. Numbers of removed values are given out again, in an order that
-//! follows from what was done, so a run is deterministic.
+//! has become empty is given back. The first page alone grows by doubling: a table of few values is
+//! small, and its first value does not wait for a page's worth of memory. Numbers of removed values
+//! are given out again, in an order that follows from what was done, so a run is deterministic.
 
 /// Values a page.
 const PAGE: usize = 1024;
+/// What the first page has room for, at first.
+const FEW: usize = 16;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -92,8 +95,8 @@ impl<T> Slab<T> {
             Some(free) => *free = Some(value),
             // The lowest free place is never behind the end.
             None => {
-                if slots.is_empty() {
-                    slots.reserve_exact(PAGE);
+                if slots.len() == slots.capacity() {
+                    slots.reserve_exact(if at == 0 { slots.len().max(FEW) } else { PAGE });
                 }
                 slots.push(Some(value));
             }
@@ -150,10 +153,10 @@ impl<T> Slab<T> {
 }
 
 /// A sparse array in pages, for facts about the values of a [`Slab`] that few of them have, or
-/// that they have for a time. A page without any is given back.
+/// that they have for a time. A page without any is given back; behind a page's end is none.
 #[derive(Clone, Debug)]
 pub(crate) struct Sparse<T> {
-    pages: Vec<Option<Box<[T]>>>,
+    pages: Vec<Vec<T>>,
     /// How many facts a page has.
     counts: Vec<u16>,
 }
@@ -167,8 +170,8 @@ impl<T> Default for Sparse<T> {
 impl<T> Sparse<T> {
     /// The octets of the pages.
     pub(crate) fn bytes(&self) -> usize {
-        let facts: usize = self.pages.iter().flatten().map(|page| page.len()).sum();
-        facts * size_of::<T>() + self.pages.capacity() * size_of::<Option<Box<[T]>>>()
+        let facts: usize = self.pages.iter().map(Vec::capacity).sum();
+        facts * size_of::<T>() + self.pages.capacity() * size_of::<Vec<T>>()
     }
 }
 
@@ -177,8 +180,7 @@ impl<T: Copy + Default + PartialEq> Sparse<T> {
     #[inline]
     pub(crate) fn get(&self, id: u32) -> T {
         let (page, slot) = place(id);
-        let page = self.pages.get(page).and_then(|p| p.as_ref());
-        page.and_then(|p| p.get(slot)).copied().unwrap_or_default()
+        self.pages.get(page).and_then(|page| page.get(slot)).copied().unwrap_or_default()
     }
 
     /// Sets the fact about `id`.
@@ -190,22 +192,26 @@ impl<T: Copy + Default + PartialEq> Sparse<T> {
             if !is_fact {
                 return;
             }
-            self.pages.resize_with(at + 1, || None);
+            self.pages.resize_with(at + 1, Vec::new);
             self.counts.resize(at + 1, 0);
         }
         let (Some(page), Some(count)) = (self.pages.get_mut(at), self.counts.get_mut(at)) else {
             return;
         };
-        if page.is_none() && !is_fact {
-            return;
+        if slot >= page.len() {
+            if !is_fact {
+                return;
+            }
+            let room = if at == 0 { (slot + 1).next_power_of_two().max(FEW) } else { PAGE };
+            page.reserve_exact(room - page.len());
+            page.resize(room, T::default());
         }
-        let facts = page.get_or_insert_with(|| vec![T::default(); PAGE].into_boxed_slice());
-        let Some(slot) = facts.get_mut(slot) else { return };
+        let Some(slot) = page.get_mut(slot) else { return };
         let was_fact = *slot != T::default();
         *slot = value;
         *count = *count + u16::from(is_fact) - u16::from(was_fact);
         if *count == 0 {
-            *page = None;
+            *page = Vec::new();
         }
     }
 }
@@ -243,18 +249,37 @@ mod tests {
     }
 
     #[test]
+    fn few_values_take_little_and_grow_into_a_page() {
+        let mut slab = Slab::default();
+        let mut sparse: Sparse<u64> = Sparse::default();
+        let id = slab.insert([0_u64; 16]);
+        sparse.set(id, 7);
+        assert!(slab.bytes() < 64 * 136 && sparse.bytes() < 64 * 8, "one value is no page");
+        for n in 1..PAGE as u32 + 1 {
+            assert_eq!(slab.insert([n.into(); 16]), n);
+            sparse.set(n, n.into());
+            assert_eq!((sparse.get(0), sparse.get(n), sparse.get(n + 1)), (7, n.into(), 0));
+        }
+        assert_eq!(slab.get(id), Some(&[0; 16]));
+        let pages: Vec<usize> = slab.pages.iter().map(Vec::capacity).collect();
+        assert_eq!(pages, [PAGE, PAGE]);
+        assert_eq!(sparse.pages.iter().map(Vec::len).collect::<Vec<_>>(), [PAGE, PAGE]);
+    }
+
+    #[test]
     fn a_sparse_array_pays_for_the_pages_it_uses() {
         let mut sparse: Sparse<u32> = Sparse::default();
         sparse.set(700_000, 0);
-        assert!(sparse.pages.is_empty());
+        assert!(sparse.pages.is_empty(), "what is none is not written down");
         sparse.set(500_000, 3);
-        assert!((4 * PAGE..12 * PAGE).contains(&sparse.bytes()), "{}", sparse.bytes());
+        assert!((4 * PAGE..20 * PAGE).contains(&sparse.bytes()), "{}", sparse.bytes());
         assert_eq!((sparse.get(500_000), sparse.get(500_001), sparse.get(9_999_999)), (3, 0, 0));
-        assert_eq!(sparse.pages.iter().flatten().count(), 1);
+        let pages = |sparse: &Sparse<u32>| sparse.pages.iter().filter(|p| !p.is_empty()).count();
+        assert_eq!(pages(&sparse), 1);
         sparse.set(500_000, 4);
         sparse.set(500_001, 0);
-        assert_eq!((sparse.get(500_000), sparse.pages.iter().flatten().count()), (4, 1));
+        assert_eq!((sparse.get(500_000), pages(&sparse)), (4, 1));
         sparse.set(500_000, 0);
-        assert_eq!((sparse.get(500_000), sparse.pages.iter().flatten().count()), (0, 0));
+        assert_eq!((sparse.get(500_000), pages(&sparse)), (0, 0));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -11,8 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::sockopt;
 
-/// Read at most this much before the actor sees it.
-const READ: usize = 128 * 1024;
+/// Room for what is read at first: most neighbours of a mesh never send more at a time …
+const READ: usize = 4 * 1024;
+/// … and at most, once one has filled what it was given, before the actor sees it.
+const MOST: usize = 128 * 1024;
 /// Slices given to one `writev`.
 const SLICES: usize = 32;
 /// How long a closing connection may take to deliver what was queued.
@@ -24,6 +28,8 @@ pub struct Conn {
     stream: TcpStream,
     /// Received, not yet consumed.
     pub input: BytesMut,
+    /// How much of that is made room for.
+    room: usize,
     output: VecDeque<Bytes>,
     queued: usize,
     /// When the kernel last took something, or the queue began; `None`: nothing waits.
@@ -37,7 +43,14 @@ impl Conn {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY not set");
         }
-        Conn { stream, input: BytesMut::new(), output: VecDeque::new(), queued: 0, waiting: None }
+        Conn {
+            stream,
+            input: BytesMut::new(),
+            room: READ,
+            output: VecDeque::new(),
+            queued: 0,
+            waiting: None,
+        }
     }
 
     /// Octets queued and not yet taken by the kernel.
@@ -100,15 +113,23 @@ impl Conn {
     /// # Errors
     /// As [`Conn::progress`].
     pub fn read(&mut self) -> io::Result<bool> {
-        self.input.reserve(READ);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(io::Error::new(
+        self.input.reserve(self.room);
+        // Asked once, by nobody who waits. What did not fill the room was all that there was, and
+        // tokio then waits for the kernel's next word instead of asking it for nothing.
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(self.stream.read_buf(&mut self.input)).poll(&mut context) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(0)) => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the neighbour closed the connection",
             )),
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
+            Poll::Ready(Ok(octets)) => {
+                if octets >= self.room {
+                    self.room = (self.room * 4).min(MOST);
+                }
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(error),
         }
     }
 

@@ -59,6 +59,10 @@ launch() { spawn starlingd "$BIN" run --config "$DIR/starling.toml" --node dut; 
 mesh_conf() {
     local k=$2 n
     mkdir -p "$DIR/$1"
+    [ -e "$DIR/nodes" ] || for ((n = 1; n <= k; n++)); do
+        printf '[[node]]\nname = "node%s"\naddress = "%s"\nblocks = ["%s"]\n' \
+            $n "$(node_addr $n)" "$(node_block $n)"
+    done >"$DIR/nodes"
     {
         cat <<TOML
 [cluster]
@@ -71,14 +75,7 @@ socket = "$DIR/$1/control.sock"
 TOML
         # What BIRD's nodes are without, as Calico makes them (BFD=0).
         [ "${BFD:-1}" = 1 ] || printf '[bfd]\nenabled = false\n'
-        for ((n = 1; n <= k; n++)); do
-            cat <<TOML
-[[node]]
-name = "node$n"
-address = "$(node_addr $n)"
-blocks = ["$(node_block $n)"]
-TOML
-        done
+        cat "$DIR/nodes"
     } >"$DIR/$1/starling.toml"
 }
 mesh_cmd() { echo "$BIN run --config $DIR/{i}/starling.toml --node node{i}"; }

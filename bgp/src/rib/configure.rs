@@ -25,6 +25,7 @@ impl Rib {
             .as_ref()
             .filter(|old| kernel::tells_otherwise(old, &new) || new.peers.iter().any(blackholes));
         let told = told.map(|old| self.told(old));
+        self.peers.reflects = new.peers.iter().any(|(_, policy)| policy.client);
         for (id, policy) in &new.peers {
             let peer = self.peers.entry(*id);
             if !peer.policy.as_ref().is_some_and(|old| takes_alike(old, policy)) {
@@ -103,7 +104,7 @@ impl Rib {
         };
         let Some(peer) = peers.get(id) else { return };
         let Some(up) = peer.up() else { return };
-        let (reflects, drained) = (peers.has_clients(), peer.drained);
+        let (reflects, drained) = (peers.reflects, peer.drained);
         let policy = peer.policy.as_ref();
         let key = policy.map(|policy| GroupKey::of(up, config, policy, reflects, drained));
         let ranking = Ranking { config, peers, nexthops, sources };

@@ -111,6 +111,8 @@ impl Peer {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
     map: HashMap<PeerId, Peer, FixedState>,
+    /// Whether one of them is a client of ours: then we reflect (RFC 4456).
+    pub(crate) reflects: bool,
     /// Counts of our own routes.
     pub(crate) own: Counts,
 }
@@ -173,11 +175,6 @@ impl Peers {
     /// The BGP identifier of a neighbour whose routes we have.
     pub(crate) fn router_id(&self, id: PeerId) -> Option<Ipv4Addr> {
         Some(self.get(id)?.session()?.negotiated.router_id)
-    }
-
-    /// Whether one of them is a client of ours: then we reflect (RFC 4456).
-    pub(crate) fn has_clients(&self) -> bool {
-        self.map.values().any(|peer| peer.policy.as_ref().is_some_and(|p| p.client))
     }
 
     /// The candidate that a path of `peer` is; `None`: there is no such session.

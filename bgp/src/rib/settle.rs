@@ -14,7 +14,16 @@ use crate::types::{PeerId, Time};
 
 /// The wait for the neighbours' End-of-RIB.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Settle {
+pub(crate) struct Settle {
+    phase: Phase,
+    /// What a predecessor left waits for them …
+    theirs: Holdout,
+    /// … and our own End-of-RIB for these.
+    ours: Holdout,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Phase {
     /// Not configured yet.
     #[default]
     Unstarted,
@@ -26,34 +35,54 @@ pub(crate) enum Settle {
     Settled,
 }
 
+/// Whoever was found to be waited for last is looked at first: where hundreds start at once, a
+/// message of one of them does not have all of them looked at.
+#[derive(Clone, Debug, Default)]
+struct Holdout(Option<PeerId>);
+
+impl Holdout {
+    /// Whether all of `expected`, ascending, are done.
+    fn is_none(&mut self, expected: &[PeerId], is_done: impl Fn(PeerId) -> bool) -> bool {
+        let known = self.0.and_then(|last| expected.binary_search(&last).ok()).unwrap_or(0);
+        let (before, from_there) = expected.split_at(known);
+        self.0 = from_there.iter().chain(before).copied().find(|id| !is_done(*id));
+        self.0.is_none()
+    }
+}
+
 impl Settle {
     /// The first configuration begins the wait; later ones change nothing.
     pub(crate) fn start(&mut self, now: Time, patience: Duration) {
-        if matches!(self, Settle::Unstarted) {
-            *self = Settle::Waiting(now.after(patience));
+        if matches!(self.phase, Phase::Unstarted) {
+            self.phase = Phase::Waiting(now.after(patience));
         }
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self, Settle::Settled)
+        matches!(self.phase, Phase::Settled)
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        match self {
-            Settle::Waiting(until) => Some(*until),
+        match self.phase {
+            Phase::Waiting(until) => Some(until),
             _ => None,
         }
     }
 
     /// Whether our own End-of-RIB has nothing to wait for any more: every configured peer has sent
     /// what it will, or starts itself and waits for ours.
-    pub(crate) fn may_end(&self, expected: &[PeerId], peers: &Peers, nexthops: &Nexthops) -> bool {
-        let done = |id: &PeerId| peers.get(*id).is_some_and(|p| p.is_settled() || p.is_starting());
-        match self {
-            Settle::Unstarted => false,
-            Settle::Waiting(_) => expected.iter().all(done) && nexthops.are_answered(),
-            Settle::Answers => nexthops.are_answered(),
-            Settle::Settled => true,
+    pub(crate) fn may_end(
+        &mut self,
+        expected: &[PeerId],
+        peers: &Peers,
+        nexthops: &Nexthops,
+    ) -> bool {
+        let done = |id| peers.get(id).is_some_and(|p| p.is_settled() || p.is_starting());
+        match self.phase {
+            Phase::Unstarted => false,
+            Phase::Waiting(_) => self.ours.is_none(expected, done) && nexthops.are_answered(),
+            Phase::Answers => nexthops.are_answered(),
+            Phase::Settled => true,
         }
     }
 
@@ -66,14 +95,16 @@ impl Settle {
         peers: &Peers,
         nexthops: &Nexthops,
     ) -> bool {
-        let all = || expected.iter().all(|id| peers.get(*id).is_some_and(|p| p.is_settled()));
-        match self {
-            Settle::Unstarted | Settle::Settled => return false,
-            Settle::Waiting(until) if now < *until && !all() => return false,
-            Settle::Waiting(_) | Settle::Answers => {}
+        let done = |id| peers.get(id).is_some_and(|p| p.is_settled());
+        match self.phase {
+            Phase::Unstarted | Phase::Settled => return false,
+            Phase::Waiting(until) if now < until && !self.theirs.is_none(expected, done) => {
+                return false;
+            }
+            Phase::Waiting(_) | Phase::Answers => {}
         }
         let ended = nexthops.are_answered();
-        *self = if ended { Settle::Settled } else { Settle::Answers };
+        self.phase = if ended { Phase::Settled } else { Phase::Answers };
         ended
     }
 }
