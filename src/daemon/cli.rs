@@ -73,7 +73,7 @@ struct Check {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
-            memory::share_one_heap();
+            memory::keep_one_small_heap();
             let log = match log::start(run.log_format, &run.log) {
                 Ok(log) => log,
                 Err(error) => return check::fail(&error),

@@ -30,6 +30,8 @@ pub struct Conn {
     pub input: BytesMut,
     /// How much of that is made room for.
     room: usize,
+    /// Nothing went yet, and nobody looked whether something came.
+    fresh: bool,
     output: VecDeque<Bytes>,
     queued: usize,
     /// When the kernel last took something, or the queue began; `None`: nothing waits.
@@ -47,6 +49,7 @@ impl Conn {
             stream,
             input: BytesMut::new(),
             room: READ,
+            fresh: true,
             output: VecDeque::new(),
             queued: 0,
             waiting: None,
@@ -99,7 +102,9 @@ impl Conn {
             (false, false) => return std::future::pending().await,
         };
         let ready = self.stream.ready(interest).await?;
-        if ready.is_writable() {
+        // A caller's OPEN has often come by now: our OPEN and the KEEPALIVE that answers go together.
+        let listens_first = std::mem::take(&mut self.fresh) && read && ready.is_readable();
+        if ready.is_writable() && !listens_first {
             self.write()?;
         }
         if read && ready.is_readable() {

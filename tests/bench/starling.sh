@@ -55,7 +55,7 @@ reader() { echo "$(bgpctl) show routes"; }
 
 launch() { spawn starlingd "$BIN" run --config "$DIR/starling.toml" --node dut; }
 
-# One file for all nodes, as a cluster has it; the last call wins and says the same.
+# What all nodes of a cluster are told, and where this one has its socket.
 mesh_conf() {
     local k=$2 n
     mkdir -p "$DIR/$1"
