@@ -19,11 +19,11 @@
 #![allow(missing_docs, reason = "a variant's line speaks of its fields")]
 
 mod best;
+mod said;
 mod settings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 
 pub use best::{BestChange, BestNews, BestPath, WATCHERS, Watcher};
+pub use said::{Prefixes, Said};
 pub use settings::{
     Carried, Export, Isolation, IsolationRule, LimitAction, NextHopMode, Originated, PeerPolicy,
     PrefixLimit, RibConfig, Wished,
@@ -289,9 +290,9 @@ pub enum RibOut {
     /// There is something to pull for this peer that was told `drained` before.
     Wake(PeerId),
     /// The answer to a pull: whole UPDATE messages. The same `Bytes` go to every member of the
-    /// group that is at the same place. `prefixes`: what they say. `drained`: nothing is left, wait
-    /// for `Wake`.
-    Frames { peer: PeerId, frames: Vec<Bytes>, prefixes: Prefixes, drained: bool },
+    /// group that is at the same place. `said`: what they hold. `drained`: nothing is left, wait for
+    /// `Wake`.
+    Frames { peer: PeerId, frames: Vec<Bytes>, said: Said, drained: bool },
     /// Say what becomes of these next hops, now and whenever it changes.
     Track(Vec<NextHop>),
     /// No route uses these any more.
@@ -306,22 +307,6 @@ pub enum RibOut {
     /// Every peer that was expected has sent its End-of-RIB, or the wait is over: routes of a
     /// predecessor that nobody announced again may go.
     Settled,
-}
-
-/// How many prefixes UPDATEs announce and withdraw; with path identifiers, paths to them.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Prefixes {
-    /// Announced, …
-    pub announced: u64,
-    /// … withdrawn.
-    pub withdrawn: u64,
-}
-
-impl AddAssign for Prefixes {
-    fn add_assign(&mut self, more: Prefixes) {
-        self.announced += more.announced;
-        self.withdrawn += more.withdrawn;
-    }
 }
 
 /// What the kernel says about a next hop.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use starling_bgp::bfd::Loss;
-use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Slot};
+use starling_bgp::msg::{PeerIn, PeerOut, RibIn, Said, Slot};
 use starling_bgp::peer::Peer;
 use starling_bgp::session::{Forwarding, PeerConfig, PeerEvent, PeerStatus};
 use starling_bgp::types::{PeerId, Time};
@@ -142,8 +142,6 @@ pub fn spawn(
         dialling: None,
         live: None,
         to_rib: VecDeque::new(),
-        updates_sent: 0,
-        octets_sent: 0,
         notes: VecDeque::new(),
         retiring: false,
         held: false,
@@ -173,9 +171,6 @@ struct Pump {
     dialling: Option<Dial>,
     live: Option<Live>,
     to_rib: VecDeque<FromPeer>,
-    /// What the Rib's frames added to the actor's own counters.
-    updates_sent: u64,
-    octets_sent: u64,
     notes: VecDeque<String>,
     retiring: bool,
     /// The operator has ended the session; only he begins it again.
@@ -284,8 +279,11 @@ impl Pump {
             Command::Accepted(stream, remote) => self.accept(stream, remote, out),
             Command::Status(answer) => {
                 let mut status = self.peer.status();
-                status.sent.updates += self.updates_sent;
-                status.sent.octets += self.octets_sent;
+                // The actor counts what it says itself; the Rib's messages pass it by.
+                let Said { updates, refreshes, octets, .. } = self.tally.sent;
+                status.sent.updates += updates;
+                status.sent.refreshes += refreshes;
+                status.sent.octets += octets;
                 // Whoever asked may have gone away.
                 let notes = self.notes.iter().cloned().collect();
                 let connections = [&self.dialled, &self.accepted, &self.calling];

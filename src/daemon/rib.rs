@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, Prefixes, RibIn, RibOut, RouteBatch};
+use starling_bgp::msg::{Isolation, PeerUp, PrefixLimit, RibIn, RibOut, RouteBatch, Said};
 use starling_bgp::rib::Rib;
 use starling_bgp::session::Forwarding;
 use starling_bgp::types::{Family, PeerId, Time};
@@ -54,7 +54,7 @@ const INBOX: usize = 8;
 /// A message with more routes begins a busy time, …
 const MANY: usize = 256;
 /// … and so does one that caused more octets for neighbours, …
-const MUCH: usize = 16 * 1024;
+const MUCH: u64 = 16 * 1024;
 /// … which ends when there was nothing to do for so long.
 const CALM: Duration = Duration::from_millis(5);
 
@@ -63,7 +63,7 @@ const CALM: Duration = Duration::from_millis(5);
 pub enum ToPeer {
     /// The answer to a pull, and what is in it. `behind`: with these it has been told all that there
     /// was to tell since what came then.
-    Frames { frames: Vec<Bytes>, prefixes: Prefixes, behind: Option<Time> },
+    Frames { frames: Vec<Bytes>, said: Said, behind: Option<Time> },
     /// The neighbour sent more prefixes than it may.
     OverLimit { family: Family, limit: PrefixLimit },
 }
@@ -178,7 +178,7 @@ struct Pump {
     questions: Questions,
     table: HighWater,
     /// For neighbours, in this turn.
-    octets: usize,
+    octets: u64,
     /// When that came which the Rib is hearing.
     came: Time,
     delays: Delays,
@@ -322,14 +322,14 @@ impl Pump {
                 }
                 self.pulls.wake(peer);
             }
-            RibOut::Frames { peer, frames, prefixes, drained } => {
+            RibOut::Frames { peer, frames, said, drained } => {
                 let session = self.sessions.get_mut(&peer).filter(|_| drained);
                 let behind = session.and_then(|session| session.behind.take());
                 if frames.is_empty() && drained {
                     self.pulls.park(peer);
                 } else {
-                    self.octets += frames.iter().map(Bytes::len).sum::<usize>();
-                    self.tell(peer, ToPeer::Frames { frames, prefixes, behind });
+                    self.octets += said.octets;
+                    self.tell(peer, ToPeer::Frames { frames, said, behind });
                 }
             }
             RibOut::Fib(batch) => {

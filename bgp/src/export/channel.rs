@@ -3,10 +3,10 @@
 use bytes::{Bytes, BytesMut};
 
 use super::adj_out::{AdjOut, Due};
-use super::chunk;
+use super::chunk::{self, Messages};
 use super::key::GroupKey;
 use super::slots::{Slots, path_id};
-use crate::msg::Prefixes;
+use crate::msg::Said;
 use crate::table::{Keyed, Sets, SourceId, Table};
 use crate::types::PeerId;
 use crate::wire::encode;
@@ -16,13 +16,15 @@ use crate::wire::refresh::Refresh;
 #[derive(Default)]
 pub(super) struct Answer {
     pub(super) frames: Vec<Bytes>,
-    pub(super) prefixes: Prefixes,
+    pub(super) said: Said,
 }
 
 impl Answer {
-    pub(super) fn push(&mut self, frame: Bytes) {
-        if !frame.is_empty() {
-            self.frames.push(frame);
+    pub(super) fn push(&mut self, messages: Messages) {
+        let Messages { frames, said } = messages;
+        self.said += said;
+        if !frames.is_empty() {
+            self.frames.push(frames);
         }
     }
 }
@@ -102,14 +104,13 @@ impl Channel {
         answer: &mut Answer,
         dests: &mut Vec<u32>,
     ) -> bool {
-        let mut push = |frame: Bytes, left: &mut usize| {
-            *left = left.saturating_sub(frame.len());
-            answer.push(frame);
+        let mut push = |messages: Messages, left: &mut usize| {
+            *left = left.saturating_sub(messages.frames.len());
+            answer.push(messages);
         };
         if *left > 0 && self.adj.take_begin(peer).is_some() {
-            push(message(Refresh::Begin(P::FAMILY)), left);
+            push(mark(Refresh::Begin(P::FAMILY)), left);
         }
-        let mut said = Prefixes::default();
         let mut freed = Vec::new();
         let caught_up = loop {
             if *left == 0 {
@@ -119,27 +120,25 @@ impl Channel {
                 break true;
             };
             self.adj.advance(peer, end, &mut freed);
-            said += messages.prefixes;
-            push(messages.frames, left);
+            push(messages, left);
         };
         let due = if caught_up { self.adj.take_end(peer, gated) } else { None };
         match due {
             Some(Due::EndOfRib) => {
                 let mut frame = BytesMut::new();
                 encode::end_of_rib(P::FAMILY, &mut frame);
-                push(frame.freeze(), left);
+                push(Messages::new(frame, Said { updates: 1, ..Said::default() }), left);
             }
-            Some(_) => push(message(Refresh::End(P::FAMILY)), left),
+            Some(_) => push(mark(Refresh::End(P::FAMILY)), left),
             None => {}
         }
-        answer.prefixes += said;
         self.free(freed, dests);
         caught_up
     }
 }
 
-fn message(refresh: Refresh) -> Bytes {
+fn mark(refresh: Refresh) -> Messages {
     let mut frame = BytesMut::new();
     refresh.put(&mut frame);
-    frame.freeze()
+    Messages::new(frame, Said { refreshes: 1, ..Said::default() })
 }

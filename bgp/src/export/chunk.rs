@@ -16,7 +16,7 @@ use super::adj_out::State;
 use super::channel::Channel;
 use super::key::GroupKey;
 use crate::attrs::{AttrId, AttrSet};
-use crate::msg::Prefixes;
+use crate::msg::Said;
 use crate::table::{Keyed, Sets, Table};
 use crate::types::{PeerId, Prefix};
 use crate::wire::encode::{self, Nlri};
@@ -45,11 +45,19 @@ struct Chunk {
     sources: BTreeSet<PeerId>,
 }
 
-/// UPDATE messages, and how much is in them.
+/// Whole messages, and how much is in them.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages {
     pub(super) frames: Bytes,
-    pub(super) prefixes: Prefixes,
+    pub(super) said: Said,
+}
+
+impl Messages {
+    /// `said` has been counted but for the octets.
+    pub(super) fn new(frames: BytesMut, said: Said) -> Messages {
+        let octets = frames.len() as u64;
+        Messages { frames: frames.freeze(), said: Said { octets, ..said } }
+    }
 }
 
 /// The chunks made last.
@@ -214,9 +222,10 @@ fn read<P: Keyed>(
 
 fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> Messages {
     let mut out = BytesMut::with_capacity(stretch.octets);
-    let mut said = Prefixes { withdrawn: stretch.withdrawn.prefixes.len() as u64, announced: 0 };
+    let mut said = Said::default();
     if !stretch.withdrawn.prefixes.is_empty() {
-        encode::withdraw(&key.dialect, stretch.withdrawn.nlri(), &mut out);
+        said.updates += encode::withdraw(&key.dialect, stretch.withdrawn.nlri(), &mut out) as u64;
+        said.prefixes.withdrawn += stretch.withdrawn.prefixes.len() as u64;
     }
     stretch.announced.sort_by_key(|(attr, _, _)| *attr);
     // Different sets may go out as the same one.
@@ -243,13 +252,15 @@ fn encode<P: Prefix>(stretch: &mut Stretch<P>, sets: &Sets, key: &GroupKey) -> M
             pending.push(*id, *prefix);
         }
         let count = pending.prefixes.len() as u64;
-        if encode::announce(set, &key.dialect, pending.nlri(), &mut out) == 0 {
+        let mut updates = encode::announce(set, &key.dialect, pending.nlri(), &mut out);
+        if updates == 0 {
             // It cannot be said. What the reader may have been told before is not true either.
-            encode::withdraw(&key.dialect, pending.nlri(), &mut out);
-            said.withdrawn += count;
+            updates = encode::withdraw(&key.dialect, pending.nlri(), &mut out);
+            said.prefixes.withdrawn += count;
         } else {
-            said.announced += count;
+            said.prefixes.announced += count;
         }
+        said.updates += updates as u64;
     }
-    Messages { frames: out.freeze(), prefixes: said }
+    Messages::new(out, said)
 }

@@ -51,7 +51,7 @@ use self::channel::Answer;
 use self::chunk::Messages;
 use self::group::{Group, GroupId};
 use crate::attrs::{AttrId, AttrSet};
-use crate::msg::{PeerUp, Prefixes, RibOut};
+use crate::msg::{PeerUp, Prefixes, RibOut, Said};
 use crate::policy::Source;
 use crate::table::{Best, Keyed, Path, Sets, SourceId, Tables};
 use crate::types::{Family, NextHop, PeerId, V4, V6};
@@ -313,11 +313,10 @@ impl Exports {
         let Some(member) = members.get_mut(&peer) else { return };
         let (mut answer, mut taken) = (Answer::default(), 0);
         while taken < room
-            && let Some(Messages { frames, prefixes }) = member.owed.pop_front()
+            && let Some(messages) = member.owed.pop_front()
         {
-            taken += frames.len();
-            answer.prefixes += prefixes;
-            answer.push(frames);
+            taken += messages.frames.len();
+            answer.push(messages);
         }
         let mut drained = member.owed.is_empty();
         let id = member.group;
@@ -330,8 +329,8 @@ impl Exports {
             }
         }
         member.drained = drained;
-        let Answer { frames, prefixes } = answer;
-        out.push(RibOut::Frames { peer, frames, prefixes, drained });
+        let Answer { frames, said } = answer;
+        out.push(RibOut::Frames { peer, frames, said, drained });
     }
 
     fn wake(&mut self, peer: PeerId) {
@@ -394,9 +393,9 @@ fn owe<P: Keyed>(
         let ids: Vec<u32> = part.iter().filter_map(|(_, id)| *id).collect();
         let mut frame = BytesMut::new();
         let nlri = Nlri { prefixes: &prefixes, ids: &ids };
-        encode::withdraw(&old.key.dialect, nlri, &mut frame);
-        let said = Prefixes { withdrawn: part.len() as u64, announced: 0 };
-        owed.push_back(Messages { frames: frame.freeze(), prefixes: said });
+        let updates = encode::withdraw(&old.key.dialect, nlri, &mut frame) as u64;
+        let prefixes = Prefixes { withdrawn: part.len() as u64, announced: 0 };
+        owed.push_back(Messages::new(frame, Said { updates, prefixes, ..Said::default() }));
     }
 }
 

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use super::Rib;
 use crate::attrs::AttrSet;
 use crate::msg::{
-    Export, FibBest, NexthopNews, Op, PeerPolicy, PeerUp, Prefixes, RibConfig, RibIn, RibOut,
-    RouteBatch,
+    Export, FibBest, NexthopNews, Op, PeerPolicy, PeerUp, RibConfig, RibIn, RibOut, RouteBatch,
+    Said,
 };
 use crate::policy::ImportPolicy;
 use crate::session::{Graceful, Negotiated, Retain};
@@ -196,8 +196,8 @@ pub(crate) struct Told {
 
 impl Told {
     /// Returns how much was in it.
-    pub(crate) fn believe(&mut self, frame: &Bytes, session: &PeerUp) -> Prefixes {
-        let mut said = Prefixes::default();
+    pub(crate) fn believe(&mut self, frame: &Bytes, session: &PeerUp) -> Said {
+        let mut said = Said { octets: frame.len() as u64, ..Said::default() };
         // An AS number that no test uses: the neighbour refuses nothing.
         let context = Context {
             kind: session.kind,
@@ -220,17 +220,19 @@ impl Told {
             rest = later;
             if let [.., 5, high, low, subtype, 1] = message {
                 let family = Family::from_wire(u16::from_be_bytes([*high, *low]), 1).unwrap();
+                said.refreshes += 1;
                 self.marks.push((family, *subtype, self.routes.len()));
                 continue;
             }
+            said.updates += 1;
             let mut batch = RouteBatch::new(session.peer);
             let judgement = judge(&Update::read(&message[19..]).unwrap(), &context, &mut batch);
             assert_eq!(judgement.unwrap(), Default::default());
             for op in &batch.ops {
                 let count = batch.prefixes(op).count() as u64;
                 match op {
-                    Op::Announce { .. } => said.announced += count,
-                    _ => said.withdrawn += count,
+                    Op::Announce { .. } => said.prefixes.announced += count,
+                    _ => said.prefixes.withdrawn += count,
                 }
                 self.apply(op, &batch);
             }
@@ -368,13 +370,13 @@ impl World {
                 RibOut::Wake(peer) => {
                     assert_eq!(self.drained.insert(peer, false), Some(true), "{peer:?} was awake");
                 }
-                RibOut::Frames { peer, frames, prefixes, drained } => {
+                RibOut::Frames { peer, frames, said, drained } => {
                     self.drained.insert(peer, drained);
                     let (told, session) = (self.told.get_mut(&peer), self.sessions.get(&peer));
                     let (told, session) = (told.unwrap(), session.unwrap());
-                    let mut said = Prefixes::default();
-                    frames.iter().for_each(|frame| said += told.believe(frame, session));
-                    assert_eq!(prefixes, said, "what is said to be in it");
+                    let mut read = Said::default();
+                    frames.iter().for_each(|frame| read += told.believe(frame, session));
+                    assert_eq!(said, read, "what is said to be in it");
                 }
                 RibOut::Track(hops) => self.tracked.extend(hops.iter().map(|hop| hop.address)),
                 RibOut::Untrack(hops) => {

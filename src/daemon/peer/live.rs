@@ -1,7 +1,6 @@
 //! An Established session beside the Rib: its frames go to the socket as fast as that takes them, more
 //! is pulled when there is room, and what all of it took is known.
 
-use bytes::Bytes;
 use starling_bgp::msg::{LimitAction, PeerIn, PeerOut, PrefixLimit, RibIn, Slot};
 use starling_bgp::types::Family;
 use tokio::sync::mpsc;
@@ -26,14 +25,12 @@ impl Pump {
     pub(super) fn hear_rib(&mut self, message: Option<ToPeer>, out: &mut Vec<PeerOut>) {
         let Some(live) = &mut self.live else { return };
         match message {
-            Some(ToPeer::Frames { frames, prefixes, behind }) => {
-                self.tally.sent += prefixes;
+            Some(ToPeer::Frames { frames, said, behind }) => {
+                self.tally.sent += said;
                 live.pulling = false;
                 self.behind = self.behind.or(behind);
                 let slot = live.slot;
                 for frame in frames {
-                    self.updates_sent += messages(&frame);
-                    self.octets_sent += frame.len() as u64;
                     if let Some(conn) = self.conn(slot) {
                         conn.send(frame);
                     }
@@ -75,18 +72,6 @@ impl Pump {
             self.to_rib.push_back(FromPeer::In(RibIn::Pull { peer, room: PULL }));
         }
     }
-}
-
-/// Whole messages in a frame, by their length fields (RFC 4271 §4.1).
-fn messages(frame: &Bytes) -> u64 {
-    let mut rest: &[u8] = frame;
-    let mut count = 0;
-    while let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, ..] = rest {
-        count += 1;
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        rest = rest.get(length.max(19)..).unwrap_or(&[]);
-    }
-    count
 }
 
 pub(super) async fn from_rib(live: &mut Option<Live>) -> Option<ToPeer> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use starling_bgp::msg::{Op, Prefixes, RouteBatch};
+use starling_bgp::msg::{Op, Prefixes, RouteBatch, Said};
 
 use crate::api::DownCause;
 
@@ -12,8 +12,8 @@ use crate::api::DownCause;
 pub struct Tally {
     /// Prefixes in its UPDATEs, again and again as it may be, …
     pub received: Prefixes,
-    /// … and in ours.
-    pub sent: Prefixes,
+    /// … and what we said to it of routes.
+    pub sent: Said,
     /// Sessions that were up and ended, by why.
     pub lost: BTreeMap<DownCause, u64>,
 }

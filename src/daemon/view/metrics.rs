@@ -87,7 +87,7 @@ impl View {
                 received: Counters::from(status.received),
                 sent: Counters::from(status.sent),
                 updates_received: report.tally.received.into(),
-                updates_sent: report.tally.sent.into(),
+                updates_sent: report.tally.sent.prefixes.into(),
                 flaps: status.flaps.into(),
                 lost: report.tally.lost.clone(),
                 bfd_flaps,

@@ -208,7 +208,7 @@ impl View {
             messages_received: status.received.into(),
             messages_sent: status.sent.into(),
             updates_received: report.tally.received.into(),
-            updates_sent: report.tally.sent.into(),
+            updates_sent: report.tally.sent.prefixes.into(),
             last_received_s: status.last_received.map(|at| self.seconds_since(at)),
             last_down: status.last_down.as_ref().map(end),
             last_lost: status.lost.as_ref().map(end),
