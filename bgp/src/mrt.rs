@@ -3,16 +3,20 @@
 //!
 //! In: the neighbours, once; then destination by destination the paths to it. Out: whole records,
 //! each a header and a body. Nothing is kept in between, so a table of any size can be written
-//! while it is read.
+//! while it is read. Who takes such a dump counts its [`Records`].
 //!
 //! ```text
 //!   peers  ──PEER_INDEX_TABLE──►  0: this node itself, 1: server2, 2: gw0 …
 //!   routes ──RIB_IPV4_UNICAST──►  10.244.2.0/26: from 1 since …: ORIGIN, AS_PATH, NEXT_HOP …
 //! ```
 
+mod records;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{BufMut, BytesMut};
+
+pub use records::Records;
 
 use crate::attrs::AttrSet;
 use crate::types::{Asn, Family, Prefix};

@@ -1,8 +1,8 @@
 //! `bgpctl mrt`: the table for the tools of analysts.
 //!
 //! What comes is written as it comes, into a file beside its place that takes it when all of it is
-//! there: a dump that broke off half-way replaces nothing. Its records are counted on their way
-//! by their headers (RFC 6396 §2), and so is seen whether the last one is whole.
+//! there: a dump that broke off half-way replaces nothing. Its records are counted on their way,
+//! and so is seen whether the last one is whole.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueHint};
 use serde::Serialize;
+use starling_bgp::mrt::Records;
 
 use super::cli::Cli;
 use super::client::{Client, Failure};
@@ -123,72 +124,7 @@ async fn copy(client: &Client, out: &mut impl Write) -> Result<Written, Failure>
     }
     out.flush().map_err(Failure::Output)?;
     match records.is_whole() {
-        true => Ok(records.seen),
+        true => Ok(Written { records: records.count(), octets: records.octets() }),
         false => Err(Failure::Refused(ApiError::new("the last record is cut off"))),
-    }
-}
-
-/// Octets of a header: time, type and subtype, length.
-const HEADER: usize = 12;
-
-/// Records that come in pieces.
-#[derive(Default)]
-struct Records {
-    seen: Written,
-    /// The beginning of a header whose rest has not come yet.
-    header: Vec<u8>,
-    /// Octets of a body that have not come yet.
-    missing: usize,
-}
-
-impl Records {
-    fn see(&mut self, mut piece: &[u8]) {
-        self.seen.octets += piece.len() as u64;
-        while !piece.is_empty() {
-            let body = self.missing.min(piece.len());
-            self.missing -= body;
-            piece = piece.get(body..).unwrap_or_default();
-            let wanted = (HEADER - self.header.len()).min(piece.len());
-            let (head, rest) = piece.split_at_checked(wanted).unwrap_or_default();
-            self.header.extend_from_slice(head);
-            piece = rest;
-            if let Some((_, [a, b, c, d])) = self.header.split_at_checked(HEADER - 4)
-                && self.header.len() == HEADER
-            {
-                self.missing = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-                self.header.clear();
-                self.seen.records += 1;
-            }
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.missing == 0 && self.header.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_are_counted_wherever_pieces_end() {
-        let record = |length: u8| {
-            let mut record = vec![0, 0, 0, 1, 0, 13, 0, 2, 0, 0, 0, length];
-            record.resize(HEADER + usize::from(length), 7);
-            record
-        };
-        let all = [record(5), record(0), record(200)].concat();
-        for size in [1, 3, 12, 17, 500] {
-            let mut records = Records::default();
-            all.chunks(size).for_each(|piece| records.see(piece));
-            let whole = Written { records: 3, octets: 241 };
-            assert_eq!((records.seen, records.is_whole()), (whole, true), "{size}");
-        }
-        for cut in [all.len() - 1, 20, 5] {
-            let mut records = Records::default();
-            records.see(&all[..cut]);
-            assert!(!records.is_whole(), "{cut}");
-        }
     }
 }
