@@ -14,7 +14,7 @@ use super::cli::{self, Cli};
 use super::client::{self, Client, Failure};
 use super::complete;
 use super::render::{self, Page};
-use crate::api::{ApiError, NetworkAttributes, Origin, network};
+use crate::api::{ApiError, NetworkAttributes, Origin, network, query};
 
 /// What is done about networks.
 #[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
@@ -76,7 +76,7 @@ impl Carries {
 }
 
 fn origin(text: &str) -> Result<Origin, String> {
-    network::origin(text).map_err(cli::words)
+    query::origin(text).map_err(cli::words)
 }
 
 fn prepend(text: &str) -> Result<u8, String> {
@@ -142,11 +142,13 @@ fn list(prefixes: &[Named], attributes: &NetworkAttributes) -> Result<String, Fa
         let hint = format!("in the standard input they are words of a line: PREFIX {attributes}");
         return Err(Failure::Refused(error.hint(hint)));
     }
-    let mut list = String::new();
-    let mut asked = false;
+    let (mut list, mut count, mut asked) = (String::new(), 0, false);
     for named in prefixes {
         match named {
-            Named::Prefix(prefix) => list += &format!("{prefix} {attributes}\n"),
+            Named::Prefix(prefix) => {
+                list += &format!("{prefix} {attributes}\n");
+                count += 1;
+            }
             // It has one end.
             Named::Input if asked => {}
             Named::Input => {
@@ -156,13 +158,13 @@ fn list(prefixes: &[Named], attributes: &NetworkAttributes) -> Result<String, Fa
                 let unread = |error| ApiError::new(format!("cannot read standard input: {error}"));
                 read.map_err(|error| Failure::Refused(unread(error)))?;
                 // What is wrong with it is said by its lines, before anything is asked.
-                network::lines(&text).map_err(Failure::Refused)?;
+                count += network::lines(&text).map_err(Failure::Refused)?.len();
                 list += &text;
                 list.push('\n');
             }
         }
     }
-    if network::lines(&list).is_ok_and(|prefixes| prefixes.is_empty()) {
+    if count == 0 {
         return Err(Failure::Refused(ApiError::new("the standard input names no prefix")));
     }
     Ok(list)
