@@ -7,6 +7,7 @@
 //!
 //! `make reference` writes it anew.
 
+mod operation;
 mod operations;
 
 use std::path::Path;
@@ -15,7 +16,8 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
-use operations::{Answer, At, OPERATIONS, Operation, Parameter, Takes};
+use operation::{Answer, At, Operation, Parameter, Takes};
+use operations::OPERATIONS;
 
 const ABOUT: &str = "\
 What `starlingd` says and `bgpctl`, `curl` and the page read: HTTP with JSON.
