@@ -71,14 +71,7 @@ impl NeighborQuery {
     /// # Errors
     /// A key that it has not.
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<NeighborQuery, ApiError> {
-        let mut query = NeighborQuery::default();
-        for (key, value) in pairs {
-            match key.as_str() {
-                "group" => query.group = Some(value.clone()),
-                other => return Err(unknown(other, "group=")),
-            }
-        }
-        Ok(query)
+        Ok(NeighborQuery { group: only(pairs, "group")?.map(str::to_owned) })
     }
 
     /// The query in a URL.
@@ -182,14 +175,8 @@ impl NexthopQuery {
     /// # Errors
     /// A key that it has not, or a value that makes no sense.
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<NexthopQuery, ApiError> {
-        let mut query = NexthopQuery::default();
-        for (key, value) in pairs {
-            match key.as_str() {
-                "address" => query.address = Some(query::address(value)?),
-                other => return Err(unknown(other, "address=")),
-            }
-        }
-        Ok(query)
+        let address = only(pairs, "address")?.map(query::address).transpose()?;
+        Ok(NexthopQuery { address })
     }
 
     /// The query in a URL.
@@ -211,19 +198,20 @@ impl InterfaceQuery {
     /// # Errors
     /// A key that it has not.
     pub fn from_pairs(pairs: &[(String, String)]) -> Result<InterfaceQuery, ApiError> {
-        let mut query = InterfaceQuery::default();
-        for (key, value) in pairs {
-            match key.as_str() {
-                "name" => query.name = Some(value.clone()),
-                other => return Err(unknown(other, "name=")),
-            }
-        }
-        Ok(query)
+        Ok(InterfaceQuery { name: only(pairs, "name")?.map(str::to_owned) })
     }
 
     /// The query in a URL.
     pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
         self.name.iter().map(|name| ("name", name.clone())).collect()
+    }
+}
+
+/// What a query says that has this key alone, the last time that it does.
+fn only<'a>(pairs: &'a [(String, String)], known: &str) -> Result<Option<&'a str>, ApiError> {
+    match pairs.iter().find(|(key, _)| key != known) {
+        Some((other, _)) => Err(unknown(other, &format!("{known}="))),
+        None => Ok(pairs.last().map(|(_, value)| value.as_str())),
     }
 }
 
