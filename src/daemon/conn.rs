@@ -196,3 +196,7 @@ pub fn words(error: &io::Error) -> String {
         None => "unknown error".into(),
     }
 }
+
+#[cfg(test)]
+#[path = "conn_tests.rs"]
+mod tests;

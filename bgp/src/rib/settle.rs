@@ -108,3 +108,7 @@ impl Settle {
         ended
     }
 }
+
+#[cfg(test)]
+#[path = "settle_tests.rs"]
+mod tests;
