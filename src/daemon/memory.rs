@@ -11,10 +11,10 @@
 //! forgets leaves a hole where nobody looks for room: a million routes, a fifth of which flap, took
 //! 1.4 times as much, and what they left when they had gone was twice as much.
 //!
-//! What is free at the heap's end goes back as soon as it is a megabyte. By itself the C library
-//! lets that bound grow to twice the largest block that was ever mapped and freed: of the same
-//! million it kept 20 MB and more that nothing was in, for as long as they flapped. It costs nothing
-//! that could be measured.
+//! What is free at the heap's end goes back as soon as it is a megabyte, and a large block, which is
+//! mapped by itself, when it is freed. By themselves both bounds grow in the C library, to the largest
+//! block that was ever mapped and freed, and twice that: of the same million it kept 20 MB and more
+//! that nothing was in, for as long as they flapped. It costs nothing that could be measured.
 
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ use starling_bgp::types::Time;
 /// So many free octets at the heap's end, at most.
 #[cfg(target_env = "gnu")]
 const SPARE: libc::c_int = 1 << 20;
+/// Blocks of so many octets are mapped by themselves: what the C library begins with.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 128 << 10;
 
 /// One heap for all threads, that keeps no more than it needs. To be called before there is a
 /// second thread.
@@ -33,6 +36,7 @@ pub(super) fn keep_one_small_heap() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_TRIM_THRESHOLD, SPARE);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 
@@ -109,69 +113,5 @@ pub(super) fn resident() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_goes_back_once_a_table_has_halved() {
-        let mut water = HighWater::default();
-        water.see(1_000_000, Time(1));
-        water.see(500_000, Time(2));
-        assert_eq!(water.next_deadline(), None);
-        water.see(499_999, Time(3));
-        let due = Time(3).after(PATIENCE);
-        water.see(200_000, Time(4));
-        assert_eq!(water.next_deadline(), Some(due), "of the first fall");
-        water.begin_again(17_000);
-        assert_eq!(water.next_deadline(), None);
-        water.see(0, Time(5));
-        assert_eq!(water.next_deadline(), Some(Time(5).after(PATIENCE)));
-        water.begin_again(0);
-        water.see(10_000, Time(6));
-        water.see(0, Time(7));
-        assert_eq!(water.next_deadline(), None, "too small to matter");
-    }
-
-    /// Does `body` in a process that does nothing else: what is counted here is a whole process's.
-    #[cfg(target_env = "gnu")]
-    fn alone(test: &str, body: impl FnOnce()) {
-        const INNER: &str = "STARLING_ALONE";
-        let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
-        if std::env::var(INNER).as_deref() == Ok(test) {
-            return body();
-        }
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = command.args([&name, "--exact", "--nocapture"]).env(INNER, test).output();
-        let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
-    }
-
-    /// Pieces that are freed but for every hundredth: the allocator keeps all of that by itself.
-    #[test]
-    #[cfg(target_env = "gnu")]
-    fn what_is_free_between_things_in_use_is_returned() {
-        alone("what_is_free_between_things_in_use_is_returned", returns_what_is_free);
-    }
-
-    #[cfg(target_env = "gnu")]
-    fn returns_what_is_free() {
-        let resident = || resident() / 1024;
-        let mut pieces: Vec<Option<Vec<u8>>> = (0..20_000).map(|_| Some(vec![1; 4000])).collect();
-        for (at, piece) in pieces.iter_mut().enumerate() {
-            if at % 100 != 0 {
-                *piece = None;
-            }
-        }
-        let before = resident();
-        give_back();
-        let after = resident();
-        assert!(before - after > 40_000, "{before} kB before, {after} kB after");
-        assert_eq!(pieces.iter().flatten().count(), 200);
-        let (used, _) = allocated().unwrap();
-        let large = vec![1_u8; 64 << 20];
-        let (now, _) = allocated().unwrap();
-        assert!(now >= used + (60 << 20), "{used}, then {now}");
-        drop(large);
-    }
-}
+#[path = "memory_tests.rs"]
+mod tests;

@@ -111,7 +111,8 @@ impl Peer {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peers {
     map: HashMap<PeerId, Peer, FixedState>,
-    /// Whether one of them is a client of ours: then we reflect (RFC 4456).
+    /// Whether one of them is a client of ours: then we reflect (RFC 4456). Kept, because each session
+    /// that comes up asks, and there may be hundreds.
     pub(crate) reflects: bool,
     /// Counts of our own routes.
     pub(crate) own: Counts,
